@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// The launcher. `--version` is answered before anything heavy is loaded; everything else is a command of the frame.
+import { readFileSync } from 'node:fs';
+
+const args = process.argv.slice(2);
+if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  process.stdout.write(`koukan/${manifest.version} node-${process.version}\n`);
+} else {
+  const { run } = await import('../dist/lib/cli/run.js');
+  await run(args, import.meta.url);
+}

@@ -1,0 +1,15 @@
+// Writes oclif.manifest.json, so that a command line loads the one command it runs and no other.
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Plugin } from '@oclif/core';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const plugin = new Plugin({
+  errorOnManifestCreate: true,
+  ignoreManifest: true,
+  respectNoCacheDefault: true,
+  root,
+  type: 'core',
+});
+await plugin.load();
+writeFileSync(new URL('../oclif.manifest.json', import.meta.url), `${JSON.stringify(plugin.manifest, null, 2)}\n`);

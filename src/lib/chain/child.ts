@@ -1,0 +1,29 @@
+/**
+ * The transactions an exploder opens: one for each recipient, in memory, until we answer 2xx for something the next hop has not taken.
+ * Then they are adopted: envelope, body and schedule in one commit, before the answer.
+ */
+import type { Body } from '../core/body.ts';
+import type { Origin } from '../core/envelope.ts';
+import type { Exchange } from '../core/exchange.ts';
+
+export interface ChildAsk extends Origin {
+  readonly sender: string;
+  readonly tag: string | undefined;
+  readonly parentId: string;
+}
+
+export interface Child {
+  readonly id: string;
+  /** Its chain, driven by an attempt of its own. Closing it before adoption cancels; after adoption the attempt goes on. */
+  readonly exchange: Exchange;
+}
+
+export interface ChildOpener {
+  /** Opens a transaction in memory, or answers `undefined` when there are too many at work already. */
+  open(ask: ChildAsk): Child | undefined;
+  /**
+   * Takes responsibility for these children and this message: retry and bounce are our duty from now on. Resolves once it is durable,
+   * in one commit for all of them; rejects when it could not be made so, and then nobody may be told 2xx.
+   */
+  adopt(children: readonly Child[], body: Body): Promise<void>;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a step of a chain is. A filter sees the phases it cares about; `next` is the rest of the chain and its reply comes back. It passes a
+ * value on (the same or a new one), or answers by itself; it never changes its argument. A chain ends in exactly one output.
+ */
+import type { z } from 'zod';
+import type { RestEndpointConfig } from '../config/router-config.ts';
+import type { Body } from '../core/body.ts';
+import type { Deps, Log } from '../core/deps.ts';
+import type { HostPort, Origin } from '../core/envelope.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { HopResolver } from '../core/hop.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import type { Response } from '../core/response.ts';
+import type { Route } from '../core/route.ts';
+import type { Signals, SignalType } from '../core/signal.ts';
+import type { ChildOpener } from './child.ts';
+
+export type Phase = 'mail' | 'rcpt' | 'data';
+
+/** One transaction as its filters see it: what is known of it, and what routing filters have decided so far. */
+export interface TxContext extends Origin {
+  readonly id: string;
+  readonly sender: { readonly name: string; readonly tag?: string };
+  readonly signals: Signals;
+  /** Aborts when the exchange is closed: every wait of a filter listens to it. */
+  readonly signal: AbortSignal;
+  /** Carries the transaction id on every line. */
+  readonly log: Log;
+  /** What was asked of the chain so far, as it came from downstream. */
+  readonly mailFrom: Mailbox | undefined;
+  readonly rcptTo: readonly Mailbox[];
+  /** The replies the chain has given so far, index-aligned with `rcptTo`. */
+  readonly rcptReplies: readonly (Response | undefined)[];
+  /** Set by a routing filter at RCPT; all recipients of one transaction must agree. */
+  route: Route | undefined;
+  /** The route's hosts after resolution; when unset, the output uses the route's hosts as they are. */
+  resolution: readonly HostPort[] | undefined;
+}
+
+export type Next<T> = (value: T) => Promise<Response>;
+
+export interface Filter {
+  mail?(tx: TxContext, from: Mailbox, next: Next<Mailbox>): Promise<Response>;
+  rcpt?(tx: TxContext, to: Mailbox, next: Next<Mailbox>): Promise<Response>;
+  data?(tx: TxContext, body: Body, next: Next<Body>): Promise<Response>;
+}
+
+/** Where the chain being built stands, and what its steps may use. */
+export interface ChainEnv {
+  readonly deps: Deps;
+  readonly sender: { readonly name: string; readonly tag?: string };
+  /** What `exploder` and `add_route` fall back to (configuration: `upstream_sender`, `upstream_tag`). */
+  readonly upstreamSender: string;
+  readonly upstreamTag: string | undefined;
+  readonly restEndpoints: ReadonlyMap<string, RestEndpointConfig>;
+  readonly hop: HopResolver;
+  readonly children: ChildOpener;
+  /** Turns a path in the configuration into one that can be opened: relative paths are relative to the configuration file. */
+  readonly resolvePath: (path: string) => string;
+  /** What stands before this step in the same chain: signals produced and policy names with their tags. */
+  readonly earlier: { readonly signals: ReadonlySet<SignalType<never>>; readonly policies: ReadonlySet<string> };
+}
+
+interface StepDefinition<C> {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  /** One sentence for `koukan filters` and the documentation. */
+  readonly summary: string;
+  /** The options of the step in YAML, without `filter:`; strict, with all defaults filled in. */
+  readonly config: z.ZodType<C>;
+}
+
+/** A filter of the registry. `create` is called once a chain (it may throw `ConfigError`), its result once a transaction. */
+export interface FilterDefinition<C = unknown> extends StepDefinition<C> {
+  readonly kind: 'filter';
+  readonly produces?: readonly SignalType<never>[];
+  /** Names under which this step can be matched by later policies. */
+  readonly policies?: (config: C) => readonly string[];
+  readonly create: (config: C, env: ChainEnv) => () => Filter;
+}
+
+/** An output of the registry: `create` is called once a chain, its result once a transaction. */
+export interface OutputDefinition<C = unknown> extends StepDefinition<C> {
+  readonly kind: 'output';
+  /** The chain takes recipients one by one and any number of them (the exploder); others take one complete envelope. */
+  readonly incremental: boolean;
+  readonly create: (config: C, env: ChainEnv) => (tx: TxContext) => Exchange;
+}
+
+export type Step = FilterDefinition | OutputDefinition;
+
+/** Gives a filter its types; the registry holds it with its configuration type erased. */
+export function defineFilter<C>(definition: Omit<FilterDefinition<C>, 'kind'>): FilterDefinition {
+  return { kind: 'filter', ...definition } as unknown as FilterDefinition;
+}
+
+export function defineOutput<C>(definition: Omit<OutputDefinition<C>, 'kind'>): OutputDefinition {
+  return { kind: 'output', ...definition } as unknown as OutputDefinition;
+}

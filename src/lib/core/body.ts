@@ -1,0 +1,51 @@
+/** The bytes of a message: a length, and a way to read them more than once. Incremental upload stays at the edges. */
+
+/** Small bodies are one buffer in memory, large ones a spool file or chunks in the store; a reader sees no difference. */
+export interface Body {
+  readonly size: number;
+  /** Reads the whole body from its first byte, in chunks of at most a few hundred KB. May be called many times, also at once. */
+  chunks(): AsyncIterable<Buffer>;
+  /**
+   * Keeps the bytes alive until the returned function is called; safe to call it twice. The creator of a body holds the first
+   * reference; whoever may outlive the creator (an adopted attempt) retains its own.
+   */
+  retain(): () => void;
+  /** All bytes, when they lie in memory already: lets small messages skip the iterator. */
+  readonly inMemory?: Buffer;
+}
+
+const NOTHING_TO_RELEASE = (): void => undefined;
+
+/** A body that is one buffer. */
+export function memoryBody(bytes: Buffer): Body {
+  return {
+    size: bytes.length,
+    inMemory: bytes,
+    async *chunks() {
+      if (bytes.length > 0) yield bytes;
+    },
+    retain: () => NOTHING_TO_RELEASE,
+  };
+}
+
+/** A body with bytes put before it: how a trace header is added without copying the message. */
+export function prefixedBody(prefix: Buffer, rest: Body): Body {
+  const joined = rest.inMemory === undefined ? undefined : Buffer.concat([prefix, rest.inMemory]);
+  if (joined !== undefined) return memoryBody(joined);
+  return {
+    size: prefix.length + rest.size,
+    async *chunks() {
+      yield prefix;
+      yield* rest.chunks();
+    },
+    retain: () => rest.retain(),
+  };
+}
+
+/** Reads a body into one buffer; only for bodies whose size the caller has bounded. */
+export async function bodyBytes(body: Body): Promise<Buffer> {
+  if (body.inMemory !== undefined) return body.inMemory;
+  const parts: Buffer[] = [];
+  for await (const chunk of body.chunks()) parts.push(chunk);
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,52 @@
+/** Time, randomness, DNS and logging, made once in a command and passed down, so that tests decide all four. */
+
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. The only timer there is. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Rng {
+  /** Uniform in [0, 1). */
+  uniform(): number;
+  /** `size` unpredictable bytes. */
+  bytes(size: number): Buffer;
+}
+
+/** What a DNS question found: records; the name or type does not exist; or no answer could be had, which may change. */
+export type DnsAnswer<T> =
+  | { readonly status: 'ok'; readonly records: readonly T[] }
+  | { readonly status: 'notFound' }
+  | { readonly status: 'temporary'; readonly why: string };
+
+export interface MxRecord {
+  readonly exchange: string;
+  readonly preference: number;
+}
+
+export interface Dns {
+  mx(domain: string): Promise<DnsAnswer<MxRecord>>;
+  /** A and AAAA together: IPv4 first. `temporary` only when neither question was answered. */
+  addresses(host: string): Promise<DnsAnswer<string>>;
+  ptr(ip: string): Promise<DnsAnswer<string>>;
+  /** Each record as one string. */
+  txt(name: string): Promise<DnsAnswer<string>>;
+}
+
+/** Structured logging: fields first, then a fixed sentence. No message content at any level above `debug`. */
+export interface Log {
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+  /** A log whose every line carries these fields too. */
+  child(fields: object): Log;
+}
+
+export interface Deps {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly dns: Dns;
+  readonly log: Log;
+}

@@ -1,0 +1,55 @@
+/**
+ * A live transaction: one in-memory object that both halves of the work share. The downstream half (accept) records what is asked and
+ * awaits replies; the upstream half (attempt) follows the asks and records the replies. Nobody polls: every change wakes who waits.
+ */
+import { NEW_TX, reduce, type TxEvent, type TxState } from './transaction.ts';
+
+type Watcher = () => void;
+
+export class LiveTransaction {
+  readonly id: string;
+  #state: TxState;
+  #version: number;
+  #watchers = new Set<Watcher>();
+
+  constructor(id: string, state: TxState = NEW_TX, version = 0) {
+    this.id = id;
+    this.#state = state;
+    this.#version = version;
+  }
+
+  get state(): TxState {
+    return this.#state;
+  }
+
+  /** Grows with every change; the wire's ETag. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Takes a legal step and wakes all waiters; throws `IllegalStepError` and changes nothing for an illegal one. */
+  apply(event: TxEvent): void {
+    this.#state = reduce(this.#state, event);
+    this.#version += 1;
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** Resolves with `true` once `holds` is true of the transaction, or with `false` when `signal` aborts first. Never rejects. */
+  until(holds: (state: TxState, version: number) => boolean, signal?: AbortSignal): Promise<boolean> {
+    if (holds(this.#state, this.#version)) return Promise.resolve(true);
+    if (signal?.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const settle = (held: boolean): void => {
+        this.#watchers.delete(watcher);
+        signal?.removeEventListener('abort', onAbort);
+        resolve(held);
+      };
+      const watcher = (): void => {
+        if (holds(this.#state, this.#version)) settle(true);
+      };
+      const onAbort = (): void => settle(false);
+      this.#watchers.add(watcher);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}

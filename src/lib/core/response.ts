@@ -1,0 +1,64 @@
+/**
+ * An SMTP reply as a value (RFC 5321 §4.2, RFC 3463): what every phase answers, on the wire, in the store and between filters.
+ * It is returned, stored and combined; it is never thrown.
+ */
+
+/** `text` may hold several lines joined by `\n`; the enhanced code is kept apart from it and belongs to every line (RFC 2034 §4). */
+export interface Response {
+  readonly code: number;
+  readonly enhanced?: string;
+  readonly text: string;
+}
+
+/** The class of a reply; anything that is not 2xx, 4xx or 5xx is `other` and counts as an error. */
+export type ResponseClass = 'ok' | 'temporary' | 'permanent' | 'other';
+
+/** RFC 3463 §2: class "." subject "." detail, at the start of a reply line. */
+const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/;
+
+/** Builds a reply from its three parts. */
+export function reply(code: number, enhanced: string, text: string): Response {
+  return { code, enhanced, text };
+}
+
+/** Builds a reply from text whose lines may begin with an enhanced code; the code of the first line that has one is taken. */
+export function responseFromText(code: number, message: string): Response {
+  const lines = message.split(/\r?\n/);
+  let enhanced: string | undefined;
+  const texts = lines.map((line) => {
+    const match = ENHANCED.exec(line);
+    if (match === null) return line;
+    enhanced ??= match[1];
+    return match[1] === enhanced ? line.slice(match[0].length) : line;
+  });
+  const text = texts.join('\n');
+  return enhanced === undefined ? { code, text } : { code, enhanced, text };
+}
+
+/** The lines of a reply without the reply code, each with its enhanced code: what SMTP and the wire's `message` carry. */
+export function responseLines(response: Response): string[] {
+  const lines = response.text.split('\n');
+  const { enhanced } = response;
+  return enhanced === undefined ? lines : lines.map((line) => (line === '' ? enhanced : `${enhanced} ${line}`));
+}
+
+export function responseClass(response: Response): ResponseClass {
+  if (response.code >= 200 && response.code <= 299) return 'ok';
+  if (response.code >= 400 && response.code <= 499) return 'temporary';
+  if (response.code >= 500 && response.code <= 599) return 'permanent';
+  return 'other';
+}
+
+export const isOk = (response: Response): boolean => responseClass(response) === 'ok';
+export const isTemporary = (response: Response): boolean => responseClass(response) === 'temporary';
+export const isPermanent = (response: Response): boolean => responseClass(response) === 'permanent';
+
+/** Two replies are the same when a peer could not tell them apart. */
+export function sameResponse(a: Response, b: Response): boolean {
+  return a.code === b.code && a.enhanced === b.enhanced && a.text === b.text;
+}
+
+/** One line for logs and people: `550 5.1.1 no such user`. */
+export function formatResponse(response: Response): string {
+  return `${response.code} ${responseLines(response).join(' / ')}`;
+}

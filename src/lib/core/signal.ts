@@ -1,0 +1,34 @@
+/**
+ * Typed facts about one transaction that filters observed. A filter that observes sets a signal and never judges; policies read them.
+ * On the wire they are `filter_output`, keyed by the upstream class name.
+ */
+
+/** A kind of fact: its wire name, the short name configuration uses, and how it looks as JSON. */
+export interface SignalType<T> {
+  /** `koukan.spf_check_filter.SpfCheckFilter`: the key on the wire. */
+  readonly wireName: string;
+  /** `spf_check`: the name in configuration. */
+  readonly name: string;
+  /** The value as its wire JSON. */
+  readonly toJson: (value: T) => unknown;
+}
+
+export class Signals {
+  readonly #values = new Map<SignalType<never>, unknown>();
+  readonly #onSet: (wireName: string, json: unknown) => void;
+
+  /** `onSet` hears of each new value in its wire form, so that the transaction can show and keep it. */
+  constructor(onSet: (wireName: string, json: unknown) => void = () => undefined) {
+    this.#onSet = onSet;
+  }
+
+  get<T>(type: SignalType<T>): T | undefined {
+    return this.#values.get(type as SignalType<never>) as T | undefined;
+  }
+
+  /** Replaces the value; values are immutable. */
+  set<T>(type: SignalType<T>, value: T): void {
+    this.#values.set(type as SignalType<never>, value);
+    this.#onSet(type.wireName, type.toJson(value));
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The durable state, as the rest of Koukan sees it: one interface, two engines (SQLite embedded, PostgreSQL shared), the same tests for
+ * both. Everything that returns a promise resolves once it is committed with fsync; commits are grouped, so whoever waits at the same
+ * moment shares one. Instants are milliseconds of the caller's clock: SQL never asks for the time.
+ */
+import type { Body } from '../core/body.ts';
+import type { Origin } from '../core/envelope.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
+
+/** The name of the message itself among a transaction's blobs; message-builder parts have the names the client chose. */
+export const BODY_BLOB = 'body';
+
+/** What is known of a transaction when it is first written. */
+export interface TxRecord {
+  /** The REST id: opaque, unguessable, URL-safe. */
+  readonly id: string;
+  readonly sender: string;
+  readonly tag?: string;
+  readonly origin: Origin;
+  /** Absent only in the history of a conversation that ended before MAIL. */
+  readonly mailFrom?: Mailbox;
+  readonly rcptTo: readonly Mailbox[];
+  readonly retry: boolean;
+  readonly notification: boolean;
+  readonly createdAt: number;
+  /** The conversation this recipient was exploded from, or the transaction this notification is about. */
+  readonly parentId?: string;
+  /** The message-builder JSON, with every content rewritten to a blob name (protocol §3.1). */
+  readonly messageBuilder?: unknown;
+  readonly filterOutput: FilterOutput;
+}
+
+/** Where the bytes of one of a new transaction's blobs come from. */
+export type BlobSource =
+  /** Complete, and stored with the transaction. The same `Body` object given to several transactions of one call is stored once. */
+  | { readonly kind: 'body'; readonly body: Body }
+  /** Shared with a finalized blob of an existing transaction. */
+  | { readonly kind: 'reuse'; readonly txId: string; readonly name: string }
+  /** Empty and open: the client will upload it. */
+  | { readonly kind: 'open' };
+
+export interface NewBlob {
+  readonly name: string;
+  readonly source: BlobSource;
+}
+
+/** The replies of one attempt, kept for ever under the attempt's number (from 1). */
+export interface AttemptRecord {
+  readonly number: number;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  readonly replies: Replies;
+}
+
+/** What happens to a transaction when the caller lets go of it. */
+export type NextStep =
+  /** Still in work: stays leased to this session. */
+  | { readonly kind: 'leased' }
+  /** To be claimed at this instant, by any replica, once its input is complete. */
+  | { readonly kind: 'due'; readonly at: number }
+  | { readonly kind: 'final'; readonly final: Final };
+
+export interface NewTransaction {
+  readonly record: TxRecord;
+  readonly blobs: readonly NewBlob[];
+  /** Attempts made so far, when the transaction is adopted late in its life; a leased one has its running attempt last. */
+  readonly attempts: readonly AttemptRecord[];
+  readonly next: NextStep;
+}
+
+export interface BlobStatus {
+  readonly name: string;
+  /** Bytes stored so far. */
+  readonly length: number;
+  /** The declared total, once known; the blob is finalized when the two are equal. */
+  readonly total?: number;
+  readonly finalized: boolean;
+}
+
+export interface StoredTransaction {
+  readonly record: TxRecord;
+  readonly blobs: readonly BlobStatus[];
+  readonly attempts: readonly AttemptRecord[];
+  readonly cancelled: boolean;
+  readonly final?: Final;
+  /** When the next attempt is due, in milliseconds; absent while in work or final. */
+  readonly nextAttemptAt?: number;
+  /** All blobs are finalized. */
+  readonly inputDone: boolean;
+  /** Grows with every change of the row: the ETag of a transaction that is not live anywhere. */
+  readonly version: number;
+  /** The live session that has it in work, if any. */
+  readonly lease?: { readonly sessionId: string; readonly uri: string };
+}
+
+/** One piece of an upload. */
+export interface BlobPiece {
+  /** Offset of the first byte of `bytes`. A prefix that overlaps what is stored is skipped: a plain retry works. */
+  readonly offset: number;
+  readonly bytes: Buffer;
+  /** Declares the total length; contradicting an earlier one is refused. */
+  readonly total?: number;
+}
+
+/** `range`: the offset or the total does not fit what is stored; `status` tells where to resume. */
+export type AppendResult =
+  | { readonly kind: 'stored'; readonly status: BlobStatus; readonly inputDone: boolean }
+  | { readonly kind: 'range'; readonly status: BlobStatus }
+  | { readonly kind: 'unknownTransaction' }
+  | { readonly kind: 'unknownBlob' };
+
+export interface Outcome {
+  readonly id: string;
+  readonly attempt: AttemptRecord;
+  readonly filterOutput: FilterOutput;
+  readonly next: Exclude<NextStep, { kind: 'leased' }>;
+  /** Notifications this outcome causes: created in the same commit (transactional outbox). */
+  readonly spawn: readonly NewTransaction[];
+}
+
+export interface GcResult {
+  readonly transactions: number;
+  readonly blobs: number;
+}
+
+/** Counters for tests and metrics. */
+export interface StoreStats {
+  /** Commits (fsyncs) so far. */
+  readonly commits: number;
+  /** Writes somebody waited for: each is one durable promise; many share a commit. */
+  readonly promises: number;
+}
+
+export interface Store {
+  /** Opens this process's session: its leases live as long as it is refreshed. `uri` is where clients are redirected to. */
+  openSession(uri: string, now: number): Promise<void>;
+  /** Refreshes our session; answers `false` when others have declared it dead. */
+  refreshSession(now: number): Promise<boolean>;
+  /** Declares sessions not refreshed since `before` dead and releases their leases; answers how many transactions were released. */
+  expireSessions(before: number): Promise<number>;
+  /** Ends our session and releases what it still leases. */
+  closeSession(): Promise<void>;
+
+  /** Creates transactions with their blobs, all in one commit. Throws `BlobReuseError` when a reused blob is missing or unfinished. */
+  create(transactions: readonly NewTransaction[], now: number): Promise<void>;
+  /** Appends to an open blob and finalizes it when its declared total is reached. */
+  append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult>;
+  /** Ends an attempt: replies, next step and notifications in one commit. Throws `LeaseLostError` when we no longer own it. */
+  recordOutcome(outcome: Outcome, now: number): Promise<void>;
+  /** Marks a transaction cancelled; final at once unless another session has it in work. Unknown ids are ignored. */
+  cancel(txId: string, now: number): Promise<void>;
+  /** Leases up to `limit` due transactions to our session and starts their next attempt; O(log n) in the size of the queue. */
+  claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]>;
+  /** The instant at which the next transaction falls due, to sleep until then. */
+  nextDueAt(): Promise<number | undefined>;
+  /** Writes the history row of a transaction that needed no durability; joins a later commit, nobody waits for it. */
+  recordHistory(transaction: NewTransaction, now: number): void;
+  /** Waits until everything handed to `recordHistory` is written. */
+  flush(): Promise<void>;
+
+  /** Reads one transaction as committed. */
+  load(txId: string): Promise<StoredTransaction | undefined>;
+  blobStatus(txId: string, name: string): Promise<BlobStatus | undefined>;
+  /** The bytes of a finalized blob, read piece by piece; lives as long as its transaction does. */
+  openBlob(txId: string, name: string): Promise<Body | undefined>;
+
+  /** Deletes up to `limit` transactions that ended, or whose input never completed, before `before`; then unreferenced blobs. */
+  collectGarbage(before: number, limit: number): Promise<GcResult>;
+  readonly stats: StoreStats;
+  close(): Promise<void>;
+}
+
+/** A blob to be reused does not exist or is not finalized yet. */
+export class BlobReuseError extends Error {
+  override readonly name = 'BlobReuseError';
+  readonly txId: string;
+  readonly blob: string;
+  readonly reason: 'missing' | 'unfinished';
+  constructor(txId: string, blob: string, reason: 'missing' | 'unfinished') {
+    super(`blob ${blob} of transaction ${txId} is ${reason}`);
+    this.txId = txId;
+    this.blob = blob;
+    this.reason = reason;
+  }
+}
