@@ -16,6 +16,8 @@ export interface Child {
   readonly id: string;
   /** Its chain, driven by an attempt of its own. Closing it before adoption cancels; after adoption the attempt goes on. */
   readonly exchange: Exchange;
+  /** A permanent failure after adoption will reach the sender: its chain names who sends notifications. */
+  readonly bounces: boolean;
 }
 
 export interface ChildOpener {

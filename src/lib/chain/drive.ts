@@ -75,34 +75,38 @@ function isReadyForData({ body, mailFrom, rcptTo, replies }: TxState): boolean {
   return answers.every((r) => r !== undefined) && answers.some((r) => r !== undefined && isOk(r));
 }
 
-/** A live transaction seen from downstream: asks are recorded in it, replies awaited from it. `onClose` may cancel it. */
+/**
+ * A live transaction seen from downstream: asks are recorded in it, replies awaited from it. What upstream has not answered when the
+ * transaction ends without a reply (cancelled, given up) is answered with the cancelled reply. `onClose` may cancel it.
+ */
 export function exchangeOf(live: LiveTransaction, onClose: () => void = () => undefined): Exchange {
+  const ended = (s: TxState): boolean => s.cancelled || s.final !== undefined;
+  const refusedMail = (s: TxState): Response | undefined =>
+    s.replies.mail !== undefined && !isOk(s.replies.mail) ? s.replies.mail : undefined;
   return {
     async mail(from) {
       live.apply({ type: 'mail', from });
-      await live.until((s) => s.replies.mail !== undefined || s.cancelled || s.final !== undefined);
+      await live.until((s) => s.replies.mail !== undefined || ended(s));
       return live.state.replies.mail ?? cancelledReply;
     },
     async rcpt(to) {
+      const early = refusedMail(live.state);
+      if (early !== undefined) return mailFailed(early);
       const index = live.state.rcptTo.length;
-      const refusal = live.state.replies.mail;
-      if (refusal !== undefined && !isOk(refusal)) return mailFailed(refusal);
       live.apply({ type: 'rcpt', to });
-      const isMailRefused = (s: TxState): boolean => s.replies.mail !== undefined && !isOk(s.replies.mail);
-      await live.until(
-        (s) => s.replies.rcpt[index] !== undefined || isMailRefused(s) || s.cancelled || s.final !== undefined,
-      );
-      const { mail, rcpt } = live.state.replies;
-      return rcpt[index] ?? (mail !== undefined && !isOk(mail) ? mailFailed(mail) : cancelledReply);
+      await live.until((s) => s.replies.rcpt[index] !== undefined || refusedMail(s) !== undefined || ended(s));
+      const refusal = refusedMail(live.state);
+      return live.state.replies.rcpt[index] ?? (refusal === undefined ? cancelledReply : mailFailed(refusal));
     },
     async data(body) {
-      const { mail, rcpt } = live.state.replies;
+      if (decisive(live.state) === undefined) {
+        live.apply({ type: 'body', body });
+        await live.until((s) => decisive(s) !== undefined || ended(s));
+      }
+      const { mail, rcpt, data } = live.state.replies;
+      if (data !== undefined) return data;
       if (mail !== undefined && !isOk(mail)) return mailFailed(mail);
-      const answers = rcpt.filter((r) => r !== undefined);
-      if (answers.length > 0 && !answers.some(isOk)) return rcptsFailed(answers);
-      live.apply({ type: 'body', body });
-      await live.until((s) => s.replies.data !== undefined || s.cancelled || s.final !== undefined);
-      return live.state.replies.data ?? cancelledReply;
+      return decisive(live.state) === undefined ? cancelledReply : rcptsFailed(rcpt.filter((r) => r !== undefined));
     },
     close() {
       onClose();

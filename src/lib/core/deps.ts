@@ -27,7 +27,7 @@ export interface MxRecord {
 
 export interface Dns {
   mx(domain: string): Promise<DnsAnswer<MxRecord>>;
-  /** A and AAAA together: IPv4 first. `temporary` only when neither question was answered. */
+  /** A and AAAA together: IPv4 first. `temporary` when there is no record but one of the questions was not answered. */
   addresses(host: string): Promise<DnsAnswer<string>>;
   ptr(ip: string): Promise<DnsAnswer<string>>;
   /** Each record as one string. */

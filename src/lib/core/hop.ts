@@ -25,5 +25,13 @@ export interface Hop {
   open(ask: HopAsk): Exchange;
 }
 
+/** How an output wants its hop: only matters over the wire. */
+export interface HopOptions {
+  /** Verify the certificate, or the CA file to verify it with. */
+  readonly verify?: boolean | string;
+  /** Uploads larger than this many bytes are sent in ranges. */
+  readonly chunkSize?: number;
+}
+
 /** Finds the hop for a create URL: a local one when the URL is this process's own, else one over HTTP. */
-export type HopResolver = (endpoint: string) => Hop;
+export type HopResolver = (endpoint: string, options?: HopOptions) => Hop;

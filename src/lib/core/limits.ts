@@ -20,4 +20,6 @@ export const limits = {
   hangingGetMs: 30_000,
   rcptParamsPerCommand: 20,
   messageBuilderParts: 1000,
+  /** Answers an in-process DNS cache keeps. */
+  dnsCacheEntries: 10_000,
 } as const;

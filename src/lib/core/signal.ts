@@ -15,6 +15,7 @@ export interface SignalType<T> {
 
 export class Signals {
   readonly #values = new Map<SignalType<never>, unknown>();
+  readonly #json: Record<string, unknown> = {};
   readonly #onSet: (wireName: string, json: unknown) => void;
 
   /** `onSet` hears of each new value in its wire form, so that the transaction can show and keep it. */
@@ -29,6 +30,13 @@ export class Signals {
   /** Replaces the value; values are immutable. */
   set<T>(type: SignalType<T>, value: T): void {
     this.#values.set(type as SignalType<never>, value);
-    this.#onSet(type.wireName, type.toJson(value));
+    const json = type.toJson(value);
+    this.#json[type.wireName] = json;
+    this.#onSet(type.wireName, json);
+  }
+
+  /** All values in their wire form. */
+  toJson(): Readonly<Record<string, unknown>> {
+    return { ...this.#json };
   }
 }

@@ -1,0 +1,64 @@
+/**
+ * What the client of an exploder is told, given what happened to each recipient: the table of submission (`msa`) and ingress as pure
+ * functions (protocol §6.2, §6.3). Whoever is answered 2xx without the next hop having taken the message must be adopted first.
+ *
+ *                       | msa                  | ingress
+ *   RCPT timeout        | 250, decided at DATA | 450
+ *   RCPT 4xx            | 250, adopted at DATA | verbatim
+ *   RCPT 5xx            | verbatim             | verbatim
+ *   DATA timeout, 4xx   | 250, adopted         | 450, verbatim
+ *   DATA 5xx            | verbatim             | verbatim
+ *   DATA mixed          | 250, the failed ones adopted (bounced or retried)
+ */
+import { isOk, isPermanent, isTemporary, type Response, reply, responseClass } from './response.ts';
+
+export type FanoutMode = 'msa' | 'ingress';
+
+export const upstreamTimeout: Response = reply(450, '4.4.7', 'upstream timeout');
+const rcptStored: Response = reply(250, '2.1.5', 'RCPT ok (store&forward)');
+const dataStored: Response = reply(250, '2.6.0', 'DATA ok (store&forward)');
+
+export interface RcptAnswer {
+  readonly response: Response;
+  /** `held`: accepted although the far end said 4xx; there is nobody to send DATA to, it can only be adopted. */
+  readonly standing: 'accepted' | 'held' | 'refused';
+}
+
+/** The answer to RCPT; `undefined` stands for no reply in time. */
+export function answerRcpt(upstream: Response | undefined, mode: FanoutMode): RcptAnswer {
+  if (upstream === undefined) {
+    return mode === 'msa'
+      ? { response: rcptStored, standing: 'accepted' }
+      : { response: upstreamTimeout, standing: 'refused' };
+  }
+  if (isOk(upstream)) return { response: upstream, standing: 'accepted' };
+  if (mode === 'msa' && isTemporary(upstream)) return { response: rcptStored, standing: 'held' };
+  return { response: upstream, standing: 'refused' };
+}
+
+/** What became of one accepted recipient: its reply to DATA, or `undefined` for held or no reply in time. */
+export interface DataOutcome {
+  readonly reply: Response | undefined;
+  /** Its failure would be reported to the sender. */
+  readonly bounces: boolean;
+}
+
+export interface DataAnswer {
+  readonly response: Response;
+  /** Indices of the recipients to adopt before the answer is given. */
+  readonly adopt: readonly number[];
+}
+
+/** Folds the outcomes of all accepted recipients into the one answer to DATA. */
+export function answerData(outcomes: readonly DataOutcome[], mode: FanoutMode): DataAnswer {
+  const replies = outcomes.map((outcome) => outcome.reply ?? upstreamTimeout);
+  const first = replies[0] ?? reply(503, '5.5.1', 'no valid recipients');
+  const same = replies.every((r) => responseClass(r) === responseClass(first));
+  if (same && (isOk(first) || isPermanent(first))) return { response: first, adopt: [] };
+  if (same && mode === 'ingress') return { response: first, adopt: [] };
+  const failed = replies.flatMap((r, i) => (isOk(r) ? [] : [i]));
+  // A permanent failure nobody would hear of must not hide behind a 250: then the client gets the failure itself.
+  const silent = failed.find((i) => isPermanent(replies[i] as Response) && outcomes[i]?.bounces !== true);
+  if (silent !== undefined) return { response: replies[silent] as Response, adopt: [] };
+  return { response: dataStored, adopt: failed };
+}

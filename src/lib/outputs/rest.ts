@@ -1,0 +1,132 @@
+/**
+ * `rest_output`: offers the message to the routed next hop, one host of the resolution after the other until one does not refuse MAIL
+ * temporarily. The hop is asked once the recipient is known, because routing happens at RCPT.
+ */
+import { z } from 'zod';
+import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts';
+import type { Body } from '../core/body.ts';
+import type { HostPort } from '../core/envelope.ts';
+import { must } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import { cancelledReply, mailFailed } from '../core/precondition.ts';
+import { isOk, isTemporary, type Response, reply } from '../core/response.ts';
+import { resolutionFailure } from './resolution-failure.ts';
+
+const config = z
+  .strictObject({
+    rcpt_timeout: z.number().positive().default(30).describe('Seconds to wait for the answer to MAIL and RCPT.'),
+    data_timeout: z.number().positive().default(300).describe('Seconds to wait for the answer to DATA.'),
+    chunk_size: z.int().positive().optional().describe('Uploads larger than this many bytes are sent in ranges.'),
+    verify: z
+      .union([z.boolean(), z.string()])
+      .default(true)
+      .describe('Verify the certificate of the hop, or the CA file to verify it with.'),
+    static_endpoint: z.url().optional().describe('A fixed create URL, for a chain without a router.'),
+  })
+  .transform((c) => ({
+    rcptTimeoutMs: c.rcpt_timeout * 1000,
+    dataTimeoutMs: c.data_timeout * 1000,
+    staticEndpoint: c.static_endpoint,
+    hop: { verify: c.verify, ...(c.chunk_size !== undefined && { chunkSize: c.chunk_size }) },
+  }));
+
+type RestOutputConfig = z.output<typeof config>;
+
+export const restOutput = defineOutput<RestOutputConfig>({
+  name: 'rest_output',
+  summary: 'Sends the message to the next hop over REST: a gateway, another router, or an application.',
+  incremental: false,
+  config,
+  create: (c, env) => (tx) => new RestExchange(c, env, tx),
+});
+
+class RestExchange implements Exchange {
+  readonly #config: RestOutputConfig;
+  readonly #env: ChainEnv;
+  readonly #tx: TxContext;
+  #from: Mailbox | undefined;
+  #hop: Exchange | undefined;
+  #answerMail: (response: Response) => void = () => undefined;
+  #isClosed = false;
+
+  constructor(c: RestOutputConfig, env: ChainEnv, tx: TxContext) {
+    this.#config = c;
+    this.#env = env;
+    this.#tx = tx;
+  }
+
+  mail(from: Mailbox): Promise<Response> {
+    this.#from = from;
+    return new Promise((resolve) => {
+      this.#answerMail = resolve;
+    });
+  }
+
+  async rcpt(to: Mailbox): Promise<Response> {
+    must(this.#from !== undefined, 'MAIL comes before RCPT');
+    if (this.#hop !== undefined) return this.#hop.rcpt(to);
+    const endpoint = this.#tx.route?.endpoint ?? this.#config.staticEndpoint;
+    if (endpoint === undefined) return this.#refuse(reply(550, '5.1.2', 'no route to the recipient'));
+    const unresolved = resolutionFailure(this.#tx);
+    if (unresolved !== undefined) return this.#refuse(unresolved);
+    const hosts = this.#tx.resolution ?? this.#tx.route?.hosts ?? [];
+    return this.#offer(endpoint, hosts.length === 0 ? [undefined] : hosts, this.#from, to);
+  }
+
+  data(body: Body): Promise<Response> {
+    must(this.#hop !== undefined, 'DATA follows an accepted RCPT');
+    return this.#hop.data(body);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#answerMail(cancelledReply);
+    await this.#hop?.close();
+  }
+
+  /** Nothing was asked upstream: MAIL itself is fine, the recipient is not. */
+  #refuse(response: Response): Response {
+    this.#answerMail(reply(250, '2.1.0', 'ok'));
+    return response;
+  }
+
+  async #offer(
+    endpoint: string,
+    hosts: readonly (HostPort | undefined)[],
+    from: Mailbox,
+    to: Mailbox,
+  ): Promise<Response> {
+    for (const [i, host] of hosts.entries()) {
+      const hop = this.#open(endpoint, host);
+      this.#hop = hop;
+      const [mail, rcpt] = [hop.mail(from), hop.rcpt(to)];
+      const mailResponse = await mail;
+      if (isTemporary(mailResponse) && i < hosts.length - 1 && !this.#isClosed) {
+        this.#tx.log.info({ host, response: mailResponse }, 'host refused for now, trying the next');
+        await rcpt;
+        await hop.close();
+        continue;
+      }
+      this.#answerMail(mailResponse);
+      return isOk(mailResponse) ? rcpt : mailFailed(mailResponse);
+    }
+    return cancelledReply;
+  }
+
+  #open(endpoint: string, host: HostPort | undefined): Exchange {
+    const { route, localHost, smtpMeta, signals } = this.#tx;
+    const remoteHost = host ?? this.#tx.remoteHost;
+    return this.#env.hop(endpoint, this.#config.hop).open({
+      sender: route?.sender ?? this.#tx.sender.name,
+      ...(route?.tag !== undefined && { tag: route.tag }),
+      ...(remoteHost && { remoteHost }),
+      ...(localHost && { localHost }),
+      ...(smtpMeta && { smtpMeta }),
+      ...(route?.options.send_filter_output === true && { filterOutput: signals.toJson() }),
+      rcptTimeoutMs: this.#config.rcptTimeoutMs,
+      dataTimeoutMs: this.#config.dataTimeoutMs,
+      createAt: 'rcpt',
+    });
+  }
+}
