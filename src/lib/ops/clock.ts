@@ -1,0 +1,27 @@
+/** The clock of the machine: with its neighbours in this folder, the only place that reads the time or sets a timer. */
+import type { Clock } from '../core/deps.ts';
+
+/** What a timer of the platform can hold; longer waits are made of several. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  async sleep(ms, signal) {
+    const end = Date.now() + ms;
+    for (let left = ms; left > 0 && !signal?.aborted; left = end - Date.now()) {
+      await pause(Math.min(left, TIMER_MAX_MS), signal);
+    }
+  },
+};
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
