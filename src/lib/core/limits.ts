@@ -22,4 +22,55 @@ export const limits = {
   messageBuilderParts: 1000,
   /** Answers an in-process DNS cache keeps. */
   dnsCacheEntries: 10_000,
+  configFileBytes: 4 * 1024 * 1024,
+  /** How deep `<<` merges of a configuration may nest. */
+  configMergeDepth: 10,
+  /** Bytes of a blob that are committed at once: larger bodies go to the store in pieces of this size. */
+  blobWriteBytes: 1024 * 1024,
+  /** Writes that share one commit, at most. */
+  storeBatchOperations: 512,
+  storeBatchBytes: 8 * 1024 * 1024,
+  /** Writes that wait for a commit; beyond it the store says that it is unavailable. */
+  storeQueueOperations: 20_000,
+  storeQueueBytes: 256 * 1024 * 1024,
+  /** History rows that wait to be written; the oldest are dropped, with a warning, when the database is away for long. */
+  storeHistoryBacklog: 10_000,
+  /** How long a history row waits for a commit to join before it gets its own. */
+  storeHistoryPauseMs: 250,
+  /** Runs of a batch that another writer made fail (deadlock, serialisation). */
+  storeBatchRuns: 4,
+  sqliteBusyMs: 5000,
+  postgresConnections: 5,
+  postgresConnectMs: 10_000,
+  postgresQueryMs: 60_000,
+  /** An upload refreshes its transaction's age at most this often. */
+  uploadTouchMs: 10_000,
+  /** Nesting of arrays and objects in the JSON of a request. */
+  requestJsonDepth: 32,
+  /** One address or one ESMTP parameter in the JSON of a request; RFC 5321 §4.5.3.1.3 asks for 256 octets. */
+  requestMailboxChars: 1024,
+  /** A blob id or a sender or tag name chosen by a client. */
+  requestNameChars: 128,
+  /** Hanging GETs that wait at the same time; more are answered at once, as if nothing had changed. */
+  hangingGets: 20_000,
+  /** What is still read of an upload that was refused, so that its sender gets to hear why. */
+  refusedUploadBytes: 16 * 1024 * 1024,
+  /** A connection of the REST server on which nothing moves. */
+  httpIdleMs: 120_000,
+  /** An answer of a REST peer. */
+  httpAnswerBytes: 4 * 1024 * 1024,
+  httpRedirects: 5,
+  /** Connections to one REST peer: for short requests, and for hanging GETs, each of which occupies one. */
+  httpConnections: 128,
+  httpPollConnections: 4096,
+  /** REST peers to which connections are kept. */
+  httpOrigins: 512,
+  /** Least pause between two hanging GETs when the ETag did not move (protocol §1.4). */
+  pollPauseMs: 1000,
+  /** How often an upload may be told to resume somewhere else, or fail, before it is given up. */
+  uploadResyncs: 8,
+  /** How often a PATCH is tried again after 412 or a broken connection. */
+  patchTries: 5,
+  /** A cancel nobody waits for. */
+  cancelMs: 5000,
 } as const;

@@ -1,0 +1,38 @@
+/** A point in time as an AbortSignal, so that one wait can listen to both the clock and whoever may stop it. */
+import type { Clock } from '../core/deps.ts';
+
+export interface Deadline {
+  /** Aborts at the deadline, or when the parent does. */
+  readonly signal: AbortSignal;
+  /** Milliseconds left, never negative. */
+  leftMs(): number;
+  /** Whether the time is over (rather than the parent aborted). */
+  isOver(): boolean;
+  /** Releases the timer; the signal never aborts after that. */
+  clear(): void;
+}
+
+/** Starts a deadline `ms` from now. The caller clears it when done. */
+export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): Deadline {
+  const at = clock.now() + ms;
+  const abort = new AbortController();
+  const timer = new AbortController();
+  let isOver = false;
+  const stop = (): void => abort.abort();
+  if (parent?.aborted) stop();
+  else parent?.addEventListener('abort', stop, { once: true });
+  void clock.sleep(ms, timer.signal).then(() => {
+    if (timer.signal.aborted) return;
+    isOver = true;
+    stop();
+  });
+  return {
+    signal: abort.signal,
+    leftMs: () => Math.max(0, at - clock.now()),
+    isOver: () => isOver,
+    clear: () => {
+      timer.abort();
+      parent?.removeEventListener('abort', stop);
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * One HTTP request with a bounded answer: redirects are followed with method and body, and a kept connection that turns out to be dead is
+ * replaced once. Everything that goes wrong below HTTP is one `HttpTrouble`; a status is never an error here.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { limits } from '../core/limits.ts';
+import type { HttpClient, PoolUse, Trust } from './http-client.ts';
+
+export interface HttpAsk {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes, or a way to read them from the start as often as a redirect needs (then with a `content-length` header). */
+  readonly body?: Buffer | string | (() => Readable);
+  /** Defaults to `short`. */
+  readonly use?: PoolUse;
+  /** The deadline of the whole request, redirects included. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** Where the answer came from, after redirects. */
+  readonly url: URL;
+}
+
+export type HttpTroubleCode = 'aborted' | 'network' | 'tooLarge' | 'redirect';
+
+/** No usable answer: the deadline passed, the connection failed, or the peer misbehaves. */
+export class HttpTrouble extends Error {
+  override readonly name = 'HttpTrouble';
+  readonly code: HttpTroubleCode;
+  constructor(code: HttpTroubleCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Sends a request and reads the answer whole; throws `HttpTrouble`. */
+export async function httpRequest(client: HttpClient, trust: Trust, ask: HttpAsk): Promise<HttpAnswer> {
+  let { url } = ask;
+  for (let redirects = 0; ; redirects += 1) {
+    const answer = await sendTwiceIfStale(client, trust, ask, url);
+    const next = redirectTarget(ask, answer);
+    if (next === undefined) return answer;
+    if (redirects === limits.httpRedirects) throw new HttpTrouble('redirect', 'too many redirects');
+    url = next;
+  }
+}
+
+/** The first value of a header, by its lower-case name. */
+export function headerOf(answer: HttpAnswer, name: string): string | undefined {
+  const value = answer.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** The body of an answer when it is a JSON object; whatever the content type says, because peers differ there. */
+export function jsonObject(answer: HttpAnswer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(answer.body.toString('utf8'));
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The URL a header or a JSON field names, relative ones taken from `base`; `undefined` unless it is http or https. */
+export function resolveUrl(reference: string, base: URL): URL | undefined {
+  try {
+    const url = new URL(reference, base);
+    return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function redirectTarget(ask: HttpAsk, answer: HttpAnswer): URL | undefined {
+  const keepsMethod = answer.status === 307 || answer.status === 308;
+  const isForGet = answer.status === 301 || answer.status === 302 || answer.status === 303;
+  if (!keepsMethod && !(isForGet && ask.method === 'GET')) return undefined;
+  const location = headerOf(answer, 'location');
+  const target = location === undefined ? undefined : resolveUrl(location, answer.url);
+  if (target === undefined) throw new HttpTrouble('redirect', 'redirect without a usable location');
+  // A secret or a message that came over TLS does not go on in the clear.
+  if (answer.url.protocol === 'https:' && target.protocol === 'http:') {
+    throw new HttpTrouble('redirect', 'redirect from https to http');
+  }
+  return target;
+}
+
+/**
+ * A server may close a kept connection at the moment we use it (RFC 9112 §9.3.1). Nothing Koukan sends moves a message when it is repeated:
+ * a create has no body yet, a PATCH is guarded by If-Match, an upload by its offsets. So each is repeated once.
+ */
+async function sendTwiceIfStale(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
+  try {
+    return await send(client, trust, ask, url);
+  } catch (error) {
+    if (!isStaleConnection(error)) throw error;
+    return send(client, trust, ask, url);
+  }
+}
+
+function isStaleConnection(error: unknown): boolean {
+  if (!(error instanceof HttpTrouble) || error.code !== 'network') return false;
+  const { code } = (error.cause ?? {}) as { code?: unknown };
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+async function send(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
+  const { body } = ask;
+  try {
+    const answer = await client.pool(url.origin, trust, ask.use ?? 'short').request({
+      method: ask.method,
+      path: `${url.pathname}${url.search}`,
+      headers: { ...ask.headers },
+      body: typeof body === 'function' ? body() : (body ?? null),
+      signal: ask.signal,
+    });
+    return { status: answer.statusCode, headers: answer.headers, body: await readBounded(answer.body), url };
+  } catch (error) {
+    if (error instanceof HttpTrouble) throw error;
+    if (ask.signal.aborted) throw new HttpTrouble('aborted', 'the deadline passed or the exchange ended');
+    throw new HttpTrouble('network', (error as Error).message, { cause: error });
+  }
+}
+
+async function readBounded(stream: Readable): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > limits.httpAnswerBytes) throw new HttpTrouble('tooLarge', 'the answer is too large');
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
