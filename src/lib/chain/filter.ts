@@ -57,8 +57,14 @@ export interface ChainEnv {
   readonly children: ChildOpener;
   /** Turns a path in the configuration into one that can be opened: relative paths are relative to the configuration file. */
   readonly resolvePath: (path: string) => string;
-  /** What stands before this step in the same chain: signals produced and policy names with their tags. */
-  readonly earlier: { readonly signals: ReadonlySet<SignalType<never>>; readonly policies: ReadonlySet<string> };
+  readonly earlier: Earlier;
+}
+
+/** What stands before a step in the same chain. */
+export interface Earlier {
+  readonly signals: ReadonlySet<SignalType<never>>;
+  /** Names that later policies can match, and the latest phase in which a policy of that name is decided. */
+  readonly policies: ReadonlyMap<string, Phase>;
 }
 
 interface StepDefinition<C> {
@@ -74,8 +80,8 @@ interface StepDefinition<C> {
 export interface FilterDefinition<C = unknown> extends StepDefinition<C> {
   readonly kind: 'filter';
   readonly produces?: readonly SignalType<never>[];
-  /** Names under which this step can be matched by later policies. */
-  readonly policies?: (config: C) => readonly string[];
+  /** What this step adds to `earlier.policies` for the steps after it; its entries replace equal ones. */
+  readonly policies?: (config: C, earlier: Earlier) => ReadonlyMap<string, Phase>;
   readonly create: (config: C, env: ChainEnv) => () => Filter;
 }
 
