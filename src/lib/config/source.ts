@@ -6,6 +6,8 @@ export interface ConfigSource {
   readonly file: string;
   /** 1-based position of a path, or of the nearest parent that exists; `key` asks for the key itself rather than its value. */
   position(path: ConfigPath, key?: string): { readonly line: number; readonly col: number };
+  /** What was accepted but should be known, as `file:line:col: warning: …`; commands print them. */
+  readonly warnings?: readonly string[];
 }
 
 /** A mistake in a configuration, at a path. `suggestion` is the nearest valid name. */

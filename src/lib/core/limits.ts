@@ -6,6 +6,18 @@ export const limits = {
   smtpTextLineBytes: 1_000_000,
   /** A reply of a far end, all its lines. */
   smtpReplyBytes: 65_536,
+  /** How long the TCP connection to a destination may take. */
+  smtpConnectMs: 60_000,
+  /** A connection that does not answer RSET, or QUIT, in this time is dropped. */
+  smtpRsetMs: 10_000,
+  smtpQuitMs: 5000,
+  /** Exchanges that wait for a connection to one destination, and for how long. */
+  smtpPoolWaiters: 10_000,
+  smtpPoolWaitMs: 60_000,
+  /** Idle connections kept open, over all destinations; the oldest is closed first. */
+  smtpPoolIdle: 1000,
+  /** Messages that the test sink remembers; older ones are forgotten. */
+  sinkMessages: 100_000,
   /** RFC 5321 §4.5.3.1.10 asks for at least 100. */
   rcptsPerTransaction: 1000,
   messageBytes: 64 * 1024 * 1024,
@@ -20,6 +32,9 @@ export const limits = {
   hangingGetMs: 30_000,
   rcptParamsPerCommand: 20,
   messageBuilderParts: 1000,
+  messageBuilderHeaders: 1000,
+  /** How much of the original header a delivery status notification quotes. */
+  dsnHeaderBytes: 65_536,
   /** Answers an in-process DNS cache keeps. */
   dnsCacheEntries: 10_000,
   configFileBytes: 4 * 1024 * 1024,
