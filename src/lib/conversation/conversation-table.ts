@@ -1,0 +1,197 @@
+/**
+ * All conversations of one process, and the REST verbs on them (protocol §1.4 to §1.7): read and hang, add to the envelope, upload, cancel.
+ * A sweep gives up those whose client fell silent and forgets those that ended a while ago.
+ */
+import type { Deps } from '../core/deps.ts';
+import type { Origin } from '../core/envelope.ts';
+import { limits } from '../core/limits.ts';
+import { decisive, IllegalStepError } from '../core/transaction.ts';
+import {
+  RangeProblem,
+  RequestProblem,
+  type TransactionView,
+  type UpdateAsk,
+  type UploadAsk,
+  type UploadProgress,
+} from '../http/service.ts';
+import { BodyTooLargeError, type SpoolWriter } from '../spool/spool-writer.ts';
+import { Conversation } from './conversation.ts';
+
+export interface ConversationTableOptions {
+  readonly deps: Deps;
+  readonly makeSpool: () => SpoolWriter;
+  /** How long an ended conversation stays readable. */
+  readonly doneTtlMs: number;
+}
+
+/** Follows the asks of a conversation until a reply decides it; the one attempt it has. */
+export type Follow = (conversation: Conversation) => Promise<void>;
+
+const SWEEP_INTERVAL_MS = 1000;
+
+export class ConversationTable {
+  readonly #options: ConversationTableOptions;
+  readonly #byId = new Map<string, Conversation>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: ConversationTableOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Opens a conversation and starts to follow it. */
+  open(id: string, origin: Origin, silenceMs: number, follow: Follow): Conversation {
+    const { clock, log } = this.#options.deps;
+    const conversation = new Conversation({ id, origin, silenceMs }, clock.now());
+    this.#byId.set(id, conversation);
+    const run = follow(conversation)
+      .catch((error: unknown) => log.error({ tx: id, err: error }, 'a conversation ended in a bug'))
+      .finally(() => {
+        conversation.endedAt = clock.now();
+        this.#running.delete(run);
+      });
+    this.#running.add(run);
+    return conversation;
+  }
+
+  find(id: string): Conversation | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Adds to the envelope when `ifMatch` is the current version. */
+  update(conversation: Conversation, ask: UpdateAsk, ifMatch: string): TransactionView {
+    const { live } = conversation;
+    if (ifMatch !== String(live.version)) throw new RequestProblem(412, 'update conflict');
+    const have = live.state.rcptTo.length;
+    const added = ask.rcptTo ?? [];
+    if (added.length > 0 && (ask.rcptToListOffset ?? (have === 0 ? 0 : undefined)) !== have) {
+      throw new RequestProblem(409, `rcpt_to_list_offset must be ${have}, the number of recipients present`, {
+        pointer: '/rcpt_to_list_offset',
+      });
+    }
+    if (have + added.length > limits.rcptsPerTransaction) {
+      throw new RequestProblem(422, `at most ${limits.rcptsPerTransaction} recipients`, { pointer: '/rcpt_to' });
+    }
+    this.#heard(conversation);
+    try {
+      // A scalar that is already set keeps its value, as upstream's clients expect.
+      if (ask.mailFrom !== undefined && live.state.mailFrom === undefined) {
+        live.apply({ type: 'mail', from: ask.mailFrom });
+      }
+      for (const to of added) live.apply({ type: 'rcpt', to });
+    } catch (error) {
+      throw asProblem(error);
+    }
+    return viewOf(conversation);
+  }
+
+  heartbeat(conversation: Conversation): TransactionView {
+    this.#heard(conversation);
+    conversation.live.apply({ type: 'touch' });
+    return viewOf(conversation);
+  }
+
+  /** Takes bytes of the message; a prefix that is there already is skipped, so a plain retry works. */
+  async upload(conversation: Conversation, ask: UploadAsk): Promise<UploadProgress> {
+    if (conversation.isUploading) throw new RequestProblem(409, 'another upload of this message is under way');
+    conversation.isUploading = true;
+    try {
+      const end = await this.#take(conversation, ask);
+      await this.#finalize(conversation, ask.whole ? end : ask.total);
+      return progressOf(conversation);
+    } catch (error) {
+      throw asProblem(error);
+    } finally {
+      conversation.isUploading = false;
+    }
+  }
+
+  /** Appends what is new; answers the offset behind the last byte of the entity. */
+  async #take(conversation: Conversation, ask: UploadAsk): Promise<number> {
+    this.#heard(conversation);
+    if (ask.offset > conversation.uploadedBytes) throw new RangeProblem(progressOf(conversation));
+    let at = ask.offset;
+    for await (const chunk of ask.bytes) {
+      const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, conversation.uploadedBytes - at)));
+      at += chunk.length;
+      if (fresh.length === 0) continue;
+      if (conversation.isBodyComplete) throw new RangeProblem(progressOf(conversation));
+      await conversation.append(fresh, this.#options.makeSpool);
+      this.#heard(conversation);
+    }
+    return at;
+  }
+
+  async #finalize(conversation: Conversation, total: number | undefined): Promise<void> {
+    if (total === undefined) return;
+    const { isBodyComplete, uploadedBytes } = conversation;
+    if (total < uploadedBytes || (isBodyComplete && total !== uploadedBytes)) throw new RangeProblem(progressOf(conversation));
+    if (!isBodyComplete && total === uploadedBytes) await conversation.complete(this.#options.makeSpool);
+  }
+  /** Cancels what is unfinished; an ended conversation stays as it is. */
+  cancel(conversation: Conversation): void {
+    const { live } = conversation;
+    if (conversation.endedAt === undefined && decisive(live.state) === undefined) live.apply({ type: 'cancel' });
+  }
+
+  #heard(conversation: Conversation): void {
+    conversation.lastHeardAt = this.#options.deps.clock.now();
+  }
+
+  /** Runs until `stop` aborts: gives up the silent, forgets the ended. */
+  async sweep(stop: AbortSignal): Promise<void> {
+    const { clock } = this.#options.deps;
+    while (!stop.aborted) {
+      await clock.sleep(SWEEP_INTERVAL_MS, stop);
+      const now = clock.now();
+      for (const conversation of [...this.#byId.values()]) this.#sweepOne(conversation, now);
+    }
+  }
+
+  #sweepOne(conversation: Conversation, now: number): void {
+    const { endedAt, lastHeardAt, facts } = conversation;
+    if (endedAt === undefined) {
+      if (!conversation.isBodyComplete && now - lastHeardAt > facts.silenceMs) conversation.stop.abort();
+    } else if (now - endedAt >= this.#options.doneTtlMs) {
+      this.forget(conversation);
+    }
+  }
+
+  /** Drops a conversation and its bytes. */
+  forget(conversation: Conversation): void {
+    this.#byId.delete(conversation.facts.id);
+    conversation.discard();
+  }
+
+  /** Stops all; resolves when every attempt has ended. */
+  async close(): Promise<void> {
+    for (const conversation of this.#byId.values()) conversation.stop.abort();
+    await Promise.all(this.#running);
+    for (const conversation of [...this.#byId.values()]) this.forget(conversation);
+  }
+}
+
+export function viewOf(conversation: Conversation): TransactionView {
+  const { live, facts, isBodyComplete } = conversation;
+  return {
+    id: facts.id,
+    version: live.version,
+    state: live.state,
+    origin: facts.origin,
+    body: { kind: 'plain', finalized: isBodyComplete },
+  };
+}
+
+function progressOf(conversation: Conversation): UploadProgress {
+  const length = conversation.uploadedBytes;
+  return { length, ...(conversation.isBodyComplete && { total: length }) };
+}
+
+function asProblem(error: unknown): unknown {
+  if (error instanceof IllegalStepError) return new RequestProblem(409, error.message);
+  if (error instanceof BodyTooLargeError) return new RequestProblem(413, error.message);
+  return error;
+}

@@ -1,0 +1,59 @@
+/**
+ * A conversation: a transaction that lives in memory only, because nobody was promised anything yet. An SMTP session at the router and
+ * every transaction of an outbound gateway is one. What it needs of an upload lies in memory or in a spool file.
+ */
+import type { Origin } from '../core/envelope.ts';
+import { LiveTransaction } from '../core/live.ts';
+import type { SpoolWriter } from '../spool/spool-writer.ts';
+
+export interface ConversationFacts {
+  readonly id: string;
+  readonly origin: Origin;
+  /** A conversation whose client is silent for this long before its message is complete is given up. */
+  readonly silenceMs: number;
+}
+
+export class Conversation {
+  readonly live: LiveTransaction;
+  readonly facts: ConversationFacts;
+  /** Aborts when the conversation is given up. */
+  readonly stop = new AbortController();
+  lastHeardAt: number;
+  /** An upload is under way; a second one at the same time is refused. */
+  isUploading = false;
+  /** When its one attempt ended. */
+  endedAt: number | undefined;
+  #spool: SpoolWriter | undefined;
+
+  constructor(facts: ConversationFacts, now: number) {
+    this.facts = facts;
+    this.live = new LiveTransaction(facts.id);
+    this.lastHeardAt = now;
+  }
+
+  /** Bytes of the message received so far. */
+  get uploadedBytes(): number {
+    return this.live.state.body?.size ?? this.#spool?.size ?? 0;
+  }
+
+  get isBodyComplete(): boolean {
+    return this.live.state.body !== undefined;
+  }
+
+  /** Appends to the message; `makeSpool` is called for its first bytes. One call at a time. */
+  async append(bytes: Buffer, makeSpool: () => SpoolWriter): Promise<void> {
+    this.#spool ??= makeSpool();
+    await this.#spool.append(bytes);
+  }
+
+  /** The message is complete: it becomes the body of the transaction. */
+  async complete(makeSpool: () => SpoolWriter): Promise<void> {
+    this.#spool ??= makeSpool();
+    this.live.apply({ type: 'body', body: await this.#spool.finish() });
+  }
+
+  /** Lets go of the bytes; whoever still needs them has retained them. */
+  discard(): void {
+    this.#spool?.discard();
+  }
+}

@@ -1,0 +1,76 @@
+/** A gateway: SMTP in to REST out, REST in to SMTP out. The two directions are independent of each other. This file only wires. */
+import type { GatewayConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
+import { ConversationTable } from '../conversation/conversation-table.ts';
+import type { Deps } from '../core/deps.ts';
+import type { Hop } from '../core/hop.ts';
+import { limits } from '../core/limits.ts';
+import { createRestServer, type RestServer } from '../http/server.ts';
+import { createSmtpOutput } from '../outputs/smtp.ts';
+import { SmtpPool } from '../smtp/client/pool.ts';
+import type { Spool } from '../spool/spool.ts';
+import { createInbound, type Inbound } from './inbound.ts';
+import { Outbound, type SmtpOutputs } from './outbound.ts';
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly deps: Deps;
+  readonly spool: Spool;
+  /** The next hop of an SMTP listener. */
+  readonly hopOf: (service: SmtpServiceConfig) => Hop;
+}
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #pool: SmtpPool;
+  readonly #conversations: ConversationTable;
+  readonly #outbound: Outbound;
+  readonly #rest: RestServer;
+  readonly #listeners: Inbound[];
+  readonly #stop = new AbortController();
+  #sweep: Promise<void> = Promise.resolve();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { config, deps, spool } = options;
+    this.#pool = new SmtpPool({ deps });
+    const outputs: SmtpOutputs = new Map(
+      [...config.smtpOutputs].map(([tag, profile]) => [tag, createSmtpOutput(profile, this.#pool, deps)]),
+    );
+    this.#conversations = new ConversationTable({
+      deps,
+      doneTtlMs: config.restListener.gcDoneTtlMs,
+      makeSpool: () => spool.writer({ maxBytes: limits.messageBytes }),
+    });
+    this.#outbound = new Outbound({ config, deps, outputs, conversations: this.#conversations });
+    this.#rest = createRestServer({
+      service: this.#outbound,
+      listener: config.restListener,
+      maxInflight: config.global.maxInflight,
+      deps,
+    });
+    this.#listeners = config.services.map((service) => createInbound({ config: service, hop: options.hopOf(service), deps, spool }));
+  }
+
+  /** The way out as a next hop by a call, for a router in the same process. */
+  get hop(): Hop {
+    return this.#outbound.hop;
+  }
+
+  async start(): Promise<void> {
+    const { config, deps } = this.#options;
+    await this.#rest.listen();
+    for (const listener of this.#listeners) await listener.listen();
+    this.#sweep = this.#conversations.sweep(this.#stop.signal);
+    deps.log.info({ rest: config.restListener.addr, smtp: config.services.map(({ addr }) => addr) }, 'gateway ready');
+  }
+
+  /** Stops accepting, lets SMTP sessions finish their transaction until `hurry` aborts, closes the connections it keeps. */
+  async stop(hurry: AbortSignal): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close(hurry)));
+    this.#stop.abort();
+    await this.#sweep;
+    await this.#rest.close(hurry);
+    await this.#conversations.close();
+    await this.#pool.close(hurry);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * The gateway's way out: REST transactions that become SMTP. Each is a conversation in memory that drives one exchange with its destination;
+ * which profile speaks is the transaction's tag.
+ */
+import { drive } from '../chain/drive.ts';
+import { refusing } from '../chain/refusing.ts';
+import type { GatewayConfig } from '../config/gateway-config.ts';
+import { awaitChange, type Wait } from '../conversation/await-change.ts';
+import type { Conversation } from '../conversation/conversation.ts';
+import { type ConversationTable, viewOf } from '../conversation/conversation-table.ts';
+import { memoryBody } from '../core/body.ts';
+import type { Deps } from '../core/deps.ts';
+import type { Origin } from '../core/envelope.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Hop } from '../core/hop.ts';
+import { reply } from '../core/response.ts';
+import {
+  type CreateAsk,
+  RequestProblem,
+  type TransactionService,
+  type TransactionView,
+  type UpdateAsk,
+  type UploadAsk,
+  type UploadProgress,
+} from '../http/service.ts';
+
+/** What speaks to destinations, by profile. */
+export type SmtpOutputs = ReadonlyMap<string, { open(origin: Origin): Exchange }>;
+
+export interface OutboundOptions {
+  readonly config: GatewayConfig;
+  readonly deps: Deps;
+  readonly outputs: SmtpOutputs;
+  readonly conversations: ConversationTable;
+}
+
+export class Outbound implements TransactionService {
+  readonly #options: OutboundOptions;
+
+  constructor(options: OutboundOptions) {
+    this.#options = options;
+  }
+
+  /** This half as a next hop by a call, for a router in the same process. */
+  readonly hop: Hop = {
+    open: (ask) => {
+      const output = this.#options.outputs.get(ask.tag ?? '');
+      return output === undefined ? refusing(reply(450, '4.3.5', `unknown SMTP profile ${ask.tag ?? ''}`)) : output.open(ask);
+    },
+  };
+
+  async create(_sender: string, ask: CreateAsk): Promise<TransactionView> {
+    const { config, deps, outputs, conversations } = this.#options;
+    const output = outputs.get(ask.tag ?? '');
+    if (output === undefined) {
+      const detail = ask.tag === undefined ? 'sender.tag names the SMTP profile and is missing' : `unknown SMTP profile ${ask.tag}`;
+      throw new RequestProblem(400, detail, { pointer: '/sender/tag' });
+    }
+    if (ask.body !== undefined && ask.body.kind !== 'inline') {
+      throw new RequestProblem(400, 'a gateway takes the message by PUT', { pointer: '/body' });
+    }
+    const { remoteHost, localHost, smtpMeta } = ask;
+    const origin = { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+    const id = deps.rng.bytes(config.restListener.restIdEntropy).toString('base64url');
+    const log = deps.log.child({ tx: id });
+    const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, async ({ live, stop }) => {
+      live.apply({ type: 'attempt' });
+      await drive(live, output.open(origin), stop.signal, (error) => log.error({ err: error }, 'an SMTP exchange failed with a bug'));
+    });
+    this.#addEnvelope(conversation, ask);
+    return viewOf(conversation);
+  }
+
+  #addEnvelope({ live }: Conversation, ask: CreateAsk): void {
+    if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
+    else if (ask.rcptTo.length > 0) throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
+    for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
+    if (ask.body?.kind === 'inline') live.apply({ type: 'body', body: memoryBody(Buffer.from(ask.body.text)) });
+  }
+
+  async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
+    const conversation = this.#find(id);
+    const isEnded = (): boolean => conversation.endedAt !== undefined;
+    const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
+    return changed ? viewOf(conversation) : undefined;
+  }
+
+  async update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView> {
+    return this.#options.conversations.update(this.#find(id), ask, ifMatch);
+  }
+
+  async heartbeat(id: string): Promise<TransactionView> {
+    return this.#options.conversations.heartbeat(this.#find(id));
+  }
+
+  async upload(id: string, blob: string | undefined, ask: UploadAsk): Promise<UploadProgress> {
+    const conversation = this.#find(id);
+    if (blob !== undefined) throw new RequestProblem(404, 'unknown blob');
+    return this.#options.conversations.upload(conversation, ask);
+  }
+
+  async cancel(id: string): Promise<void> {
+    this.#options.conversations.cancel(this.#find(id));
+  }
+
+  #find(id: string): Conversation {
+    const conversation = this.#options.conversations.find(id);
+    if (conversation === undefined) throw new RequestProblem(404, 'transaction not found');
+    return conversation;
+  }
+}

@@ -1,0 +1,44 @@
+/** One attempt of one transaction: opens its chain, follows what is asked, and says how it ended. */
+import { drive } from '../chain/drive.ts';
+import type { Log } from '../core/deps.ts';
+import { must } from '../core/errors.ts';
+import type { AttemptEnd } from '../core/retry.ts';
+import { isOk } from '../core/response.ts';
+import { decisive, type TxState } from '../core/transaction.ts';
+import type { Work } from './work.ts';
+
+/** Why an attempt is stopped from outside; the abort reason of `Work.stop`. */
+export type StopReason = 'downstreamTimeout' | 'shutdown';
+
+/** How it ended; `shutdown` leaves the transaction to whoever takes over its lease. */
+export type WorkEnd = AttemptEnd | { readonly kind: 'shutdown' };
+
+export async function runAttempt(work: Work, startedAt: number, log: Log): Promise<WorkEnd> {
+  const { live, facts, stop } = work;
+  work.attemptStartedAt = startedAt;
+  live.apply({ type: 'attempt' });
+  const { sender } = facts.route;
+  const exchange = facts.route.chain.open({
+    id: facts.id,
+    origin: facts.origin,
+    sender: { name: sender.name, ...(sender.tag !== undefined && { tag: sender.tag }) },
+    log,
+    onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
+  });
+  let isBug = false;
+  const end = await drive(live, exchange, stop.signal, (error) => {
+    isBug = true;
+    log.error({ err: error }, 'a step of the chain failed with a bug');
+  });
+  if (end === 'cancelled') return { kind: 'cancelled' };
+  if (end === 'stopped') return { kind: stop.signal.reason as StopReason };
+  return isBug ? { kind: 'bug' } : repliedEnd(live.state);
+}
+
+function repliedEnd(state: TxState): AttemptEnd {
+  const reply = decisive(state);
+  must(reply !== undefined, 'an attempt that was decided has a decisive reply');
+  const { mail, data } = state.replies;
+  if (data !== undefined) return { kind: 'replied', phase: 'data', reply };
+  return { kind: 'replied', phase: mail !== undefined && !isOk(mail) ? 'mail' : 'rcpt', reply };
+}

@@ -1,0 +1,118 @@
+/**
+ * The children of exploders at this router: in memory and driven by an attempt of their own until they are adopted. Adoption is the moment
+ * responsibility is taken, so it is one commit for all recipients of a message, and it comes before the answer.
+ */
+import type { Child, ChildAsk, ChildOpener } from '../chain/child.ts';
+import { exchangeOf } from '../chain/drive.ts';
+import type { Body } from '../core/body.ts';
+import type { Deps } from '../core/deps.ts';
+import { must } from '../core/errors.ts';
+import type { RetryDecision } from '../core/retry.ts';
+import { BODY_BLOB, type NewTransaction, type Store } from '../store/store.ts';
+import { consequences, decide, logAttempt } from './conclude.ts';
+import { canNotify, type NotifySettings } from './notify.ts';
+import type { RouteTable } from './route-table.ts';
+import { newTransactionId } from './transaction-id.ts';
+import { Work } from './work.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface ChildrenOptions {
+  readonly deps: Deps;
+  readonly store: Store;
+  readonly notify: NotifySettings;
+  readonly routes: () => RouteTable;
+  readonly workshop: () => Workshop;
+  readonly onDue: () => void;
+}
+
+export class Children implements ChildOpener {
+  readonly #options: ChildrenOptions;
+  readonly #works = new WeakMap<Child, Work>();
+
+  constructor(options: ChildrenOptions) {
+    this.#options = options;
+  }
+
+  open(ask: ChildAsk): Child | undefined {
+    const { deps, notify } = this.#options;
+    const workshop = this.#options.workshop();
+    if (workshop.room === 0) return undefined;
+    const { sender, tag, parentId, ...origin } = ask;
+    const route = this.#options.routes().get(sender, tag);
+    const id = newTransactionId(deps.rng, notify.restIdEntropy);
+    const now = deps.clock.now();
+    const facts = { id, route, origin, createdAt: now, parentId };
+    const work = new Work(facts, { state: {}, version: 0, pastAttempts: [], isDurable: false, now });
+    workshop.start(work);
+    const child: Child = {
+      id,
+      exchange: exchangeOf(work.live, () => this.#abandon(work)),
+      get bounces() {
+        return canNotify(work, notify) || work.live.state.mailFrom?.address === '';
+      },
+    };
+    this.#works.set(child, work);
+    return child;
+  }
+
+  async adopt(children: readonly Child[], body: Body): Promise<void> {
+    const works = children.map((child) => {
+      const work = this.#works.get(child);
+      must(work !== undefined, 'only children opened here can be adopted');
+      return work;
+    });
+    const commit = this.#commit(works, body);
+    for (const work of works) {
+      work.isAdopting = true;
+      work.adopting = commit.catch(() => undefined);
+    }
+    try {
+      await commit;
+    } finally {
+      for (const work of works) work.isAdopting = false;
+    }
+  }
+
+  async #commit(works: readonly Work[], body: Body): Promise<void> {
+    const { store, deps } = this.#options;
+    const ended = new Map<Work, RetryDecision>();
+    const transactions = await Promise.all(
+      works.map(async (work): Promise<readonly NewTransaction[]> => {
+        work.hold(body);
+        work.live.apply({ type: 'adopt', retry: true, notification: true });
+        const blobs = [{ name: BODY_BLOB, source: { kind: 'body', body } as const }];
+        if (!work.hasEnded) {
+          const attempts = [...work.pastAttempts, work.attemptRecord()];
+          return [{ record: work.record(), blobs, attempts, next: { kind: 'leased' } }];
+        }
+        if (work.live.state.body === undefined) work.live.apply({ type: 'body', body });
+        must(work.end !== undefined && work.end.kind !== 'shutdown', 'an attempt that ended says how');
+        const decision = decide(work, work.end, deps);
+        ended.set(work, decision);
+        const { next, spawn } = await consequences(work, decision, this.#options);
+        const attempts = [...work.pastAttempts, work.attemptRecord(deps.clock.now())];
+        return [{ record: work.record(), blobs, attempts, next }, ...spawn];
+      }),
+    );
+    await store.create(transactions.flat(), deps.clock.now());
+    for (const work of works) this.#adopted(work, ended.get(work), body);
+    if (ended.size > 0) this.#options.onDue();
+  }
+
+  #adopted(work: Work, decision: RetryDecision | undefined, body: Body): void {
+    work.isDurable = true;
+    if (decision !== undefined) {
+      logAttempt(work, decision, this.#options.deps);
+      this.#options.workshop().settle(work, decision);
+    } else if (work.live.state.body === undefined) {
+      work.live.apply({ type: 'body', body });
+    }
+  }
+
+  /** The conversation is over. What was adopted goes on; anything else is cancelled, upstream too. */
+  #abandon(work: Work): void {
+    if (work.isDurable || work.isAdopting) return;
+    if (!work.hasEnded) work.live.apply({ type: 'cancel' });
+    else this.#options.workshop().finishChild(work, { outcome: 'failed', text: 'no retry' });
+  }
+}

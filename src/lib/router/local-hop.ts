@@ -1,0 +1,22 @@
+/** The router as a next hop by a call: how the gateway in the same process reaches it, without HTTP and without a second copy. */
+import { exchangeOf } from '../chain/drive.ts';
+import { refusing } from '../chain/refusing.ts';
+import type { ConversationTable } from '../conversation/conversation-table.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Hop, HopAsk } from '../core/hop.ts';
+import { reply } from '../core/response.ts';
+import type { Accept } from './accept.ts';
+import type { RouteTable } from './route-table.ts';
+
+export function localRouterHop(accept: Accept, routes: RouteTable, conversations: ConversationTable): Hop {
+  return {
+    open(ask: HopAsk): Exchange {
+      const lookup = routes.find(ask.sender, ask.tag);
+      if (lookup.kind !== 'found') return refusing(reply(450, '4.3.5', `sender ${ask.sender} is not configured`));
+      if (!lookup.route.chain.incremental) return refusing(reply(450, '4.3.5', `sender ${ask.sender} does not take SMTP`));
+      // The gateway watches its own client; silence between commands is its business.
+      const conversation = accept.openConversation(lookup.route, { ...ask, rcptTo: [] }, Number.POSITIVE_INFINITY);
+      return exchangeOf(conversation.live, () => conversations.cancel(conversation));
+    },
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * Native REST transactions: complete envelope, one recipient, in the store before the 201. Their first attempt starts at once, so that a
+ * refused recipient is known before the message is uploaded; the message follows as soon as its last byte is stored.
+ */
+import { awaitChange, type Wait } from '../conversation/await-change.ts';
+import type { Deps } from '../core/deps.ts';
+import type { Origin } from '../core/envelope.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import { NEW_TX } from '../core/transaction.ts';
+import {
+  type CreateAsk,
+  RangeProblem,
+  RedirectProblem,
+  RequestProblem,
+  type TransactionView,
+  type UploadAsk,
+  type UploadProgress,
+} from '../http/service.ts';
+import { type AppendResult, type BlobPiece, BlobReuseError, BODY_BLOB, type Store, type StoredTransaction } from '../store/store.ts';
+import { type BodyPlan, planBody } from './body-plan.ts';
+import { loadBody } from './load-body.ts';
+import { inPieces } from './pieces.ts';
+import { newTransactionId } from './transaction-id.ts';
+import { viewOfStored, viewOfWork } from './view.ts';
+import { type Route, Work } from './work.ts';
+import type { Workshop } from './workshop.ts';
+
+export interface NativeOptions {
+  readonly deps: Deps;
+  readonly store: Store;
+  readonly workshop: Workshop;
+  readonly restIdEntropy: number;
+  /** Uploads are stored in pieces of this many bytes. */
+  readonly chunkSize: number;
+  readonly onDue: () => void;
+}
+
+export class NativeTransactions {
+  readonly #options: NativeOptions;
+
+  constructor(options: NativeOptions) {
+    this.#options = options;
+  }
+
+  async create(route: Route, ask: CreateAsk): Promise<TransactionView> {
+    const { deps, store, workshop, restIdEntropy } = this.#options;
+    const [rcpt] = ask.rcptTo;
+    if (ask.mailFrom === undefined || rcpt === undefined || ask.rcptTo.length !== 1) {
+      throw new RequestProblem(400, 'transaction creation to non-incremental endpoint must contain mail_from and exactly 1 rcpt_to', {
+        pointer: ask.mailFrom === undefined ? '/mail_from' : '/rcpt_to',
+      });
+    }
+    const now = deps.clock.now();
+    const plan = planBody(ask.body);
+    const work = this.#newWork(newTransactionId(deps.rng, restIdEntropy), route, ask, { mailFrom: ask.mailFrom, rcpt }, plan);
+    const hasRoom = workshop.room > 0;
+    if (hasRoom) work.attemptStartedAt = now;
+    const transaction = {
+      record: work.record(),
+      blobs: plan.blobs,
+      attempts: hasRoom ? [work.attemptRecord()] : [],
+      next: hasRoom ? ({ kind: 'leased' } as const) : ({ kind: 'due', at: now } as const),
+    };
+    await this.#orReuseProblem(store.create([transaction], now));
+    work.declareBlobs(plan.blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
+    if (hasRoom) {
+      workshop.start(work);
+      if (plan.isComplete) await this.#attachBody(work);
+    }
+    return viewOfWork(work);
+  }
+
+  #newWork(id: string, route: Route, ask: Origin, envelope: { mailFrom: Mailbox; rcpt: Mailbox }, plan: BodyPlan): Work {
+    const now = this.#options.deps.clock.now();
+    const { remoteHost, localHost, smtpMeta } = ask;
+    const origin = { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+    const { retry, notification } = route.sender;
+    const messageBuilder = plan.messageBuilder;
+    const facts = { id, route, origin, createdAt: now, ...(messageBuilder !== undefined && { messageBuilder }) };
+    const state = { ...NEW_TX, mailFrom: envelope.mailFrom, rcptTo: [envelope.rcpt], retry, notification };
+    return new Work(facts, { state, version: 0, pastAttempts: [], isDurable: true, now });
+  }
+
+  async #orReuseProblem(commit: Promise<void>): Promise<void> {
+    try {
+      await commit;
+    } catch (error) {
+      if (!(error instanceof BlobReuseError)) throw error;
+      throw new RequestProblem(error.reason === 'missing' ? 404 : 409, `reuse_uri: ${error.message}`, { pointer: '/body' });
+    }
+  }
+
+  async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
+    const work = this.#options.workshop.find(id);
+    if (work !== undefined) {
+      const isEnded = (): boolean => work.live.state.final !== undefined;
+      const changed = await awaitChange(work.live, wait, isEnded, this.#options.deps.clock, signal);
+      return changed ? viewOfWork(work) : undefined;
+    }
+    const stored = await this.#loadHere(id);
+    return wait?.ifNoneMatch === String(stored.version) ? undefined : viewOfStored(stored);
+  }
+
+  /** The transaction from the store; redirects to the replica that has it in work. */
+  async #loadHere(id: string): Promise<StoredTransaction> {
+    const stored = await this.#options.store.load(id);
+    if (stored === undefined) throw new RequestProblem(404, 'unknown tx');
+    const { lease } = stored;
+    if (lease !== undefined && lease.sessionId !== this.#options.store.sessionId) throw new RedirectProblem(lease.uri);
+    return stored;
+  }
+
+  async mustExist(id: string): Promise<void> {
+    if (this.#options.workshop.find(id) === undefined) await this.#loadHere(id);
+  }
+
+  async heartbeat(id: string): Promise<TransactionView> {
+    const work = this.#options.workshop.find(id);
+    if (work === undefined) return viewOfStored(await this.#loadHere(id));
+    this.#heard(work);
+    if (work.live.state.final === undefined) work.live.apply({ type: 'touch' });
+    return viewOfWork(work);
+  }
+
+  async upload(id: string, blob: string | undefined, ask: UploadAsk): Promise<UploadProgress> {
+    const { workshop, chunkSize } = this.#options;
+    const name = blob ?? BODY_BLOB;
+    const work = workshop.find(id);
+    if (work === undefined) await this.#loadHere(id);
+    else this.#heard(work);
+    let progress: UploadProgress = { length: 0 };
+    for await (const piece of inPieces(ask, chunkSize)) progress = await this.#append(id, name, piece);
+    return progress;
+  }
+
+  async #append(id: string, name: string, piece: BlobPiece): Promise<UploadProgress> {
+    const { store, deps, workshop } = this.#options;
+    const result = progressOf(await store.append(id, name, piece, deps.clock.now()));
+    const work = workshop.find(id);
+    if (work !== undefined) {
+      this.#heard(work);
+      if (result.status.finalized) work.finalizeBlob(name);
+    }
+    if (result.inputDone) {
+      if (work !== undefined && !work.hasEnded) await this.#attachBody(work);
+      else this.#options.onDue();
+    }
+    const { length, total } = result.status;
+    return { length, ...(total !== undefined && { total }) };
+  }
+
+  /** All input is stored: the running attempt may go on with DATA. */
+  async #attachBody(work: Work): Promise<void> {
+    const body = await loadBody(this.#options.store, work.facts.id, work.facts.messageBuilder, this.#options.deps);
+    const { state } = work.live;
+    if (body === undefined || state.body !== undefined || state.final !== undefined || state.cancelled || work.hasEnded) return;
+    work.hold(body);
+    work.live.apply({ type: 'body', body });
+  }
+
+  #heard(work: Work): void {
+    work.lastHeardAt = this.#options.deps.clock.now();
+  }
+
+  async cancel(id: string): Promise<void> {
+    const work = this.#options.workshop.find(id);
+    if (work !== undefined && !work.hasEnded) work.live.apply({ type: 'cancel' });
+    else if (work === undefined) await this.#options.store.cancel(id, this.#options.deps.clock.now());
+  }
+}
+
+function progressOf(result: AppendResult): Extract<AppendResult, { kind: 'stored' }> {
+  switch (result.kind) {
+    case 'stored':
+      return result;
+    case 'unknownTransaction':
+      throw new RequestProblem(404, 'unknown transaction');
+    case 'unknownBlob':
+      throw new RequestProblem(404, 'unknown blob');
+    case 'range': {
+      const { length, total } = result.status;
+      throw new RangeProblem({ length, ...(total !== undefined && { total }) });
+    }
+  }
+}

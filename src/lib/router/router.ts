@@ -1,0 +1,103 @@
+/** A router: REST API, durable store, filter chains, retries, notifications. This file only wires; each part knows its own step. */
+import { compileRouter } from '../chain/compile.ts';
+import type { Registry } from '../chain/registry.ts';
+import type { RouterConfig } from '../config/router-config.ts';
+import { ConversationTable } from '../conversation/conversation-table.ts';
+import type { Deps } from '../core/deps.ts';
+import type { Hop, HopResolver } from '../core/hop.ts';
+import { limits } from '../core/limits.ts';
+import { createRestServer, type RestServer } from '../http/server.ts';
+import type { Spool } from '../spool/spool.ts';
+import { type Store } from '../store/store.ts';
+import { Accept } from './accept.ts';
+import { Children } from './children.ts';
+import { keepHouse } from './housekeeping.ts';
+import { localRouterHop } from './local-hop.ts';
+import { NativeTransactions } from './native.ts';
+import { RouteTable } from './route-table.ts';
+import { Schedule } from './schedule.ts';
+import { Workshop } from './workshop.ts';
+
+export interface RouterOptions {
+  readonly config: RouterConfig;
+  readonly deps: Deps;
+  readonly registry: Registry;
+  /** Open and migrated; the router closes it. */
+  readonly store: Store;
+  readonly spool: Spool;
+  readonly hop: HopResolver;
+}
+
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #routes: RouteTable;
+  readonly #workshop: Workshop;
+  readonly #schedule: Schedule;
+  readonly #conversations: ConversationTable;
+  readonly #stop = new AbortController();
+  /** Gives up waiting for a store that is away. */
+  readonly #abandon = new AbortController();
+  readonly #rest: RestServer;
+  /** The router as a next hop by a call, for a gateway in the same process. */
+  readonly hop: Hop;
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    const { config, deps, store, spool } = options;
+    const { restIdEntropy, mailerDaemonMailbox, outputMaxInflight } = config.global;
+    const notify = { mailerDaemonMailbox, restIdEntropy };
+    const onDue = (): void => this.#schedule.ring();
+    const children = new Children({
+      deps,
+      store,
+      notify,
+      routes: () => this.#routes,
+      workshop: () => this.#workshop,
+      onDue,
+    });
+    this.#routes = new RouteTable(compileRouter(config, options.registry, { deps, hop: options.hop, children }));
+    const doneTtlMs = config.storage.cacheTtlMs;
+    const abandon = this.#abandon.signal;
+    this.#workshop = new Workshop({ store, deps, notify, abandon, maxInflight: outputMaxInflight, doneTtlMs, onDue });
+    this.#schedule = new Schedule({ deps, store, routes: this.#routes, workshop: this.#workshop });
+    this.#conversations = new ConversationTable({
+      deps,
+      doneTtlMs,
+      makeSpool: () => spool.writer({ maxBytes: limits.messageBytes }),
+    });
+    const { chunkSize } = config.restListener;
+    const native = new NativeTransactions({ deps, store, workshop: this.#workshop, restIdEntropy, chunkSize, onDue });
+    const accept = new Accept({ deps, routes: this.#routes, conversations: this.#conversations, native, restIdEntropy });
+    this.hop = localRouterHop(accept, this.#routes, this.#conversations);
+    this.#rest = createRestServer({ service: accept, listener: config.restListener, maxInflight: config.global.restMaxInflight, deps });
+  }
+
+  /** Opens the session, listens, and starts to work off what is due. */
+  async start(): Promise<void> {
+    const { config, deps, store } = this.#options;
+    await this.#rest.listen();
+    await store.openSession(config.restListener.sessionUri, deps.clock.now());
+    const stop = this.#stop.signal;
+    this.#loops = Promise.all([
+      config.global.dequeue ? this.#schedule.run(stop) : undefined,
+      keepHouse({ config, deps, store, workshop: this.#workshop, onDue: () => this.#schedule.ring() }, stop),
+      this.#conversations.sweep(stop),
+    ]);
+    deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');
+  }
+
+  /** Stops accepting, lets what is in work finish until `hurry` aborts, releases the leases, closes the store. */
+  async stop(hurry: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    this.#stop.abort();
+    await this.#loops;
+    await this.#rest.close(hurry);
+    if (hurry.aborted) this.#abandon.abort();
+    else hurry.addEventListener('abort', () => this.#abandon.abort(), { once: true });
+    await this.#workshop.drain(hurry);
+    await this.#conversations.close();
+    await store.closeSession();
+    await store.close();
+  }
+}

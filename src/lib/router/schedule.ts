@@ -1,0 +1,94 @@
+/** Takes due transactions out of the store and starts their next attempt: retries, notifications, and what a dead replica left. */
+import type { Deps } from '../core/deps.ts';
+import { NEW_TX } from '../core/transaction.ts';
+import type { Store, StoredTransaction } from '../store/store.ts';
+import { loadBody } from './load-body.ts';
+import type { RouteTable } from './route-table.ts';
+import { stateOf } from './stored-state.ts';
+import { Work } from './work.ts';
+import type { Workshop } from './workshop.ts';
+
+/** Other replicas add due work without telling us, so we look at least this often. */
+const POLL_MS = 1000;
+const CLAIM_AT_ONCE = 50;
+
+export interface ScheduleOptions {
+  readonly deps: Deps;
+  readonly store: Store;
+  readonly routes: RouteTable;
+  readonly workshop: Workshop;
+}
+
+export class Schedule {
+  readonly #options: ScheduleOptions;
+  #alarm = new AbortController();
+  #isRung = false;
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options;
+  }
+
+  /** Something may have fallen due. */
+  ring(): void {
+    this.#isRung = true;
+    this.#alarm.abort();
+  }
+
+  /** Claims and starts until `stop` aborts. */
+  async run(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      this.#isRung = false;
+      const claimed = await this.#claim();
+      if (claimed === CLAIM_AT_ONCE || this.#isRung) continue;
+      await this.#sleep(stop);
+    }
+  }
+
+  async #claim(): Promise<number> {
+    const { workshop, store, deps } = this.#options;
+    const room = Math.min(workshop.room, CLAIM_AT_ONCE);
+    if (room === 0) return 0;
+    try {
+      const due = await store.claimDue(deps.clock.now(), room);
+      await Promise.all(due.map((stored) => this.#start(stored)));
+      return due.length;
+    } catch (error) {
+      deps.log.error({ err: error }, 'due transactions could not be claimed, trying again');
+      return 0;
+    }
+  }
+
+  async #start(stored: StoredTransaction): Promise<void> {
+    const { deps, store, routes, workshop } = this.#options;
+    const { record } = stored;
+    const log = deps.log.child({ tx: record.id });
+    const lookup = routes.find(record.sender, record.tag);
+    if (lookup.kind !== 'found') {
+      // The configuration changed under a waiting transaction: it waits on, under its lease, for the name to come back.
+      log.error({ sender: record.sender, tag: record.tag }, 'the sender of a stored transaction is not configured; it is kept');
+      return;
+    }
+    const body = await loadBody(store, record.id, record.messageBuilder, deps);
+    const { id, origin, createdAt, parentId, messageBuilder } = record;
+    const facts = {
+      id,
+      route: lookup.route,
+      origin,
+      createdAt,
+      ...(parentId !== undefined && { parentId }),
+      ...(messageBuilder !== undefined && { messageBuilder }),
+    };
+    const past = stored.attempts.slice(0, -1);
+    const state = { ...NEW_TX, ...stateOf(stored), ...(body !== undefined && { body }), attemptCount: past.length };
+    const work = new Work(facts, { state, version: stored.version, pastAttempts: past, isDurable: true, now: deps.clock.now() });
+    work.declareBlobs(stored.blobs);
+    if (body !== undefined) work.hold(body);
+    workshop.start(work);
+  }
+
+  async #sleep(stop: AbortSignal): Promise<void> {
+    this.#alarm = new AbortController();
+    if (this.#isRung) return;
+    await this.#options.deps.clock.sleep(POLL_MS, AbortSignal.any([stop, this.#alarm.signal]));
+  }
+}

@@ -1,0 +1,19 @@
+/** The state of a transaction as its row has it, without the message itself. */
+import { NO_REPLIES, type TxState } from '../core/transaction.ts';
+import type { StoredTransaction } from '../store/store.ts';
+
+export function stateOf(stored: StoredTransaction): TxState {
+  const { record, attempts, cancelled, final } = stored;
+  const newest = attempts.at(-1);
+  return {
+    ...(record.mailFrom !== undefined && { mailFrom: record.mailFrom }),
+    rcptTo: record.rcptTo,
+    replies: newest?.replies ?? NO_REPLIES,
+    attemptCount: newest?.number ?? 0,
+    retry: record.retry,
+    notification: record.notification,
+    cancelled,
+    filterOutput: record.filterOutput,
+    ...(final !== undefined && { final }),
+  };
+}

@@ -1,0 +1,121 @@
+/** A transaction a router has in work: its live state, its chain, and whether retry and bounce are our duty yet. */
+import type { CompiledChain } from '../chain/compile.ts';
+import type { OutputHandlerConfig, SenderConfig } from '../config/router-config.ts';
+import type { Body } from '../core/body.ts';
+import type { Origin } from '../core/envelope.ts';
+import { LiveTransaction } from '../core/live.ts';
+import { NEW_TX, type TxState } from '../core/transaction.ts';
+import type { WorkEnd } from './attempt.ts';
+import type { BlobView } from '../http/service.ts';
+import type { AttemptRecord, TxRecord } from '../store/store.ts';
+
+/** A sender with its compiled chain: where a transaction of that sender goes. */
+export interface Route {
+  readonly sender: SenderConfig;
+  readonly chain: CompiledChain;
+  readonly handler: OutputHandlerConfig;
+}
+
+export interface WorkFacts {
+  readonly id: string;
+  readonly route: Route;
+  readonly origin: Origin;
+  readonly createdAt: number;
+  readonly parentId?: string;
+  readonly messageBuilder?: unknown;
+}
+
+export class Work {
+  readonly facts: WorkFacts;
+  readonly live: LiveTransaction;
+  /** Attempts that have ended. */
+  readonly pastAttempts: AttemptRecord[];
+  /** Ends the running attempt from outside; the reason says why. */
+  readonly stop = new AbortController();
+  attemptStartedAt = 0;
+  /** There is a row in the store, leased to us. */
+  isDurable: boolean;
+  isAdopting = false;
+  /** Settles when an adoption that is under way has been committed, or has failed. */
+  adopting: Promise<void> = Promise.resolve();
+  /** The running attempt; settles when what it led to is recorded. */
+  running: Promise<void> = Promise.resolve();
+  /** The attempt is over; a child that is not adopted waits for its conversation to say what becomes of it. */
+  hasEnded = false;
+  /** How it ended. */
+  end: WorkEnd | undefined;
+  lastHeardAt: number;
+  /** The declared blobs of a transaction that came by REST, for its client to see. */
+  blobs: readonly BlobView[] = [];
+  #releases: (() => void)[] = [];
+
+  constructor(facts: WorkFacts, init: WorkInit) {
+    this.facts = facts;
+    this.live = new LiveTransaction(facts.id, { ...NEW_TX, ...init.state }, init.version);
+    this.pastAttempts = [...init.pastAttempts];
+    this.isDurable = init.isDurable;
+    this.lastHeardAt = init.now;
+  }
+
+  get attemptNumber(): number {
+    return this.pastAttempts.length + 1;
+  }
+
+  /** Keeps the bytes of the message while this transaction is in work. */
+  hold(body: Body): void {
+    this.#releases.push(body.retain());
+  }
+
+  declareBlobs(blobs: readonly BlobView[]): void {
+    this.blobs = blobs;
+  }
+
+  /** The last byte of a blob is stored. */
+  finalizeBlob(name: string): void {
+    this.blobs = this.blobs.map((blob) => (blob.name === name ? { ...blob, finalized: true } : blob));
+    this.live.apply({ type: 'touch' });
+  }
+
+  release(): void {
+    for (const release of this.#releases) release();
+    this.#releases = [];
+  }
+
+  /** The attempt under way, or just ended. */
+  attemptRecord(endedAt?: number): AttemptRecord {
+    return {
+      number: this.attemptNumber,
+      startedAt: this.attemptStartedAt,
+      ...(endedAt !== undefined && { endedAt }),
+      replies: this.live.state.replies,
+    };
+  }
+
+  /** The transaction as it is first written. */
+  record(): TxRecord {
+    const { id, route, origin, createdAt, parentId, messageBuilder } = this.facts;
+    const { mailFrom, rcptTo, retry, notification, filterOutput } = this.live.state;
+    return {
+      id,
+      sender: route.sender.name,
+      ...(route.sender.tag !== undefined && { tag: route.sender.tag }),
+      origin,
+      ...(mailFrom !== undefined && { mailFrom }),
+      rcptTo,
+      retry,
+      notification,
+      createdAt,
+      ...(parentId !== undefined && { parentId }),
+      ...(messageBuilder !== undefined && { messageBuilder }),
+      filterOutput,
+    };
+  }
+}
+
+export interface WorkInit {
+  readonly state: Partial<TxState>;
+  readonly version: number;
+  readonly pastAttempts: readonly AttemptRecord[];
+  readonly isDurable: boolean;
+  readonly now: number;
+}

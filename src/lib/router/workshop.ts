@@ -1,0 +1,137 @@
+/**
+ * The workshop: every transaction this router has in work, from its first attempt until what the attempt led to is recorded. It bounds how
+ * many there are, and is the one place where an attempt is started and concluded.
+ */
+import { must } from '../core/errors.ts';
+import type { RetryDecision } from '../core/retry.ts';
+import type { TxState } from '../core/transaction.ts';
+import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
+import { runAttempt } from './attempt.ts';
+import type { Work } from './work.ts';
+
+export interface WorkshopOptions extends ConcludeEnv {
+  readonly maxInflight: number;
+  /** How long an ended transaction stays readable from memory. */
+  readonly doneTtlMs: number;
+  /** Hears that something may have fallen due: notifications, or a slot that became free. */
+  readonly onDue: () => void;
+}
+
+export class Workshop {
+  readonly #options: WorkshopOptions;
+  readonly #byId = new Map<string, Work>();
+  /** Attempts under way; what the bound counts. */
+  #inflight = 0;
+  readonly #ended: { readonly work: Work; readonly at: number }[] = [];
+
+  constructor(options: WorkshopOptions) {
+    this.#options = options;
+  }
+
+  /** How many more attempts may start now. */
+  get room(): number {
+    return Math.max(0, this.#options.maxInflight - this.#inflight);
+  }
+
+  find(id: string): Work | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Starts the next attempt of a transaction and sees it through. */
+  start(work: Work): void {
+    must(!this.#byId.has(work.facts.id), 'a transaction is in work once');
+    this.#byId.set(work.facts.id, work);
+    this.#inflight += 1;
+    work.running = this.#run(work).finally(() => {
+      this.#inflight -= 1;
+      this.#options.onDue();
+    });
+  }
+
+  async #run(work: Work): Promise<void> {
+    const { deps } = this.#options;
+    const log = deps.log.child({ tx: work.facts.id });
+    try {
+      const end = await runAttempt(work, deps.clock.now(), log);
+      work.hasEnded = true;
+      work.end = end;
+      await work.adopting;
+      if (end.kind === 'shutdown') return;
+      const decision = decide(work, end, deps);
+      logAttempt(work, decision, deps);
+      if (work.isDurable) await this.#concludeDurable(work, decision);
+      else this.#concludeChild(work, decision);
+    } catch (error) {
+      log.error({ err: error }, 'an attempt ended in a bug; the lease will be taken over');
+    } finally {
+      if (work.isDurable) this.#retire(work);
+    }
+  }
+
+  async #concludeDurable(work: Work, decision: RetryDecision): Promise<void> {
+    const spawned = await recordOutcome(work, decision, this.#options);
+    this.#show(work, decision);
+    if (spawned.length > 0) this.#options.onDue();
+  }
+
+  /** Shows who waits what was recorded. */
+  #show(work: Work, decision: RetryDecision): void {
+    if (decision.kind === 'finish') work.live.apply({ type: 'finish', final: decision.final });
+    else work.live.apply({ type: 'touch' });
+  }
+
+  /** An attempt that had ended before its transaction was adopted: what it led to is recorded with the adoption. */
+  settle(work: Work, decision: RetryDecision): void {
+    this.#show(work, decision);
+    this.#retire(work);
+  }
+
+  /** A child that was not adopted: its history is written behind, unless its conversation may still have it adopted. */
+  #concludeChild(work: Work, decision: RetryDecision): void {
+    if (decision.kind === 'defer' || decision.final.outcome === 'failed') return;
+    this.finishChild(work, decision.final);
+  }
+
+  /** The conversation of a child is over and nothing was promised: what is left of it is a line of history. */
+  finishChild(work: Work, final: NonNullable<TxState['final']>): void {
+    if (work.isDurable || work.live.state.final !== undefined) return;
+    const now = this.#options.deps.clock.now();
+    work.live.apply({ type: 'finish', final });
+    const next = { kind: 'final', final } as const;
+    const attempts = [work.attemptRecord(now)];
+    this.#options.store.recordHistory({ record: work.record(), blobs: [], attempts, next }, now);
+    this.#retire(work);
+  }
+
+  #retire(work: Work): void {
+    work.release();
+    const isFinal = work.live.state.final !== undefined;
+    // A deferred one is the store's again at once: another replica may claim it.
+    if (isFinal) this.#ended.push({ work, at: this.#options.deps.clock.now() });
+    else this.#byId.delete(work.facts.id);
+  }
+
+  /** Forgets what ended a while ago; gives up native transactions whose client fell silent before the message was complete. */
+  sweep(now: number): void {
+    while (this.#ended.length > 0 && now - (this.#ended[0] as { at: number }).at >= this.#options.doneTtlMs) {
+      const entry = this.#ended.shift();
+      if (entry !== undefined) this.#byId.delete(entry.work.facts.id);
+    }
+    for (const work of this.#byId.values()) {
+      const isWaiting = work.isDurable && !work.hasEnded && work.live.state.body === undefined;
+      const { downstreamTimeoutMs } = work.facts.route.handler;
+      if (isWaiting && now - work.lastHeardAt > downstreamTimeoutMs) work.stop.abort('downstreamTimeout');
+    }
+  }
+
+  /** Resolves when no attempt is under way; aborting `hurry` stops the rest. */
+  async drain(hurry: AbortSignal): Promise<void> {
+    const stopAll = (): void => {
+      for (const work of this.#byId.values()) if (!work.hasEnded) work.stop.abort('shutdown');
+    };
+    if (hurry.aborted) stopAll();
+    hurry.addEventListener('abort', stopAll, { once: true });
+    await Promise.all([...this.#byId.values()].map((work) => work.running));
+    hurry.removeEventListener('abort', stopAll);
+  }
+}
