@@ -26,7 +26,6 @@ const OLDER_KEYS: readonly (readonly [pattern: string, instead: string])[] = [
 ];
 
 const OLDER_STEP_KEYS: readonly (readonly [pattern: string, instead: string])[] = [
-  ['exploder.output_chain', "write 'upstream_sender' and 'upstream_tag' at the sender"],
   ['add_route.output_chain', "write 'sender', and 'tag'"],
   ['router.destination.http_host', "write 'endpoint: NAME' of a 'rest_endpoint'"],
   ['router.policy.destination.http_host', "write 'endpoint: NAME' of a 'rest_endpoint'"],

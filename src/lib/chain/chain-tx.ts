@@ -1,0 +1,73 @@
+/** One transaction as the filters of its chain see it, and the outermost exchange, which keeps what was asked and answered. */
+import type { Body } from '../core/body.ts';
+import type { Log } from '../core/deps.ts';
+import type { HostPort, Origin, SmtpMeta } from '../core/envelope.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import type { Response } from '../core/response.ts';
+import type { Route } from '../core/route.ts';
+import { Signals } from '../core/signal.ts';
+import type { TxContext } from './filter.ts';
+
+/** What a chain is told about the transaction it is opened for. */
+export interface ExchangeInit {
+  readonly id: string;
+  readonly origin: Origin;
+  /** Carries the transaction id on every line. */
+  readonly log: Log;
+  /** Hears of each signal a filter sets, in its wire form. */
+  readonly onSignal?: (wireName: string, json: unknown) => void;
+}
+
+export class ChainTx implements TxContext {
+  readonly id: string;
+  readonly sender: TxContext['sender'];
+  readonly remoteHost?: HostPort;
+  readonly localHost?: HostPort;
+  readonly smtpMeta?: SmtpMeta;
+  readonly log: Log;
+  readonly signals: Signals;
+  mailFrom: Mailbox | undefined;
+  readonly rcptTo: Mailbox[] = [];
+  readonly rcptReplies: (Response | undefined)[] = [];
+  route: Route | undefined;
+  resolution: readonly HostPort[] | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(sender: TxContext['sender'], init: ExchangeInit) {
+    const { remoteHost, localHost, smtpMeta } = init.origin;
+    this.id = init.id;
+    this.sender = sender;
+    if (remoteHost !== undefined) this.remoteHost = remoteHost;
+    if (localHost !== undefined) this.localHost = localHost;
+    if (smtpMeta !== undefined) this.smtpMeta = smtpMeta;
+    this.log = init.log;
+    this.signals = new Signals(init.onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** The chain, with asks and replies recorded here; closing it ends every wait of its filters. */
+  track(chain: Exchange): Exchange {
+    return {
+      mail: (from: Mailbox) => {
+        this.mailFrom = from;
+        return chain.mail(from);
+      },
+      rcpt: async (to: Mailbox) => {
+        const index = this.rcptTo.push(to) - 1;
+        this.rcptReplies.push(undefined);
+        const response = await chain.rcpt(to);
+        this.rcptReplies[index] = response;
+        return response;
+      },
+      data: (body: Body) => chain.data(body),
+      close: () => {
+        this.#closing.abort();
+        return chain.close();
+      },
+    };
+  }
+}

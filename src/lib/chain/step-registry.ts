@@ -1,0 +1,28 @@
+/** The steps a chain may be made of, by name and alias. */
+import { must } from '../core/errors.ts';
+import type { Step } from './filter.ts';
+
+export interface StepRegistry {
+  /** `undefined` when nothing has that name. */
+  stepNamed(name: string): Step | undefined;
+  /** All names and aliases, for the nearest to a mistyped one. */
+  readonly names: readonly string[];
+  /** Each step once, in alphabetical order. */
+  readonly steps: readonly Step[];
+}
+
+/** Throws `InvariantError` when two steps claim one name. */
+export function stepRegistry(steps: readonly Step[]): StepRegistry {
+  const byName = new Map<string, Step>();
+  for (const step of steps) {
+    for (const name of [step.name, ...(step.aliases ?? [])]) {
+      must(!byName.has(name), `two steps are called ${name}`);
+      byName.set(name, step);
+    }
+  }
+  return {
+    stepNamed: (name) => byName.get(name),
+    names: [...byName.keys()],
+    steps: steps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+}

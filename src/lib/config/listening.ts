@@ -1,0 +1,41 @@
+/** A listener that cannot be opened is a mistake in the configuration: said with the line that names the address. */
+import type { HostPort } from '../core/envelope.ts';
+import { InvalidConfigError } from './invalid-config.ts';
+import type { ConfigPath, ConfigSource } from './source.ts';
+
+/** Thrown by whoever listens: which setting named the address, and what the system said. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly path: ConfigPath;
+  constructor(path: ConfigPath, address: string, cause: unknown) {
+    super(`cannot listen on ${address}: ${explain(cause)}`, { cause });
+    this.path = path;
+  }
+}
+
+function explain(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return 'the port is in use by another process';
+  if (code === 'EACCES') return 'permission denied (ports below 1024 need a privilege)';
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+  return message;
+}
+
+/** Runs a start-up and turns a `ListenError` into `file:line:col: …`. */
+export async function listening(source: ConfigSource, start: () => Promise<void>): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    throw new InvalidConfigError([{ file: source.file, ...source.position(error.path), message: error.message }]);
+  }
+}
+
+/** Opens a listener whose address a setting named. */
+export async function listenAt<T>(path: ConfigPath, { host, port }: HostPort, listen: () => Promise<T>): Promise<T> {
+  try {
+    return await listen();
+  } catch (error) {
+    throw new ListenError(path, `${host}:${port}`, error);
+  }
+}
