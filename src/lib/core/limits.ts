@@ -50,6 +50,7 @@ export const limits = {
   storeQueueBytes: 256 * 1024 * 1024,
   /** History rows that wait to be written; the oldest are dropped, with a warning, when the database is away for long. */
   storeHistoryBacklog: 10_000,
+  storeHistoryBytes: 32 * 1024 * 1024,
   /** How long a history row waits for a commit to join before it gets its own. */
   storeHistoryPauseMs: 250,
   /** Runs of a batch that another writer made fail (deadlock, serialisation). */
@@ -69,7 +70,7 @@ export const limits = {
   /** Hanging GETs that wait at the same time; more are answered at once, as if nothing had changed. */
   hangingGets: 20_000,
   /** What is still read of an upload that was refused, so that its sender gets to hear why. */
-  refusedUploadBytes: 16 * 1024 * 1024,
+  refusedUploadBytes: 64 * 1024 * 1024,
   /** A connection of the REST server on which nothing moves. */
   httpIdleMs: 120_000,
   /** An answer of a REST peer. */
@@ -88,4 +89,22 @@ export const limits = {
   patchTries: 5,
   /** A cancel nobody waits for. */
   cancelMs: 5000,
+  /** RFC 5321 §4.5.3.1.5, with CRLF. */
+  smtpReplyLineBytes: 512,
+  /** Sessions of one SMTP listener. */
+  smtpSessions: 1000,
+  /** Inactivity after which a session is ended (RFC 5321 §4.5.3.2.7). */
+  smtpIdleMs: 300_000,
+  /** Commands a session may get wrong between two accepted messages. */
+  smtpErrorsPerSession: 20,
+  smtpAuthFailuresPerSession: 3,
+  /** Mail transactions of one listener that may be under way at the same time. */
+  inboundTransactions: 1000,
+  /** What a gateway waits for the answer to MAIL (protocol §8.1). */
+  inboundMailMs: 10_000,
+  /** Nesting of `any`, `all` and `not` in the match of a policy, counted in path segments. */
+  policyMatchDepth: 32,
+  /** Mail hosts of one domain that are looked up, and addresses that are tried. */
+  mxHosts: 20,
+  resolvedHosts: 64,
 } as const;
