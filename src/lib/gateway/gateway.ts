@@ -1,4 +1,5 @@
 /** A gateway: SMTP in to REST out, REST in to SMTP out. The two directions are independent of each other. This file only wires. */
+import { listenAt } from '../config/listening.ts';
 import type { GatewayConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
@@ -58,8 +59,11 @@ export class Gateway {
 
   async start(): Promise<void> {
     const { config, deps } = this.#options;
-    await this.#rest.listen();
-    for (const listener of this.#listeners) await listener.listen();
+    await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => this.#rest.listen());
+    for (const [i, listener] of this.#listeners.entries()) {
+      const { addr } = config.services[i] as SmtpServiceConfig;
+      await listenAt(['smtp_listener', 'services', i, 'addr'], addr, () => listener.listen());
+    }
     this.#sweep = this.#conversations.sweep(this.#stop.signal);
     deps.log.info({ rest: config.restListener.addr, smtp: config.services.map(({ addr }) => addr) }, 'gateway ready');
   }

@@ -65,7 +65,7 @@ export class Outbound implements TransactionService {
     const log = deps.log.child({ tx: id });
     const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
-      await drive(live, output.open(origin), stop.signal, (error) => log.error({ err: error }, 'an SMTP exchange failed with a bug'));
+      await drive(live, output.open(origin), stop.signal, (error) => log.error({ error }, 'an SMTP exchange failed with a bug'));
     });
     this.#addEnvelope(conversation, ask);
     return viewOf(conversation);

@@ -77,7 +77,7 @@ export class Accept implements TransactionService {
         log,
         onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
       });
-      const end = await drive(live, exchange, stop.signal, (error) => log.error({ err: error }, 'a step of the chain failed with a bug'));
+      const end = await drive(live, exchange, stop.signal, (error) => log.error({ error }, 'a step of the chain failed with a bug'));
       if (end === 'cancelled') live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
       if (end === 'stopped') live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     });

@@ -28,7 +28,7 @@ export async function runAttempt(work: Work, startedAt: number, log: Log): Promi
   let isBug = false;
   const end = await drive(live, exchange, stop.signal, (error) => {
     isBug = true;
-    log.error({ err: error }, 'a step of the chain failed with a bug');
+    log.error({ error }, 'a step of the chain failed with a bug');
   });
   if (end === 'cancelled') return { kind: 'cancelled' };
   if (end === 'stopped') return { kind: stop.signal.reason as StopReason };

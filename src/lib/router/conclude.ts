@@ -75,7 +75,7 @@ export async function recordOutcome(work: Work, decision: RetryDecision, env: Co
         deps.log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
         return [];
       }
-      deps.log.error({ tx: work.facts.id, err: error }, 'an outcome could not be recorded, trying again');
+      deps.log.error({ tx: work.facts.id, error }, 'an outcome could not be recorded, trying again');
       if (abandon.aborted) return [];
       await deps.clock.sleep(STORE_RETRY_MS, abandon);
     }

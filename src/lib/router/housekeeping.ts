@@ -41,7 +41,7 @@ async function repeat(
     try {
       await task();
     } catch (error) {
-      deps.log.error({ err: error }, `${what} failed, trying again`);
+      deps.log.error({ error }, `${what} failed, trying again`);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** A router: REST API, durable store, filter chains, retries, notifications. This file only wires; each part knows its own step. */
 import { compileRouter } from '../chain/compile.ts';
 import type { Registry } from '../chain/registry.ts';
+import { listenAt } from '../config/listening.ts';
 import type { RouterConfig } from '../config/router-config.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
@@ -76,7 +77,7 @@ export class Router {
   /** Opens the session, listens, and starts to work off what is due. */
   async start(): Promise<void> {
     const { config, deps, store } = this.#options;
-    await this.#rest.listen();
+    await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => this.#rest.listen());
     await store.openSession(config.restListener.sessionUri, deps.clock.now());
     const stop = this.#stop.signal;
     this.#loops = Promise.all([

@@ -53,7 +53,7 @@ export class Schedule {
       await Promise.all(due.map((stored) => this.#start(stored)));
       return due.length;
     } catch (error) {
-      deps.log.error({ err: error }, 'due transactions could not be claimed, trying again');
+      deps.log.error({ error }, 'due transactions could not be claimed, trying again');
       return 0;
     }
   }

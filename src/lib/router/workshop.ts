@@ -62,7 +62,7 @@ export class Workshop {
       if (work.isDurable) await this.#concludeDurable(work, decision);
       else this.#concludeChild(work, decision);
     } catch (error) {
-      log.error({ err: error }, 'an attempt ended in a bug; the lease will be taken over');
+      log.error({ error }, 'an attempt ended in a bug; the lease will be taken over');
     } finally {
       if (work.isDurable) this.#retire(work);
     }

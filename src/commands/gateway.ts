@@ -1,0 +1,16 @@
+import { Args, Command } from '@oclif/core';
+
+/** Runs a gateway until a signal stops it. */
+export default class Gateway extends Command {
+  static override description = 'Run a gateway: SMTP in to REST out, REST in to SMTP out. It keeps no state.';
+  static override examples = ['<%= config.bin %> gateway config/local-test/gateway.yaml'];
+  static override args = {
+    config: Args.string({ description: 'The gateway configuration (YAML).', required: true }),
+  };
+
+  async run(): Promise<void> {
+    const { args } = await this.parse(Gateway);
+    const { runDaemon } = await import('../lib/daemon/run-daemon.ts');
+    await runDaemon({ gatewayFile: args.config, join: 'http' });
+  }
+}

@@ -1,0 +1,16 @@
+import { Args, Command } from '@oclif/core';
+
+/** Runs a router until a signal stops it. */
+export default class Router extends Command {
+  static override description = 'Run a router: REST API, durable store, filter chains, retries and bounces.';
+  static override examples = ['<%= config.bin %> router config/local-test/router.yaml'];
+  static override args = {
+    config: Args.string({ description: 'The router configuration (YAML).', required: true }),
+  };
+
+  async run(): Promise<void> {
+    const { args } = await this.parse(Router);
+    const { runDaemon } = await import('../lib/daemon/run-daemon.ts');
+    await runDaemon({ routerFile: args.config, join: 'http' });
+  }
+}

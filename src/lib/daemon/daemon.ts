@@ -1,0 +1,96 @@
+/** One running process of Koukan: a router, a gateway, or both joined by a call. Commands start it, signals stop it. */
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { GatewayConfig } from '../config/gateway-config.ts';
+import type { LogConfig, RouterConfig } from '../config/router-config.ts';
+import type { Deps } from '../core/deps.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import { HttpClient } from '../http/http-client.ts';
+import { systemClock } from '../ops/clock.ts';
+import { createDns } from '../ops/dns.ts';
+import { createLog } from '../ops/log.ts';
+import { systemRng } from '../ops/rng.ts';
+import { Router } from '../router/router.ts';
+import { Spool } from '../spool/spool.ts';
+import { openStore } from '../store/open.ts';
+import { Hops } from './hops.ts';
+import { listening } from '../config/listening.ts';
+import { registry } from './registry.ts';
+
+export interface DaemonAsk {
+  readonly router?: RouterConfig;
+  readonly gateway?: GatewayConfig;
+  /** `call`: a hop between the two halves in this process is a function call; `http`: it goes through their listeners. */
+  readonly join: 'call' | 'http';
+  readonly deps?: Deps;
+}
+
+export interface Daemon {
+  readonly deps: Deps;
+  /** Stops in order; `hurry` aborts what takes too long. */
+  stop(hurry: AbortSignal): Promise<void>;
+}
+
+export function systemDeps(log: LogConfig): Deps {
+  return { clock: systemClock, rng: systemRng, dns: createDns(), log: createLog(log) };
+}
+
+/** Starts what was asked for; rejects with a `UserError` when it cannot, with nothing left running. */
+export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
+  const deps = ask.deps ?? systemDeps((ask.router ?? ask.gateway)?.log ?? { level: 'info', format: 'text' });
+  const client = new HttpClient();
+  const hops = new Hops(deps, client);
+  const spool = new Spool(path.join(tmpdir(), `koukan-spool-${process.getuid?.() ?? 0}`), deps);
+  await spool.prepare();
+  const stops: ((hurry: AbortSignal) => Promise<void>)[] = [(hurry) => client.close(hurry)];
+  const stop = async (hurry: AbortSignal): Promise<void> => {
+    for (const stopOne of stops.splice(0).reverse()) await stopOne(hurry);
+  };
+  try {
+    if (ask.router !== undefined) stops.push(await startRouter(ask.router, ask.join, { deps, hops, spool }));
+    if (ask.gateway !== undefined) stops.push(await startGateway(ask.gateway, ask.join, { deps, hops, spool }));
+  } catch (error) {
+    await stop(AbortSignal.abort());
+    throw error;
+  }
+  return { deps, stop };
+}
+
+interface Shared {
+  readonly deps: Deps;
+  readonly hops: Hops;
+  readonly spool: Spool;
+}
+
+type Stop = (hurry: AbortSignal) => Promise<void>;
+
+async function startRouter(config: RouterConfig, join: DaemonAsk['join'], { deps, hops, spool }: Shared): Promise<Stop> {
+  const { url, autoMigrate } = config.storage;
+  const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate });
+  try {
+    const router = new Router({ config, deps, registry, store, spool, hop: hops.resolve });
+    if (join === 'call') hops.join({ listener: config.restListener, hop: () => router.hop });
+    await listening(config.source, () => router.start());
+    return (hurry) => router.stop(hurry);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function startGateway(config: GatewayConfig, join: DaemonAsk['join'], { deps, hops, spool }: Shared): Promise<Stop> {
+  const gateway: Gateway = new Gateway({
+    config,
+    deps,
+    spool,
+    hopOf: ({ endpoint }) => {
+      const output = config.restOutputs.get(endpoint);
+      if (output === undefined) throw new Error(`rest_output ${endpoint} was checked at load`);
+      const { verify, chunkSize, refreshIntervalMs } = output;
+      return hops.find(output.endpoint, { verify, chunkSize, refreshIntervalMs });
+    },
+  });
+  if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop });
+  await listening(config.source, () => gateway.start());
+  return (hurry) => gateway.stop(hurry);
+}

@@ -1,0 +1,52 @@
+/** Finds the next hop for a create URL: a call when the URL is a listener of this process, HTTP otherwise. */
+import type { RestListenerConfig } from '../config/router-config.ts';
+import type { Deps } from '../core/deps.ts';
+import type { Hop, HopOptions, HopResolver } from '../core/hop.ts';
+import type { HttpClient } from '../http/http-client.ts';
+import { httpHop } from '../http/http-hop.ts';
+import { isOwnUrl, senderInUrl } from './own-url.ts';
+
+/** A half of Koukan that runs in this process. */
+export interface LocalHalf {
+  readonly listener: RestListenerConfig;
+  readonly hop: () => Hop;
+}
+
+export interface HopOptionsOverHttp extends HopOptions {
+  readonly refreshIntervalMs?: number;
+}
+
+export class Hops {
+  readonly #deps: Deps;
+  readonly #client: HttpClient;
+  readonly #locals: LocalHalf[] = [];
+  readonly #known = new Map<string, Hop>();
+
+  constructor(deps: Deps, client: HttpClient) {
+    this.#deps = deps;
+    this.#client = client;
+  }
+
+  /** From now on, URLs of this half are calls. */
+  join(half: LocalHalf): void {
+    this.#locals.push(half);
+  }
+
+  readonly resolve: HopResolver = (endpoint, options = {}) => this.find(endpoint, options);
+
+  find(endpoint: string, options: HopOptionsOverHttp): Hop {
+    const key = JSON.stringify([endpoint, options]);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const hop = this.#make(endpoint, options);
+    this.#known.set(key, hop);
+    return hop;
+  }
+
+  #make(endpoint: string, options: HopOptionsOverHttp): Hop {
+    const half = this.#locals.find(({ listener }) => isOwnUrl(endpoint, listener));
+    if (half === undefined) return httpHop({ endpoint, client: this.#client, deps: this.#deps, ...options });
+    const sender = senderInUrl(endpoint);
+    return { open: (ask) => half.hop().open(sender === undefined ? ask : { ...ask, sender }) };
+  }
+}

@@ -1,0 +1,23 @@
+/** What the daemon commands do: load the configuration, start, and stay until a signal. */
+import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
+import { onShutdown } from '../ops/shutdown.ts';
+import { type DaemonAsk, startDaemon } from './daemon.ts';
+
+const STOP_DEADLINE_MS = 20_000;
+
+export interface RunAsk {
+  readonly routerFile?: string;
+  readonly gatewayFile?: string;
+  readonly join: DaemonAsk['join'];
+}
+
+/** Resolves when the daemon is up; signals do the rest. Throws `UserError` for anything a user can mend. */
+export async function runDaemon(ask: RunAsk): Promise<void> {
+  const router = ask.routerFile === undefined ? undefined : loadRouterConfig(ask.routerFile);
+  const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);
+  for (const config of [router, gateway]) {
+    for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
+  }
+  const daemon = await startDaemon({ ...(router && { router }), ...(gateway && { gateway }), join: ask.join });
+  onShutdown((hurry) => daemon.stop(hurry), { clock: daemon.deps.clock, log: daemon.deps.log, deadlineMs: STOP_DEADLINE_MS });
+}
