@@ -117,6 +117,8 @@ export interface Outcome {
   readonly next: Exclude<NextStep, { kind: 'leased' }>;
   /** Notifications this outcome causes: created in the same commit (transactional outbox). */
   readonly spawn: readonly NewTransaction[];
+  /** The row's version becomes at least this, so that ETags given out while it was live are never seen again. */
+  readonly version: number;
 }
 
 export interface GcResult {
@@ -133,7 +135,12 @@ export interface StoreStats {
 }
 
 export interface Store {
-  /** Opens this process's session: its leases live as long as it is refreshed. `uri` is where clients are redirected to. */
+  /** Our session's id, once opened. */
+  readonly sessionId: string | undefined;
+  /**
+   * Opens this process's session: its leases live as long as it is refreshed. `uri` is where clients are redirected to; an earlier session
+   * with the same `uri` was this replica before it died, so it is declared dead and its leases are released at once.
+   */
   openSession(uri: string, now: number): Promise<void>;
   /** Refreshes our session; answers `false` when others have declared it dead. */
   refreshSession(now: number): Promise<boolean>;
@@ -142,13 +149,19 @@ export interface Store {
   /** Ends our session and releases what it still leases. */
   closeSession(): Promise<void>;
 
-  /** Creates transactions with their blobs, all in one commit. Throws `BlobReuseError` when a reused blob is missing or unfinished. */
+  /**
+   * Creates transactions with their blobs, all in one commit. Throws `BlobReuseError` when a reused blob is missing or unfinished,
+   * `LeaseLostError` when one is to stay leased and our session is dead, `ConflictError` when an id is taken.
+   */
   create(transactions: readonly NewTransaction[], now: number): Promise<void>;
   /** Appends to an open blob and finalizes it when its declared total is reached. */
   append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult>;
   /** Ends an attempt: replies, next step and notifications in one commit. Throws `LeaseLostError` when we no longer own it. */
   recordOutcome(outcome: Outcome, now: number): Promise<void>;
-  /** Marks a transaction cancelled; final at once unless another session has it in work. Unknown ids are ignored. */
+  /**
+   * Marks a transaction cancelled: final at once, or, while a session has it in work, as soon as that session lets go of it (an outcome
+   * that ends it stands, one that would retry it becomes `cancelled`). Unknown ids and ended transactions are ignored.
+   */
   cancel(txId: string, now: number): Promise<void>;
   /** Leases up to `limit` due transactions to our session and starts their next attempt; O(log n) in the size of the queue. */
   claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]>;
@@ -183,4 +196,9 @@ export class BlobReuseError extends Error {
     this.blob = blob;
     this.reason = reason;
   }
+}
+
+/** The database cannot be written or reached now. Nothing of what was asked is promised; a later call tries afresh. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
 }

@@ -1,0 +1,119 @@
+/**
+ * Runs a batch of writes as one transaction: the heart of group commit, the same for both engines.
+ *
+ * First all of them run together. When one fails, everything is rolled back and run once more with a savepoint around each, so that the
+ * failing one fails alone. Failures are bugs (refusals are results), so the usual batch pays for no savepoints.
+ */
+import type { Operation } from './sql/index.ts';
+import { writes } from './sql/index.ts';
+import type { Sql } from './sql/sql.ts';
+
+export type Settled =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly failure: OperationFailure };
+
+/** An error as plain data: it may have to leave a worker thread. */
+export interface OperationFailure {
+  readonly message: string;
+  /** The engine's error code, if it came from there. */
+  readonly code: string | undefined;
+  readonly stack: string | undefined;
+}
+
+/** What a failing statement means: this operation is wrong; another writer was in the way, run again; the database is in trouble. */
+export type FailureKind = 'operation' | 'again' | 'unavailable';
+
+export interface BatchConnection {
+  readonly sql: Sql;
+  readonly begin: string;
+  readonly failureKind: (error: unknown) => FailureKind;
+}
+
+export interface BatchResult {
+  readonly results: readonly Settled[];
+  /** Something was changed, so the commit cost a sync. */
+  readonly changed: boolean;
+}
+
+/** Throws when nothing of the batch was committed, or when that is not known: the caller promises nothing to anybody. */
+export async function runBatch(connection: BatchConnection, operations: readonly Operation[]): Promise<BatchResult> {
+  try {
+    return await runOnce(connection, operations, runPlainly);
+  } catch (error) {
+    if (connection.failureKind(error) !== 'operation') throw error;
+    return runOnce(connection, operations, runGuarded);
+  }
+}
+
+type RunOperation = (connection: BatchConnection, sql: Sql, operation: Operation) => Promise<Settled>;
+
+async function runOnce(
+  connection: BatchConnection,
+  operations: readonly Operation[],
+  runOperation: RunOperation,
+): Promise<BatchResult> {
+  const counted = countChanges(connection.sql);
+  const results: Settled[] = [];
+  await connection.sql.run(connection.begin, []);
+  try {
+    for (const operation of operations) results.push(await runOperation(connection, counted.sql, operation));
+    await connection.sql.run('commit', []);
+  } catch (error) {
+    await rollBack(connection.sql, error);
+    throw error;
+  }
+  return { results, changed: counted.changes() > 0 };
+}
+
+/** A rollback that fails as well adds nothing: the connection is given up because of the first error. */
+async function rollBack(sql: Sql, cause: unknown): Promise<void> {
+  try {
+    await sql.run('rollback', []);
+  } catch (error) {
+    if (error instanceof Error && error.cause === undefined) error.cause = cause;
+  }
+}
+
+const runPlainly: RunOperation = async (_connection, sql, operation) => ({
+  kind: 'done',
+  value: await writes[operation.verb](sql, operation.args as never),
+});
+
+const runGuarded: RunOperation = async (connection, sql, operation) => {
+  await connection.sql.run('savepoint operation', []);
+  try {
+    const settled = await runPlainly(connection, sql, operation);
+    await connection.sql.run('release savepoint operation', []);
+    return settled;
+  } catch (error) {
+    if (connection.failureKind(error) !== 'operation') throw error;
+    await connection.sql.run('rollback to savepoint operation', []);
+    await connection.sql.run('release savepoint operation', []);
+    return { kind: 'failed', failure: plainFailure(error) };
+  }
+};
+
+function plainFailure(error: unknown): OperationFailure {
+  if (!(error instanceof Error)) return { message: String(error), code: undefined, stack: undefined };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return { message: error.message, code, stack: error.stack };
+}
+
+/** A batch that only looked (nothing was due, say) is committed for free and must not count as a sync. */
+function countChanges(sql: Sql): { readonly sql: Sql; readonly changes: () => number } {
+  let changes = 0;
+  const counting: Sql = {
+    locks: sql.locks,
+    async all<R extends object>(text: string, params: Parameters<Sql['all']>[1]) {
+      const rows = await sql.all<R>(text, params);
+      if (!text.startsWith('select')) changes += rows.length;
+      return rows;
+    },
+    async run(text, params) {
+      const touched = await sql.run(text, params);
+      changes += touched;
+      return touched;
+    },
+  };
+  return { sql: counting, changes: () => changes };
+}

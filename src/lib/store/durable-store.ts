@@ -1,0 +1,183 @@
+/** The store: plans what is asked as plain operations, has them committed in groups, and turns refusals into the errors of the contract. */
+import type { Body } from '../core/body.ts';
+import type { Clock, Log } from '../core/deps.ts';
+import { LeaseLostError, must } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { storableChunks } from './chunking.ts';
+import type { Engine } from './engine.ts';
+import { GroupCommit } from './group-commit.ts';
+import { History } from './history.ts';
+import { planCreate } from './plan.ts';
+import { attemptRow, blobStatus, filterOutputText, nextColumns } from './rows.ts';
+import type { CreateResult } from './sql/create-transactions.ts';
+import {
+  type AppendResult,
+  type BlobPiece,
+  BlobReuseError,
+  type BlobStatus,
+  type GcResult,
+  type NewTransaction,
+  type Outcome,
+  type Store,
+  type StoredTransaction,
+  type StoreStats,
+} from './store.ts';
+import { storedBody } from './stored-body.ts';
+
+export class DurableStore implements Store {
+  readonly #engine: Engine;
+  readonly #group: GroupCommit;
+  readonly #history: History;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** History whose bodies are being read, or written when they are too large for one commit. */
+  readonly #plannedHistory = new Set<Promise<void>>();
+  #sessionId: number | undefined;
+
+  constructor(engine: Engine, clock: Clock, log: Log) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#log = log;
+    this.#group = new GroupCommit((operations) => engine.commit(operations));
+    this.#history = new History(this.#group, clock, log);
+  }
+
+  get stats(): StoreStats {
+    return this.#group.stats;
+  }
+
+  get sessionId(): string | undefined {
+    return this.#sessionId === undefined ? undefined : String(this.#sessionId);
+  }
+
+  async openSession(uri: string, now: number): Promise<void> {
+    this.#sessionId = await this.#group.write('openSession', { uri, now });
+  }
+
+  async refreshSession(now: number): Promise<boolean> {
+    return this.#group.write('refreshSession', { sessionId: this.#session(), now });
+  }
+
+  expireSessions(before: number): Promise<number> {
+    return this.#group.write('expireSessions', { before, now: this.#clock.now() });
+  }
+
+  async closeSession(): Promise<void> {
+    const sessionId = this.#sessionId;
+    if (sessionId === undefined) return;
+    await this.#group.write('endSession', { sessionId, now: this.#clock.now() });
+    this.#sessionId = undefined;
+  }
+
+  async create(transactions: readonly NewTransaction[], now: number): Promise<void> {
+    const { plan, sizeBytes } = await planCreate(transactions, this.#group, this.#sessionId ?? null, now);
+    refuse(await this.#group.write('createTransactions', plan, sizeBytes));
+  }
+
+  async append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult> {
+    const { offset, bytes, total } = piece;
+    const requestEnd = offset + bytes.length;
+    let at = 0;
+    for (;;) {
+      const part = bytes.subarray(at, at + limits.blobWriteBytes);
+      const chunks = storableChunks(part);
+      const result = await this.#group.write(
+        'appendBlob',
+        { txId, name, offset: offset + at, chunks, requestEnd, total, now },
+        part.length,
+      );
+      at += part.length;
+      if (result.kind !== 'stored' || at >= bytes.length) return result;
+    }
+  }
+
+  async recordOutcome(outcome: Outcome, now: number): Promise<void> {
+    const { id, attempt, filterOutput, next } = outcome;
+    const { plan, sizeBytes } = await planCreate(outcome.spawn, this.#group, this.#sessionId ?? null, now);
+    const row = {
+      txId: id,
+      sessionId: this.#session(),
+      attempt: attemptRow(attempt),
+      filterOutput: filterOutputText(filterOutput),
+      next: nextColumns(next, null),
+      version: outcome.version,
+      spawn: plan,
+    };
+    const result = await this.#group.write('recordOutcome', row, sizeBytes);
+    if (result.kind === 'leaseLost') throw new LeaseLostError(`transaction ${id} is not leased to this session`);
+    refuse(result);
+  }
+
+  cancel(txId: string, now: number): Promise<void> {
+    return this.#group.write('cancel', { txId, now });
+  }
+
+  async claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]> {
+    return this.#group.write('claimDue', { sessionId: this.#session(), now, limit });
+  }
+
+  nextDueAt(): Promise<number | undefined> {
+    return this.#engine.read('nextDueAt', undefined);
+  }
+
+  recordHistory(transaction: NewTransaction, now: number): void {
+    const done = this.#planHistory(transaction, now).finally(() => this.#plannedHistory.delete(done));
+    this.#plannedHistory.add(done);
+  }
+
+  async #planHistory(transaction: NewTransaction, now: number): Promise<void> {
+    try {
+      this.#history.add(await planCreate([transaction], this.#group, this.#sessionId ?? null, now));
+    } catch (error) {
+      this.#log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
+    }
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#plannedHistory);
+    await this.#history.flush();
+  }
+
+  load(txId: string): Promise<StoredTransaction | undefined> {
+    return this.#engine.read('loadTransaction', { txId });
+  }
+
+  async blobStatus(txId: string, name: string): Promise<BlobStatus | undefined> {
+    const row = await this.#engine.read('loadBlob', { txId, name });
+    return row === undefined ? undefined : blobStatus(row);
+  }
+
+  async openBlob(txId: string, name: string): Promise<Body | undefined> {
+    const row = await this.#engine.read('loadBlob', { txId, name });
+    if (row === undefined || !blobStatus(row).finalized) return undefined;
+    return storedBody(this.#engine, row.id, row.length);
+  }
+
+  collectGarbage(before: number, limit: number): Promise<GcResult> {
+    return this.#group.write('collectGarbage', { before, limit });
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      this.#log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'closing without the newest history',
+      );
+    }
+    this.#history.close();
+    await this.#group.close();
+    await this.#engine.close();
+  }
+
+  #session(): number {
+    must(this.#sessionId !== undefined, 'leases belong to an open session');
+    return this.#sessionId;
+  }
+}
+
+function refuse(result: CreateResult | { readonly kind: 'recorded' }): void {
+  if (result.kind === 'reuse') throw new BlobReuseError(result.txId, result.name, result.reason);
+  if (result.kind === 'sessionDead') throw new LeaseLostError('this session has been declared dead');
+}

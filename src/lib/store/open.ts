@@ -1,0 +1,40 @@
+/** Opens the store a URL names: the one place that chooses an engine. */
+import { existsSync, statSync } from 'node:fs';
+import type { Clock, Log } from '../core/deps.ts';
+import { DurableStore } from './durable-store.ts';
+import type { Engine } from './engine.ts';
+import { migrate, noSchema, oldSchema, schemaState } from './migrate.ts';
+import { PostgresEngine } from './postgres/engine.ts';
+import { SqliteEngine } from './sqlite/engine.ts';
+import type { Store } from './store.ts';
+import { parseStoreUrl, type StoreUrl } from './url.ts';
+
+export interface OpenStoreOptions {
+  readonly url: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Bring the schema up to date first. A SQLite file that does not exist yet is made in any case. */
+  readonly autoMigrate: boolean;
+}
+
+/**
+ * Throws `UserError` when the URL is wrong, the database cannot be reached, or its schema is missing, old, or newer than this program; the
+ * message names the command that helps. The caller closes the store.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<Store> {
+  const { clock, log } = options;
+  const url = parseStoreUrl(options.url);
+  if (options.autoMigrate || isNewFile(url)) await migrate(url, { now: clock.now(), mayCreate: true });
+  const state = await schemaState(url);
+  if (state.kind === 'empty') throw noSchema(url);
+  if (state.kind === 'old') throw oldSchema(url, state);
+  return new DurableStore(openEngine(url, log), clock, log);
+}
+
+function isNewFile(url: StoreUrl): boolean {
+  return url.kind === 'sqlite' && (!existsSync(url.file) || statSync(url.file).size === 0);
+}
+
+function openEngine(url: StoreUrl, log: Log): Engine {
+  return url.kind === 'sqlite' ? new SqliteEngine(url.file) : new PostgresEngine(url.url, log);
+}

@@ -1,0 +1,84 @@
+/**
+ * Turns the transactions to be created into plain data for one commit. Small bodies travel inside it; large ones are written first, piece
+ * by piece in commits of their own, and the plan only refers to them.
+ */
+import { type Body, bodyBytes } from '../core/body.ts';
+import { must } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { chunkGroups, storableChunks } from './chunking.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { attemptRow, newTxRow, nextColumns } from './rows.ts';
+import type { CreatePlan, PlannedBody, PlannedSource, PlannedTransaction } from './sql/create-transactions.ts';
+import type { BlobSource, NewTransaction } from './store.ts';
+
+export interface Planned {
+  readonly plan: CreatePlan;
+  /** What the plan carries. */
+  readonly sizeBytes: number;
+}
+
+/** Rows and JSON of one transaction, roughly. */
+const ROW_BYTES = 2048;
+
+export async function planCreate(
+  transactions: readonly NewTransaction[],
+  writer: GroupCommit,
+  sessionId: number | null,
+  now: number,
+): Promise<Planned> {
+  const bodies: PlannedBody[] = [];
+  const indexes = new Map<Body, number>();
+  let sizeBytes = transactions.length * ROW_BYTES;
+  let inlineBytes = 0;
+  for (const source of transactions.flatMap(({ blobs }) => blobs.map((blob) => blob.source))) {
+    if (source.kind !== 'body' || indexes.has(source.body)) continue;
+    const isInline = inlineBytes + source.body.size <= limits.blobWriteBytes;
+    const planned = isInline ? await inlineBody(source.body) : await writtenBody(source.body, writer, now);
+    if (isInline) inlineBytes += source.body.size;
+    indexes.set(source.body, bodies.push(planned) - 1);
+  }
+  sizeBytes += inlineBytes;
+  const planTransaction = (tx: NewTransaction): PlannedTransaction => plannedTransaction(tx, indexes, sessionId, now);
+  return { plan: { bodies, transactions: transactions.map(planTransaction), now }, sizeBytes };
+}
+
+function plannedTransaction(
+  tx: NewTransaction,
+  indexes: ReadonlyMap<Body, number>,
+  sessionId: number | null,
+  now: number,
+): PlannedTransaction {
+  must(tx.next.kind !== 'leased' || sessionId !== null, 'a transaction can only be leased to an open session');
+  const inputDone = tx.blobs.every(({ source }) => source.kind !== 'open');
+  return {
+    row: newTxRow(tx.record, nextColumns(tx.next, sessionId), inputDone, now),
+    attempts: tx.attempts.map(attemptRow),
+    blobs: tx.blobs.map(({ name, source }) => ({ name, source: plannedSource(source, indexes) })),
+  };
+}
+
+function plannedSource(source: BlobSource, indexes: ReadonlyMap<Body, number>): PlannedSource {
+  return source.kind === 'body' ? { kind: 'body', index: indexes.get(source.body) as number } : source;
+}
+
+async function inlineBody(body: Body): Promise<PlannedBody> {
+  const bytes = await bodyBytes(body);
+  must(bytes.length === body.size, 'a body is as long as it says');
+  return { kind: 'inline', size: bytes.length, chunks: storableChunks(bytes) };
+}
+
+/** One piece in flight at a time: memory holds two, whatever the size of the body. */
+async function writtenBody(body: Body, writer: GroupCommit, now: number): Promise<PlannedBody> {
+  const release = body.retain();
+  try {
+    const blobId = await writer.writePiece('beginBlob', { totalLength: body.size, now });
+    let offset = 0;
+    for await (const chunks of chunkGroups(body)) {
+      offset = await writer.writePiece('writeBlob', { blobId, offset, chunks, now }, limits.blobWriteBytes);
+    }
+    must(offset === body.size, 'a body is as long as it says');
+    return { kind: 'written', blobId };
+  } finally {
+    release();
+  }
+}

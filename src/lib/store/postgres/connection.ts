@@ -1,0 +1,89 @@
+/** Connections to PostgreSQL: a pool that survives the database going away, and one of its clients offered as `Sql`. */
+import pg from 'pg';
+import type { Log } from '../../core/deps.ts';
+import { limits } from '../../core/limits.ts';
+import type { FailureKind } from '../batch.ts';
+import type { Sql, SqlValue } from '../sql/sql.ts';
+
+const INT8 = 20;
+
+/** 64-bit integers arrive as text; ours are instants, lengths and counts, all far below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)),
+};
+
+export function connectionConfig(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    types,
+    // Statements that do not depend on each other's answers share one round trip.
+    pipeline: true,
+    keepAlive: true,
+    connectionTimeoutMillis: limits.postgresConnectMs,
+    query_timeout: limits.postgresQueryMs,
+    application_name: 'koukan',
+  };
+}
+
+export function openPool(url: string, log: Log): pg.Pool {
+  const pool = new pg.Pool({ ...connectionConfig(url), max: limits.postgresConnections });
+  const onError = (error: Error): void => log.warn({ error: error.message }, 'lost a connection to PostgreSQL');
+  pool.on('error', onError);
+  // A client in use reports to whoever runs a query on it; without a listener of its own the process would end.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
+}
+
+/** The connection itself failed: what was under way may or may not have happened. */
+export class ConnectionTrouble extends Error {
+  override readonly name = 'ConnectionTrouble';
+}
+
+/** Statements with parameters are prepared once per connection, under a name. */
+export function postgresSql(client: pg.ClientBase): Sql {
+  const query = async (text: string, params: readonly SqlValue[]): Promise<pg.QueryResult> => {
+    try {
+      if (params.length === 0) return await client.query(text);
+      return await client.query({ ...named(text), values: params as SqlValue[] });
+    } catch (error) {
+      if (error instanceof pg.DatabaseError) throw error;
+      throw new ConnectionTrouble(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  };
+  return {
+    locks: 'rows',
+    all: async <R extends object>(text: string, params: readonly SqlValue[]) => (await query(text, params)).rows as R[],
+    run: async (text, params) => (await query(text, params)).rowCount ?? 0,
+  };
+}
+
+const statements = new Map<string, { readonly name: string; readonly text: string }>();
+
+/** `?` becomes `$1`, `$2`, …; no statement of ours has a question mark elsewhere. The texts are constants, so the map is bounded. */
+function named(text: string): { readonly name: string; readonly text: string } {
+  let statement = statements.get(text);
+  if (statement === undefined) {
+    let count = 0;
+    const numbered = text.replace(/\?/g, () => {
+      count += 1;
+      return `$${count}`;
+    });
+    statement = { name: `koukan_${statements.size + 1}`, text: numbered };
+    statements.set(text, statement);
+  }
+  return statement;
+}
+
+/** SQLSTATE classes (PostgreSQL manual, appendix A) that say that the statement or its data is wrong. */
+const OPERATION = /^(21|22|23|42)/;
+/** Serialisation failure, deadlock, lock not available. */
+const AGAIN = /^(40|55P03)/;
+
+export function postgresFailureKind(error: unknown): FailureKind {
+  if (error instanceof ConnectionTrouble) return 'unavailable';
+  if (!(error instanceof pg.DatabaseError)) return 'operation';
+  const code = error.code ?? '';
+  if (AGAIN.test(code)) return 'again';
+  // A statement after a failed one says only that something failed before; it cannot be the first error of a batch.
+  return OPERATION.test(code) ? 'operation' : 'unavailable';
+}

@@ -1,0 +1,184 @@
+/** Between what Koukan knows of a transaction and its row: the only file that knows how either is written as columns. */
+import type { Origin } from '../core/envelope.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import type { Response } from '../core/response.ts';
+import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
+import type { AttemptRecord, BlobStatus, NextStep, StoredTransaction, TxRecord } from './store.ts';
+
+/** A row of `transactions`. A type, not an interface, so that it is a plain record to the SQL layer. */
+export type TxRow = {
+  readonly id: string;
+  readonly sender: string;
+  readonly tag: string | null;
+  readonly parent_id: string | null;
+  readonly origin: string;
+  readonly mail_from: string | null;
+  readonly rcpt_to: string;
+  readonly message_builder: string | null;
+  readonly filter_output: string;
+  readonly retry: number;
+  readonly notification: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly version: number;
+  readonly input_done: number;
+  readonly cancelled: number;
+  readonly final_outcome: string | null;
+  readonly final_text: string | null;
+  readonly next_attempt_at: number | null;
+  readonly lease_session_id: number | null;
+};
+
+/** Named in every statement: with `*`, prepared statements break when a newer replica adds a column. */
+export const TX_COLUMNS = [
+  'id',
+  'sender',
+  'tag',
+  'parent_id',
+  'origin',
+  'mail_from',
+  'rcpt_to',
+  'message_builder',
+  'filter_output',
+  'retry',
+  'notification',
+  'created_at',
+  'updated_at',
+  'version',
+  'input_done',
+  'cancelled',
+  'final_outcome',
+  'final_text',
+  'next_attempt_at',
+  'lease_session_id',
+] as const satisfies readonly (keyof TxRow)[];
+
+export type AttemptRow = {
+  readonly number: number;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly replies: string;
+};
+
+/** A blob as one of a transaction's. */
+export type BlobRow = {
+  readonly id: number;
+  readonly name: string;
+  readonly length: number;
+  readonly total_length: number | null;
+};
+
+/** The columns that say what happens to a transaction next. */
+export type NextColumns = Pick<TxRow, 'final_outcome' | 'final_text' | 'next_attempt_at' | 'lease_session_id'>;
+
+export function nextColumns(next: NextStep, sessionId: number | null): NextColumns {
+  return {
+    final_outcome: next.kind === 'final' ? next.final.outcome : null,
+    final_text: next.kind === 'final' ? next.final.text : null,
+    next_attempt_at: next.kind === 'due' ? next.at : null,
+    lease_session_id: next.kind === 'leased' ? sessionId : null,
+  };
+}
+
+/** The row of a transaction that is being created. */
+export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean, now: number): TxRow {
+  return {
+    id: record.id,
+    sender: record.sender,
+    tag: record.tag ?? null,
+    parent_id: record.parentId ?? null,
+    origin: JSON.stringify(record.origin),
+    mail_from: record.mailFrom === undefined ? null : JSON.stringify(record.mailFrom),
+    rcpt_to: JSON.stringify(record.rcptTo),
+    message_builder: record.messageBuilder === undefined ? null : JSON.stringify(record.messageBuilder),
+    filter_output: filterOutputText(record.filterOutput),
+    retry: record.retry ? 1 : 0,
+    notification: record.notification ? 1 : 0,
+    created_at: record.createdAt,
+    updated_at: now,
+    version: 1,
+    input_done: inputDone ? 1 : 0,
+    cancelled: 0,
+    ...next,
+  };
+}
+
+export function filterOutputText(output: FilterOutput): string {
+  return JSON.stringify(output);
+}
+
+export function attemptRow(attempt: AttemptRecord): AttemptRow {
+  return {
+    number: attempt.number,
+    started_at: attempt.startedAt,
+    ended_at: attempt.endedAt ?? null,
+    replies: repliesText(attempt.replies),
+  };
+}
+
+/** Recipients without a reply are `null`: JSON has no `undefined`. */
+export function repliesText(replies: Replies): string {
+  return JSON.stringify({ ...replies, rcpt: Array.from(replies.rcpt, (reply) => reply ?? null) });
+}
+
+/** One transaction from its rows. `sessionUri` is that of the leasing session. */
+export function storedTransaction(
+  row: TxRow,
+  sessionUri: string | null,
+  blobs: readonly BlobRow[],
+  attempts: readonly AttemptRow[],
+): StoredTransaction {
+  return {
+    record: txRecord(row),
+    blobs: blobs.map(blobStatus),
+    attempts: attempts.map(attemptRecord),
+    cancelled: row.cancelled === 1,
+    inputDone: row.input_done === 1,
+    version: row.version,
+    ...(row.final_outcome === null ? {} : { final: final(row.final_outcome, row.final_text) }),
+    ...(row.next_attempt_at === null ? {} : { nextAttemptAt: row.next_attempt_at }),
+    ...(row.lease_session_id === null
+      ? {}
+      : { lease: { sessionId: String(row.lease_session_id), uri: sessionUri ?? '' } }),
+  };
+}
+
+export function blobStatus(row: BlobRow): BlobStatus {
+  return {
+    name: row.name,
+    length: row.length,
+    ...(row.total_length === null ? {} : { total: row.total_length }),
+    finalized: row.total_length === row.length,
+  };
+}
+
+function txRecord(row: TxRow): TxRecord {
+  return {
+    id: row.id,
+    sender: row.sender,
+    ...(row.tag === null ? {} : { tag: row.tag }),
+    ...(row.parent_id === null ? {} : { parentId: row.parent_id }),
+    origin: JSON.parse(row.origin) as Origin,
+    ...(row.mail_from === null ? {} : { mailFrom: JSON.parse(row.mail_from) as Mailbox }),
+    rcptTo: JSON.parse(row.rcpt_to) as readonly Mailbox[],
+    ...(row.message_builder === null ? {} : { messageBuilder: JSON.parse(row.message_builder) as unknown }),
+    filterOutput: JSON.parse(row.filter_output) as FilterOutput,
+    retry: row.retry === 1,
+    notification: row.notification === 1,
+    createdAt: row.created_at,
+  };
+}
+
+function attemptRecord(row: AttemptRow): AttemptRecord {
+  const stored = JSON.parse(row.replies) as Omit<Replies, 'rcpt'> & { readonly rcpt: readonly (Response | null)[] };
+  return {
+    number: row.number,
+    startedAt: row.started_at,
+    ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
+    replies: { ...stored, rcpt: stored.rcpt.map((reply) => reply ?? undefined) },
+  };
+}
+
+function final(outcome: string, text: string | null): Final {
+  return { outcome: outcome as Final['outcome'], text: text ?? '' };
+}

@@ -1,0 +1,52 @@
+/** Leases due transactions to a session and starts their next attempt. The partial index on the due time is all that is looked at. */
+import { repliesText } from '../rows.ts';
+import type { StoredTransaction } from '../store.ts';
+import { loadTransaction } from './load-transaction.ts';
+import { keepRows, type Sql, skipLocked } from './sql.ts';
+
+export interface Claim {
+  readonly sessionId: number;
+  readonly now: number;
+  readonly limit: number;
+}
+
+/** Answers the earliest due first; nothing to a session that was declared dead. */
+export async function claimDue(sql: Sql, claim: Claim): Promise<readonly StoredTransaction[]> {
+  const due = await sql.all<{ id: string }>(
+    `select id from transactions where next_attempt_at is not null and input_done = 1 and next_attempt_at <= ?
+      order by next_attempt_at limit ?${skipLocked(sql)}`,
+    [claim.now, claim.limit],
+  );
+  if (due.length === 0) return [];
+  const live = await sql.all(`select id from sessions where id = ?${keepRows(sql)}`, [claim.sessionId]);
+  if (live.length === 0) return [];
+  const claimed = await Promise.all(due.map(({ id }) => start(sql, id, claim)));
+  return claimed.filter((tx) => tx !== undefined);
+}
+
+async function start(sql: Sql, txId: string, claim: Claim): Promise<StoredTransaction | undefined> {
+  const [, , loaded] = await Promise.all([
+    sql.run(
+      'update transactions set lease_session_id = ?, next_attempt_at = null, version = version + 1, updated_at = ? where id = ?',
+      [claim.sessionId, claim.now, txId],
+    ),
+    sql.run(
+      `insert into attempts (transaction_id, number, started_at, replies)
+        select cast(? as text), coalesce(max(number), 0) + 1, cast(? as bigint), cast(? as text)
+        from attempts where transaction_id = ?`,
+      [txId, claim.now, repliesText({ rcpt: [] }), txId],
+    ),
+    loadTransaction(sql, { txId }),
+  ]);
+  return loaded;
+}
+
+/** The instant at which the next transaction falls due. */
+export async function nextDueAt(sql: Sql): Promise<number | undefined> {
+  const rows = await sql.all<{ next_attempt_at: number }>(
+    `select next_attempt_at from transactions where next_attempt_at is not null and input_done = 1
+      order by next_attempt_at limit 1`,
+    [],
+  );
+  return rows[0]?.next_attempt_at;
+}

@@ -1,0 +1,45 @@
+/** The verbs by name. A write is a name and plain data, so that it can be handed to a worker thread and run again when it must be. */
+import { appendBlob, loadBlob } from './append-blob.ts';
+import { cancel } from './cancel.ts';
+import { claimDue, nextDueAt } from './claim-due.ts';
+import { collectGarbage } from './collect-garbage.ts';
+import { createTransactions } from './create-transactions.ts';
+import { endSession, expireSessions } from './end-session.ts';
+import { loadTransaction } from './load-transaction.ts';
+import { openSession } from './open-session.ts';
+import { readChunk } from './read-chunk.ts';
+import { recordOutcome } from './record-outcome.ts';
+import { refreshSession } from './refresh-session.ts';
+import { beginBlob, writeBlob } from './write-blob.ts';
+
+export const writes = {
+  appendBlob,
+  beginBlob,
+  cancel,
+  claimDue,
+  collectGarbage,
+  createTransactions,
+  endSession,
+  expireSessions,
+  openSession,
+  recordOutcome,
+  refreshSession,
+  writeBlob,
+} as const;
+
+export const reads = { loadBlob, loadTransaction, nextDueAt, readChunk } as const;
+
+type Verbs = typeof writes & typeof reads;
+export type WriteName = keyof typeof writes;
+export type ReadName = keyof typeof reads;
+export type Args<V extends keyof Verbs> = Parameters<Verbs[V]>[1];
+export type Result<V extends keyof Verbs> = Awaited<ReturnType<Verbs[V]>>;
+
+/** One write, as plain data. */
+export interface Operation<V extends WriteName = WriteName> {
+  readonly verb: V;
+  readonly args: Args<V>;
+}
+
+/** Reads of several statements, which must all see the same state. */
+export const snapshotReads: ReadonlySet<ReadName> = new Set(['loadTransaction']);

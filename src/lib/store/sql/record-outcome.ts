@@ -1,0 +1,48 @@
+/** Ends an attempt: its replies, what happens next, and the notifications it causes, in one commit. Only the owner of the lease may. */
+import type { AttemptRow, NextColumns } from '../rows.ts';
+import { type CreatePlan, type CreateResult, insertPlanned, lockReused, putAttempt } from './create-transactions.ts';
+import { endCancelled } from './end-cancelled.ts';
+import type { Sql } from './sql.ts';
+
+export interface OutcomeRow {
+  readonly txId: string;
+  readonly sessionId: number;
+  readonly attempt: AttemptRow;
+  readonly filterOutput: string;
+  readonly next: NextColumns;
+  /** The row's version becomes at least this. */
+  readonly version: number;
+  readonly spawn: CreatePlan;
+}
+
+export type OutcomeResult =
+  | { readonly kind: 'recorded' }
+  | { readonly kind: 'leaseLost' }
+  | Extract<CreateResult, { kind: 'reuse' }>;
+
+export async function recordOutcome(sql: Sql, args: OutcomeRow): Promise<OutcomeResult> {
+  const { next, spawn } = args;
+  const reused = await lockReused(sql, spawn);
+  if (!(reused instanceof Map)) return reused;
+  const updated = await sql.run(
+    `update transactions set filter_output = ?, final_outcome = ?, final_text = ?, next_attempt_at = ?, lease_session_id = null,
+        version = case when version + 1 >= ? then version + 1 else ? end, updated_at = ?
+      where id = ? and lease_session_id = ?`,
+    [
+      args.filterOutput,
+      next.final_outcome,
+      next.final_text,
+      next.next_attempt_at,
+      args.version,
+      args.version,
+      spawn.now,
+      args.txId,
+      args.sessionId,
+    ],
+  );
+  if (updated === 0) return { kind: 'leaseLost' };
+  if (next.final_outcome === null) await endCancelled(sql, { txId: args.txId }, spawn.now);
+  await putAttempt(sql, args.txId, args.attempt);
+  await insertPlanned(sql, spawn, reused);
+  return { kind: 'recorded' };
+}

@@ -1,0 +1,52 @@
+/** Opens a SQLite file the way Koukan needs it, and offers it as `Sql`. */
+import Database from 'better-sqlite3';
+import { limits } from '../../core/limits.ts';
+import type { FailureKind } from '../batch.ts';
+import type { Sql } from '../sql/sql.ts';
+
+export type SqliteDatabase = Database.Database;
+
+/** Opens for writing; creates the file unless `mustExist`. */
+export function openWriter(file: string, mustExist: boolean): SqliteDatabase {
+  const db = new Database(file, { fileMustExist: mustExist, timeout: limits.sqliteBusyMs });
+  db.pragma('journal_mode = WAL');
+  // After journal_mode: in WAL the library's default is NORMAL, which loses committed transactions when the power fails.
+  db.pragma('synchronous = FULL');
+  db.pragma('foreign_keys = ON');
+  db.pragma('journal_size_limit = 67108864');
+  return db;
+}
+
+export function openReader(file: string): SqliteDatabase {
+  return new Database(file, { readonly: true, fileMustExist: true, timeout: limits.sqliteBusyMs });
+}
+
+/** Statements are compiled once per connection. */
+export function sqliteSql(db: SqliteDatabase): Sql {
+  const statements = new Map<string, Database.Statement>();
+  const prepare = (text: string): Database.Statement => {
+    let statement = statements.get(text);
+    if (statement === undefined) {
+      statement = db.prepare(text);
+      statements.set(text, statement);
+    }
+    return statement;
+  };
+  return {
+    locks: 'database',
+    async all<R extends object>(text: string, params: Parameters<Sql['all']>[1]) {
+      return prepare(text).all(...params) as R[];
+    },
+    async run(text, params) {
+      return prepare(text).run(...params).changes;
+    },
+  };
+}
+
+/** Not a fault of the statement but of the disk, the file or its neighbours; codes of sqlite.org/rescode.html with their extensions. */
+const TROUBLE =
+  /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|BUSY|LOCKED|NOMEM|PROTOCOL|PERM|AUTH|INTERRUPT|SCHEMA)/;
+
+export function sqliteFailureKind(error: unknown): FailureKind {
+  return error instanceof Database.SqliteError && TROUBLE.test(error.code) ? 'unavailable' : 'operation';
+}

@@ -1,0 +1,56 @@
+/** SQLite: one writer thread, and a read-only connection on this thread for point reads, which take microseconds. */
+import type { BatchResult } from '../batch.ts';
+import type { Engine } from '../engine.ts';
+import { type Args, type Operation, type ReadName, type Result, reads } from '../sql/index.ts';
+import type { Sql } from '../sql/sql.ts';
+import { StoreUnavailableError } from '../store.ts';
+import { openReader, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
+import { SqliteWriter } from './writer.ts';
+
+export class SqliteEngine implements Engine {
+  readonly #writer: SqliteWriter;
+  readonly #reader: SqliteDatabase;
+  readonly #sql: Sql;
+  /** Reads take turns: each is a transaction of the one connection. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** The file must exist and have its schema. */
+  constructor(file: string) {
+    this.#writer = new SqliteWriter(file);
+    this.#reader = openReader(file);
+    this.#sql = sqliteSql(this.#reader);
+  }
+
+  commit(operations: readonly Operation[]): Promise<BatchResult> {
+    return this.#writer.commit(operations);
+  }
+
+  read<V extends ReadName>(verb: V, args: Args<V>): Promise<Result<V>> {
+    const result = this.#turn.then(() => this.#readNow(verb, args));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #readNow<V extends ReadName>(verb: V, args: Args<V>): Promise<Result<V>> {
+    try {
+      await this.#sql.run('begin', []);
+      try {
+        return (await reads[verb](this.#sql, args as never)) as Result<V>;
+      } finally {
+        if (this.#reader.inTransaction) await this.#sql.run('commit', []);
+      }
+    } catch (error) {
+      if (!this.#reader.open || sqliteFailureKind(error) === 'unavailable') {
+        throw new StoreUnavailableError('cannot read the database', { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    // The reader first: the last one to close empties the write-ahead log, and a reader cannot.
+    this.#reader.close();
+    await this.#writer.close();
+  }
+}

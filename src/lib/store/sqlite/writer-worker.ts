@@ -1,0 +1,59 @@
+/** The one writer of a SQLite file, in a thread of its own: syncs take milliseconds, and the event loop does not wait for them. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { must } from '../../core/errors.ts';
+import { type BatchResult, runBatch } from '../batch.ts';
+import type { Operation } from '../sql/index.ts';
+import type { Sql } from '../sql/sql.ts';
+import { openWriter, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
+
+/** One at a time: the next request comes after the answer to this one. */
+export type WriterRequest =
+  | { readonly kind: 'commit'; readonly operations: readonly Operation[] }
+  | { readonly kind: 'close' };
+
+export type WriterAnswer =
+  | { readonly kind: 'committed'; readonly result: BatchResult }
+  | { readonly kind: 'unavailable'; readonly message: string };
+
+must(parentPort, 'this file runs as a worker thread');
+const port = parentPort;
+const { file } = workerData as { readonly file: string };
+
+let open: { readonly db: SqliteDatabase; readonly sql: Sql } | undefined;
+
+async function commit(operations: readonly Operation[]): Promise<WriterAnswer> {
+  try {
+    if (open === undefined) {
+      const db = openWriter(file, true);
+      open = { db, sql: sqliteSql(db) };
+    }
+    const connection = { sql: open.sql, begin: 'begin immediate', failureKind: sqliteFailureKind };
+    return { kind: 'committed', result: await runBatch(connection, operations) };
+  } catch (error) {
+    // After a failed write or sync nothing is known about what the connection believes to be on disk: the next batch opens it afresh.
+    closeDatabase();
+    return { kind: 'unavailable', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function closeDatabase(): void {
+  open?.db.close();
+  open = undefined;
+}
+
+port.on('message', (request: WriterRequest) => {
+  if (request.kind === 'close') {
+    closeDatabase();
+    port.close();
+    return;
+  }
+  commit(request.operations).then(
+    (answer) => port.postMessage(answer),
+    (error: unknown) => {
+      // Nothing is answered by a writer in an unknown state: the thread ends, and whoever waits hears of that.
+      setImmediate(() => {
+        throw error;
+      });
+    },
+  );
+});

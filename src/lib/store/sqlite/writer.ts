@@ -1,0 +1,69 @@
+/** The main thread's end of the writer thread: starts it, hands it one batch at a time, and notices when it dies. */
+import { Worker } from 'node:worker_threads';
+import { must } from '../../core/errors.ts';
+import type { BatchResult } from '../batch.ts';
+import type { Operation } from '../sql/index.ts';
+import { StoreUnavailableError } from '../store.ts';
+import type { WriterAnswer, WriterRequest } from './writer-worker.ts';
+
+/** The compiled file in both cases: from `dist` it lies beside this one, and Node 20 cannot run the source. */
+const WORKER = new URL('../../../../dist/lib/store/sqlite/writer-worker.js', import.meta.url);
+
+interface InFlight {
+  readonly resolve: (result: BatchResult) => void;
+  readonly reject: (error: StoreUnavailableError) => void;
+}
+
+export class SqliteWriter {
+  readonly #file: string;
+  #worker: Worker | undefined;
+  #inFlight: InFlight | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  commit(operations: readonly Operation[]): Promise<BatchResult> {
+    must(this.#inFlight === undefined, 'one batch at a time, or their order would be lost');
+    return new Promise((resolve, reject) => {
+      this.#inFlight = { resolve, reject };
+      this.#worker ??= this.#start();
+      this.#worker.postMessage({ kind: 'commit', operations } satisfies WriterRequest);
+    });
+  }
+
+  /** Lets the thread close its database (which empties the write-ahead log) and end. */
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    const ended = new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve());
+    });
+    worker.postMessage({ kind: 'close' } satisfies WriterRequest);
+    await ended;
+  }
+
+  #start(): Worker {
+    const worker = new Worker(WORKER, { workerData: { file: this.#file }, execArgv: [], name: 'sqlite-writer' });
+    worker.on('message', (answer: WriterAnswer) => this.#answered(answer));
+    worker.on('error', (error) => this.#died(worker, error.message));
+    worker.on('exit', (code) => this.#died(worker, `exit code ${code}`));
+    return worker;
+  }
+
+  #answered(answer: WriterAnswer): void {
+    const inFlight = this.#inFlight;
+    this.#inFlight = undefined;
+    if (answer.kind === 'committed') inFlight?.resolve(answer.result);
+    else inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${answer.message}`));
+  }
+
+  /** The next batch starts another thread. */
+  #died(worker: Worker, why: string): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    const inFlight = this.#inFlight;
+    this.#inFlight = undefined;
+    inFlight?.reject(new StoreUnavailableError(`the writer of ${this.#file} ended: ${why}`));
+  }
+}

@@ -1,0 +1,33 @@
+/** A finalized blob as a `Body`: small ones are read at once, large ones piece by piece, as often as somebody wants them. */
+import { type Body, memoryBody } from '../core/body.ts';
+import { must } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Engine } from './engine.ts';
+
+export async function storedBody(engine: Engine, blobId: number, size: number): Promise<Body> {
+  const body = lazyBody(engine, blobId, size);
+  if (size > limits.blobChunkBytes) return body;
+  const parts: Buffer[] = [];
+  for await (const part of body.chunks()) parts.push(part);
+  return memoryBody(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
+}
+
+function lazyBody(engine: Engine, blobId: number, size: number): Body {
+  return {
+    size,
+    async *chunks() {
+      let offset = 0;
+      while (offset < size) {
+        const piece = await engine.read('readChunk', { blobId, offset });
+        must(
+          piece !== undefined && piece.byteLength > 0,
+          'a finalized blob has all its bytes while its transaction lives',
+        );
+        offset += piece.byteLength;
+        yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+      }
+    },
+    // The bytes live as long as the transaction they belong to.
+    retain: () => () => undefined,
+  };
+}
