@@ -14,8 +14,8 @@ export const limits = {
   /** Exchanges that wait for a connection to one destination, and for how long. */
   smtpPoolWaiters: 10_000,
   smtpPoolWaitMs: 60_000,
-  /** Idle connections kept open, over all destinations; the oldest is closed first. */
-  smtpPoolIdle: 1000,
+  /** Above this number of open connections, over all destinations, the one that has idled longest is closed. */
+  smtpPoolConnections: 1000,
   /** Messages that the test sink remembers; older ones are forgotten. */
   sinkMessages: 100_000,
   /** RFC 5321 §4.5.3.1.10 asks for at least 100. */

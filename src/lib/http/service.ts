@@ -48,10 +48,11 @@ export interface UpdateAsk {
 /** Bytes of `PUT …/body` or `…/blob/{id}`. */
 export interface UploadAsk {
   readonly offset: number;
-  /** The declared total length; absent while open. `finalizeOnly` declares it without data. */
+  /** The declared total length; absent while open. Declaring it without data is an upload of no bytes at `offset` = `total`. */
   readonly total?: number;
-  /** No Content-Range was given: the whole blob is this entity, finalized at its end. */
+  /** No Content-Range was given: the whole blob is this entity, finalized at its end. Its `total` is known when a Content-Length was. */
   readonly whole: boolean;
+  /** Ends after exactly what was declared; throws `RequestProblem` when the connection ends early or sends more. Read at most once. */
   readonly bytes: AsyncIterable<Buffer>;
 }
 

@@ -1,0 +1,74 @@
+/** Errors of a request as answers: problem documents (RFC 9457), redirects, and where an upload stands. Nothing internal leaks. */
+import { STATUS_CODES } from 'node:http';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from '../core/deps.ts';
+import { ConflictError, LeaseLostError } from '../core/errors.ts';
+import { IllegalStepError } from '../core/transaction.ts';
+import { formatContentRange } from './content-range.ts';
+import { RangeProblem, RedirectProblem, RequestProblem, type UploadProgress } from './service.ts';
+import type { ProblemJson } from './wire-schema.ts';
+
+/** An answer that is an error. */
+interface Refusal {
+  readonly status: number;
+  readonly detail: string;
+  readonly pointer?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Answers a request with what went wrong; what is not the client's doing is logged. */
+export function replyWithProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = refusalOf(error, request.raw.url ?? '/');
+  if (refusal.status >= 500 && !(error instanceof RequestProblem)) {
+    log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
+  }
+  return sendRefusal(reply, refusal);
+}
+
+/** Answers with a problem document. */
+export function sendRefusal(reply: FastifyReply, { status, detail, pointer, headers }: Refusal): FastifyReply {
+  const problem: ProblemJson = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    detail,
+    ...(pointer !== undefined && { pointer }),
+  };
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-type': 'application/problem+json' })
+    .send(Buffer.from(JSON.stringify(problem)));
+}
+
+/** The content-range of an upload's answer; nothing is said of an empty one, which the header cannot express. */
+export function progressHeader({ length, total }: UploadProgress): string | undefined {
+  if (length === 0) return undefined;
+  return formatContentRange({ start: 0, end: length, ...(total !== undefined && { total }) });
+}
+
+function refusalOf(error: unknown, path: string): Refusal {
+  if (error instanceof RequestProblem) {
+    const { status, message, pointer, headers } = error;
+    return { status, detail: message, headers, ...(pointer !== undefined && { pointer }) };
+  }
+  if (error instanceof RedirectProblem) {
+    return { status: 308, detail: 'in work at another replica', headers: { location: `${error.baseUri}${path}` } };
+  }
+  if (error instanceof RangeProblem) {
+    return {
+      status: 416,
+      detail: 'invalid range',
+      headers: { 'content-range': progressHeader(error.progress) ?? 'bytes */0' },
+    };
+  }
+  if (error instanceof ConflictError) return { status: 412, detail: 'update conflict' };
+  if (error instanceof IllegalStepError) return { status: 409, detail: error.message };
+  if (error instanceof LeaseLostError) {
+    return { status: 503, detail: 'the transaction moved to another replica', headers: { 'retry-after': '1' } };
+  }
+  const { statusCode, message } = error as Partial<FastifyError>;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode <= 499) {
+    return { status: statusCode, detail: message ?? 'bad request' };
+  }
+  return { status: 500, detail: 'internal error' };
+}

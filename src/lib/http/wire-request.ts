@@ -1,0 +1,115 @@
+/** Request JSON to what a service is asked: checks shape and bounds, and says which field is wrong. Nothing here judges mail. */
+import type { z } from 'zod';
+import type { Origin } from '../core/envelope.ts';
+import { limits } from '../core/limits.ts';
+import { type Mailbox, mailbox } from '../core/mailbox.ts';
+import { type BodyAsk, type CreateAsk, RequestProblem, type UpdateAsk } from './service.ts';
+import { type CreateJson, createSchema, type MailboxJson, type UpdateJson, updateSchema } from './wire-schema.ts';
+
+/** Reads the entity of a create; throws `RequestProblem` 400. */
+export function readCreate(entity: Buffer): CreateAsk {
+  return createAsk(check(createSchema, parseJson(entity)));
+}
+
+/** Reads the entity of a PATCH that is not a heartbeat; throws `RequestProblem` 400. */
+export function readUpdate(entity: Buffer): UpdateAsk {
+  const json = parseJson(entity);
+  if (isRecord(json) && 'body' in json) {
+    throw new RequestProblem(400, 'the body is uploaded with PUT', { pointer: '/body' });
+  }
+  return updateAsk(check(updateSchema, isRecord(json) ? withoutForeignOffsets(json) : json));
+}
+
+function createAsk(json: CreateJson): CreateAsk {
+  const body = json.body === undefined ? undefined : bodyAsk(json.body);
+  return {
+    ...originOf(json),
+    ...(json.sender?.tag !== undefined && { tag: json.sender.tag }),
+    ...(json.mail_from && { mailFrom: mailboxOf(json.mail_from) }),
+    rcptTo: (json.rcpt_to ?? []).map(mailboxOf),
+    ...(body && { body }),
+    ...(json.filter_output && { filterOutput: json.filter_output }),
+  };
+}
+
+function updateAsk(json: UpdateJson): UpdateAsk {
+  return {
+    ...(json.mail_from && { mailFrom: mailboxOf(json.mail_from) }),
+    ...(json.rcpt_to && { rcptTo: json.rcpt_to.map(mailboxOf) }),
+    ...(json.rcpt_to_list_offset !== undefined && { rcptToListOffset: json.rcpt_to_list_offset }),
+    ...(json.filter_output && { filterOutput: json.filter_output }),
+  };
+}
+
+function originOf({ remote_host, local_host, smtp_meta }: CreateJson): Origin {
+  return {
+    ...(remote_host && { remoteHost: { host: remote_host[0], port: remote_host[1] } }),
+    ...(local_host && { localHost: { host: local_host[0], port: local_host[1] } }),
+    ...(smtp_meta && {
+      smtpMeta: {
+        ehloHost: smtp_meta.ehlo_host ?? '',
+        esmtp: smtp_meta.esmtp ?? false,
+        tls: smtp_meta.tls ?? false,
+        auth: smtp_meta.auth ?? false,
+      },
+    }),
+  };
+}
+
+function mailboxOf({ m, e }: MailboxJson): Mailbox {
+  return mailbox(
+    m,
+    (e ?? []).map(({ k, p }) => (p === undefined ? { keyword: k } : { keyword: k, value: p })),
+  );
+}
+
+/** `{}` and an empty builder mean that the message comes later. */
+function bodyAsk(json: NonNullable<CreateJson['body']>): BodyAsk | undefined {
+  const { inline, reuse_uri, message_builder } = json;
+  if (inline !== undefined) return { kind: 'inline', text: inline };
+  if (reuse_uri !== undefined) return { kind: 'reuse', uri: reuse_uri };
+  if (message_builder === undefined || Object.keys(message_builder).length === 0) return undefined;
+  return { kind: 'builder', spec: message_builder };
+}
+
+/** Upstream's deltas may carry offsets of lists that a PATCH does not have; they say nothing. */
+function withoutForeignOffsets(json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(json).filter(([key]) => key === 'rcpt_to_list_offset' || !key.endsWith('_list_offset')),
+  );
+}
+
+function parseJson(entity: Buffer): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(entity));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : 'not UTF-8';
+    throw new RequestProblem(400, `invalid JSON: ${why}`);
+  }
+  if (isDeeperThan(value, limits.requestJsonDepth)) throw new RequestProblem(400, 'the JSON is nested too deeply');
+  return value;
+}
+
+function isDeeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth === 0) return true;
+  return Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
+  throw new RequestProblem(400, issue.message, { pointer: jsonPointer(path) });
+}
+
+/** RFC 6901 §3 and §4. */
+function jsonPointer(path: readonly PropertyKey[]): string {
+  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
