@@ -1,27 +1,32 @@
 /** What the policies of a chain have decided so far about one transaction, so that later ones of the same tag stand back or build on it. */
+import type { Mailbox } from '../mailbox.ts';
 import type { SignalType } from '../signal.ts';
 
-export interface PolicyOutcome {
-  /** Tags and rules that matched, for the transaction or for at least one recipient. */
-  readonly matchedTags: readonly string[];
-  readonly matchedRules: readonly string[];
-  /** Tags that are settled for the transaction: matched, or blocked by a rule whose facts were missing. */
-  readonly settledTags: readonly string[];
-  /** Tags and rules that could not be judged because a fact they need does not exist. */
-  readonly unmetTags: readonly string[];
-  readonly unmetRules: readonly string[];
+export type PolicyAction = 'LOG' | 'REJECT' | 'MATCH';
+
+/** A policy that matched, or one whose facts were missing. */
+export interface PolicyVerdict {
+  readonly tag: string;
+  readonly rule: string;
+  /** `UNMET`: a fact the policy needs does not exist, so nobody can say whether it matches. */
+  readonly action: PolicyAction | 'UNMET';
+  /** The one recipient it is about; absent: the whole transaction. */
+  readonly rcpt?: Mailbox;
 }
 
-export const NO_OUTCOME: PolicyOutcome = {
-  matchedTags: [],
-  matchedRules: [],
-  settledTags: [],
-  unmetTags: [],
-  unmetRules: [],
-};
+/** In the order of the verdicts. */
+export type PolicyOutcome = readonly PolicyVerdict[];
 
+/** On the wire: LOG shows the rule only, MATCH and REJECT settle the tag as well. */
 export const policyOutcomeSignal: SignalType<PolicyOutcome> = {
   wireName: 'koukan.policy_action_filter.PolicyActionFilter',
   name: 'policy_action',
-  toJson: ({ matchedTags, matchedRules }) => ({ matched_tags: matchedTags, matched_rules: matchedRules }),
+  toJson: (outcome) => ({
+    matched_tags: [...new Set(outcome.filter(settlesTag).map((verdict) => verdict.tag))],
+    matched_rules: [...new Set(outcome.filter(({ action }) => action !== 'UNMET').map((verdict) => verdict.rule))],
+  }),
 };
+
+export function settlesTag({ action }: PolicyVerdict): boolean {
+  return action === 'MATCH' || action === 'REJECT';
+}

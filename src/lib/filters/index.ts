@@ -1,0 +1,17 @@
+/** All filters of the program, alphabetical: the one registry chains are compiled from and documentation is printed from. */
+import type { FilterDefinition } from '../chain/filter.ts';
+import { dnsResolution } from './dns-resolution.ts';
+import { messageBuilder } from './message-builder.ts';
+import { policyAction } from './policy-action.ts';
+import { receivedHeader } from './received-header.ts';
+import { recipientRouter } from './recipient-router.ts';
+import { relayAuth } from './relay-auth.ts';
+
+export const filters: readonly FilterDefinition[] = [
+  dnsResolution,
+  messageBuilder,
+  policyAction,
+  receivedHeader,
+  recipientRouter,
+  relayAuth,
+];

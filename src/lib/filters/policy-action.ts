@@ -1,0 +1,148 @@
+/**
+ * `policy_action`: the one filter that judges. A policy matches over facts and acts: it logs, rejects, or marks the transaction for later
+ * policies. Policies with the same tag are alternatives: the first that matches settles it, and one whose facts are missing blocks the
+ * rest, for the transaction or, with `mode: PER_RCPT`, for that recipient.
+ */
+import { z } from 'zod';
+import { defineFilter, type Filter, type Phase, type TxContext } from '../chain/filter.ts';
+import { ConfigError } from '../config/source.ts';
+import type { Rng } from '../core/deps.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import { isOk, type Response, responseFromText } from '../core/response.ts';
+import { type PolicyAction, type PolicyVerdict, policyOutcomeSignal } from '../core/signals/policy-outcome.ts';
+import type { Matcher, RcptInHand } from '../matchers/matcher.ts';
+import { buildMatch } from './policy/match.ts';
+import { type PlanAsk, planPolicy, policyNames } from './policy/plan.ts';
+
+const action = z.enum(['LOG', 'REJECT', 'MATCH']);
+const weighted = z
+  .array(z.tuple([z.number().min(0), action]))
+  .refine((list) => list.some(([weight]) => weight > 0), { error: 'at least one weight must be more than 0' });
+const text = z.string().regex(/^[^\u0000-\u001f\u007f]+$/u, { error: 'must be one line of text' });
+
+const config = z.strictObject({
+  tag: text.describe('What the policy is about; policies of one tag are alternatives.'),
+  name: text.nullish().describe('Name of this rule in logs and `filter_output`; the tag by default.'),
+  match: z
+    .unknown()
+    .describe('When it acts: {matcher: NAME, …}, {any: […]}, {all: […]}, {not: {…}}; always by default.'),
+  mode: z.enum(['PER_RCPT']).nullish().describe('Judge each recipient by itself.'),
+  action: z
+    .union([action, weighted])
+    .default('MATCH')
+    .describe('LOG, REJECT, MATCH, or a list of [weight, action] to draw from.'),
+  code: z.int().min(400).max(599).default(550).describe('SMTP code of a rejection.'),
+  message: text.nullish().describe('Text of a rejection, with its enhanced code.'),
+});
+
+type PolicyConfig = z.output<typeof config>;
+
+interface Policy {
+  readonly tag: string;
+  readonly rule: string;
+  readonly test: Matcher;
+  readonly draw: () => PolicyAction;
+  readonly rejection: Response;
+}
+
+export const policyAction = defineFilter<PolicyConfig>({
+  name: 'policy_action',
+  summary: 'Judges the transaction or each recipient by a match over facts: log, reject, or mark.',
+  config,
+  produces: [policyOutcomeSignal],
+  policies: (c, earlier) => policyNames(askOf(c), earlier),
+  create: (c, env) => {
+    const ask = askOf(c);
+    const { node, phase, mistakes: found } = planPolicy(ask, env.earlier);
+    const mistakes = [...found];
+    const test = node === undefined ? (): 'match' => 'match' : buildMatch(node, env, mistakes);
+    if (mistakes.length > 0) throw new ConfigError(mistakes);
+    const draw = drawFrom(c.action, env.deps.rng);
+    const policy: Policy = { tag: ask.tag, rule: ask.rule, test, draw, rejection: rejectionOf(c, ask.rule) };
+    return () => (ask.perRcpt ? judgeRcpts(policy) : judgeTransaction(policy, phase));
+  },
+});
+
+function askOf(c: PolicyConfig): PlanAsk {
+  return { tag: c.tag, rule: c.name ?? c.tag, match: c.match ?? undefined, perRcpt: c.mode === 'PER_RCPT' };
+}
+
+function rejectionOf(c: PolicyConfig, rule: string): Response {
+  // RFC 3463 §2: the class of the enhanced code is that of the reply.
+  return responseFromText(c.code, c.message ?? `${c.code < 500 ? 4 : 5}.6.0 message rejected ${rule}`);
+}
+
+function drawFrom(actions: PolicyConfig['action'], rng: Rng): () => PolicyAction {
+  if (typeof actions === 'string') return () => actions;
+  const sum = actions.reduce((total, [weight]) => total + weight, 0);
+  return () => {
+    let left = rng.uniform() * sum;
+    for (const [weight, drawn] of actions) {
+      left -= weight;
+      if (left < 0) return drawn;
+    }
+    return actions.findLast(([weight]) => weight > 0)?.[1] ?? 'MATCH';
+  };
+}
+
+/** Judged once, in its phase; at RCPT again for each recipient until it is. A rejection holds for everything from then on. */
+function judgeTransaction(policy: Policy, phase: Phase): Filter {
+  let isDecided = false;
+  let rejection: Response | undefined;
+  const judge = (tx: TxContext): Response | undefined => {
+    if (!isDecided && !isSettled(tx, policy.tag)) {
+      const decided = decide(policy, tx, undefined);
+      isDecided = decided !== undefined;
+      if (decided === 'REJECT') rejection = policy.rejection;
+    }
+    return rejection;
+  };
+  switch (phase) {
+    case 'mail':
+      return { mail: async (tx, from, next) => judge(tx) ?? next(from) };
+    case 'rcpt':
+      return {
+        rcpt: async (tx, to, next) => judge(tx) ?? next(to),
+        data: async (_, body, next) => rejection ?? next(body),
+      };
+    case 'data':
+      return { data: async (tx, body, next) => judge(tx) ?? next(body) };
+  }
+}
+
+/** Each recipient is judged by itself, whatever happened to the ones before it. */
+function judgeRcpts(policy: Policy): Filter {
+  const refused: boolean[] = [];
+  return {
+    async rcpt(tx, to, next) {
+      const index = refused.length;
+      const acceptedBefore = refused.filter((isRefused) => !isRefused).length;
+      refused.push(false);
+      const isRejected = !isSettled(tx, policy.tag, to) && decide(policy, tx, { to, acceptedBefore }) === 'REJECT';
+      const response = isRejected ? policy.rejection : await next(to);
+      refused[index] = !isOk(response);
+      return response;
+    },
+  };
+}
+
+/** Asks the question, records and logs what came of it; `undefined` when the policy does not match. */
+function decide(policy: Policy, tx: TxContext, rcpt: RcptInHand | undefined): PolicyVerdict['action'] | undefined {
+  const answer = policy.test(tx, rcpt);
+  if (answer === 'noMatch') return undefined;
+  const { tag, rule } = policy;
+  const decided = answer === 'unmet' ? 'UNMET' : policy.draw();
+  const verdict: PolicyVerdict = { tag, rule, action: decided, ...(rcpt !== undefined && { rcpt: rcpt.to }) };
+  tx.signals.set(policyOutcomeSignal, [...(tx.signals.get(policyOutcomeSignal) ?? []), verdict]);
+  const line = { tag, rule, action: decided };
+  if (decided === 'UNMET') tx.log.info(line, 'policy not judged, a fact it needs does not exist');
+  else tx.log.info(line, 'policy matched');
+  return decided;
+}
+
+/** A rejection of one recipient settles nothing for a repetition of it: it is rejected again. */
+function isSettled(tx: TxContext, tag: string, rcpt?: Mailbox): boolean {
+  const settling = rcpt === undefined ? ['MATCH', 'REJECT', 'UNMET'] : ['MATCH', 'UNMET'];
+  const outcome = tx.signals.get(policyOutcomeSignal) ?? [];
+  return outcome.some((v) => v.tag === tag && v.rcpt === rcpt && settling.includes(v.action));
+}

@@ -1,0 +1,107 @@
+/**
+ * `router`: decides where a recipient goes. Several stand in a chain; the first whose policy knows a recipient routes it, the later ones
+ * let it pass. One without policy and destination ends the row: whoever comes so far does not exist.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
+import { nearestName } from '../config/nearest-name.ts';
+import { schemaMistakes } from '../config/schema-mistakes.ts';
+import { ConfigError, type ConfigMistake } from '../config/source.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import { type Response, reply } from '../core/response.ts';
+import type { Route } from '../core/route.ts';
+import { type Destination, destinationSchema, routeTo } from './routing/destination.ts';
+import { routingPolicies } from './routing/index.ts';
+import type { RoutingPolicy } from './routing/policy.ts';
+
+const config = z.strictObject({
+  policy: z
+    .looseObject({ name: z.string(), destination: destinationSchema.nullable().optional() })
+    .nullish()
+    .describe('Which recipients: {name: dest_domain | address_list, …, destination: {…}}.'),
+  destination: destinationSchema
+    .nullable()
+    .optional()
+    .describe('Without a policy: where everybody goes who was not routed before; left out, nobody exists.'),
+  dry_run: z.boolean().default(false).describe('Only find out whether the recipient exists, before an exploder.'),
+});
+
+type RouterConfig = z.output<typeof config>;
+
+const nobody = reply(550, '5.1.1', 'mailbox does not exist (RecipientRouterFilter null policy)');
+
+/** RFC 5321 §4.5.3.1.10: a client that is told 452 sends the recipient in a transaction of its own. */
+const otherRoute = reply(452, '4.5.3', 'this recipient has another route, send to it separately');
+
+/** Recipients that some router of a transaction has taken. */
+const routedRcpts = new WeakMap<TxContext, WeakSet<Mailbox>>();
+
+export const recipientRouter = defineFilter<RouterConfig>({
+  name: 'router',
+  summary: 'Decides where each recipient goes, or that it does not exist.',
+  config,
+  create: (c, env) => {
+    const { policy, route } = compileRouter(c, env);
+    return () => ({
+      async rcpt(tx, to, next) {
+        if (routedRcpts.get(tx)?.has(to)) return next(to);
+        const verdict = policy(to);
+        if (verdict.kind === 'reject') return verdict.response;
+        if (verdict.kind === 'pass') return next(to);
+        const refusal = c.dry_run
+          ? undefined
+          : setRoute(tx, { ...route, ...(verdict.hosts && { hosts: verdict.hosts }) });
+        if (refusal !== undefined) return refusal;
+        markRouted(tx, to);
+        return next(to);
+      },
+    });
+  },
+});
+
+function setRoute(tx: TxContext, route: Route): Response | undefined {
+  if (tx.route !== undefined && !isDeepStrictEqual(tx.route, route)) return otherRoute;
+  tx.route ??= route;
+  return undefined;
+}
+
+function markRouted(tx: TxContext, to: Mailbox): void {
+  const routed = routedRcpts.get(tx) ?? new WeakSet();
+  routedRcpts.set(tx, routed.add(to));
+}
+
+/** The policy and the route it leads to; all mistakes are found before any is reported. */
+function compileRouter(c: RouterConfig, env: ChainEnv): { policy: RoutingPolicy; route: Route } {
+  const mistakes: ConfigMistake[] = [];
+  const destination: Destination | null | undefined = c.policy ? c.policy.destination : c.destination;
+  const path = c.policy ? ['policy', 'destination'] : ['destination'];
+  if (c.policy && c.destination !== undefined) {
+    mistakes.push({ path: [], key: 'destination', message: `'destination' belongs into 'policy' here` });
+  }
+  const route = routeTo(destination ?? null, env.restEndpoints, path, mistakes);
+  const policy = compilePolicy(c, destination !== undefined, mistakes);
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return { policy, route };
+}
+
+function compilePolicy(c: RouterConfig, hasDestination: boolean, mistakes: ConfigMistake[]): RoutingPolicy {
+  if (!c.policy) return () => (hasDestination ? { kind: 'route' } : { kind: 'reject', response: nobody });
+  const { name, destination: _, ...options } = c.policy;
+  const definition = routingPolicies.find((each) => each.name === name);
+  if (definition === undefined) {
+    const suggestion = nearestName(
+      name,
+      routingPolicies.map((each) => each.name),
+    );
+    const message = `unknown routing policy '${name}'`;
+    mistakes.push({ path: ['policy', 'name'], message, ...(suggestion !== undefined && { suggestion }) });
+    return () => ({ kind: 'pass' });
+  }
+  const parsed = definition.config.safeParse(options, { reportInput: true });
+  if (parsed.success) return definition.create(parsed.data, hasDestination);
+  for (const mistake of schemaMistakes(definition.config, parsed.error.issues)) {
+    mistakes.push({ ...mistake, path: ['policy', ...mistake.path] });
+  }
+  return () => ({ kind: 'pass' });
+}

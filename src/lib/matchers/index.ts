@@ -1,0 +1,23 @@
+/** All matchers of the program, alphabetical: the one registry policies are compiled from and documentation is printed from. */
+import { addressList } from './address-list.ts';
+import { dnsResolution } from './dns-resolution.ts';
+import { invalidMailFrom } from './invalid-mail-from.ts';
+import { invalidRcptTo } from './invalid-rcpt-to.ts';
+import type { MatcherDefinition } from './matcher.ts';
+import { networkAddress } from './network-address.ts';
+import { numRcpts } from './num-rcpts.ts';
+import { policyAction } from './policy-action.ts';
+import { smtpAuth } from './smtp-auth.ts';
+import { smtpTls } from './smtp-tls.ts';
+
+export const matchers: readonly MatcherDefinition[] = [
+  addressList,
+  dnsResolution,
+  invalidMailFrom,
+  invalidRcptTo,
+  networkAddress,
+  numRcpts,
+  policyAction,
+  smtpAuth,
+  smtpTls,
+];

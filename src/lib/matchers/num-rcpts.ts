@@ -1,0 +1,12 @@
+/** Matches a recipient that would be one too many. */
+import { z } from 'zod';
+import { defineMatcher, verdictOf } from './matcher.ts';
+
+export const numRcpts = defineMatcher({
+  name: 'num_rcpts',
+  summary: 'As many recipients as allowed have been accepted before this one.',
+  config: z.strictObject({ max_rcpts: z.int().min(0).describe('Recipients one transaction may have.') }),
+  reads: 'rcpt',
+  perRcpt: true,
+  create: (c) => (_, rcpt) => (rcpt === undefined ? 'unmet' : verdictOf(rcpt.acceptedBefore >= c.max_rcpts)),
+});
