@@ -1,0 +1,38 @@
+import { Args, Command, Flags } from '@oclif/core';
+import type { ConfigReport } from '../../lib/chain/check-config.ts';
+
+/** Checks configuration files with the code the daemons start with. */
+export default class ConfigCheck extends Command {
+  static override description =
+    'Check configuration files: every mistake is printed as file:line:col, with the nearest valid name. Nothing is started.';
+  static override examples = [
+    '<%= config.bin %> config check config/local-test/router.yaml config/local-test/gateway.yaml',
+    '<%= config.bin %> config check --json router.yaml',
+  ];
+  static override enableJsonFlag = true;
+  static override strict = false;
+  static override args = {
+    file: Args.string({ description: 'A configuration file (YAML); several may be given.', required: true }),
+  };
+  static override flags = {
+    kind: Flags.option({
+      description: 'Whose configuration it is; told from its sections by default.',
+      options: ['router', 'gateway'] as const,
+    })(),
+  };
+
+  async run(): Promise<readonly ConfigReport[]> {
+    const { argv, flags } = await this.parse(ConfigCheck);
+    const { checkConfig } = await import('../../lib/chain/check-config.ts');
+    const { registry } = await import('../../lib/chain/registry.ts');
+    const { formatMistake } = await import('../../lib/config/invalid-config.ts');
+    const { exitCodes } = await import('../../lib/core/errors.ts');
+    const reports = argv.map((file) => checkConfig(String(file), registry, flags.kind));
+    for (const { file, kind, mistakes, warnings } of reports) {
+      for (const line of [...warnings, ...mistakes.map(formatMistake)]) process.stderr.write(`${line}\n`);
+      if (mistakes.length === 0) this.log(`${file}: ok (${kind})`);
+    }
+    if (reports.some((report) => report.mistakes.length > 0)) process.exitCode = exitCodes.config;
+    return reports;
+  }
+}

@@ -1,0 +1,6 @@
+/** Every step a chain may be made of, as the program ships it. */
+import { filters } from '../filters/index.ts';
+import { outputs } from '../outputs/index.ts';
+import { stepRegistry } from './step-registry.ts';
+
+export const registry = stepRegistry([...filters, ...outputs]);
