@@ -1,0 +1,65 @@
+/** Sends a message with BDAT (RFC 3030): chunks with a length in front, byte for byte, no dots and no escape. */
+import type { Body } from '../../core/body.ts';
+import { isOk, type Response } from '../../core/response.ts';
+import { AFTER_MESSAGE, unreadable } from './data.ts';
+import type { Dialogue } from './dialogue.ts';
+
+/** Answers with `replies` responses, or with a single one for all recipients when a chunk before the last was refused. */
+export async function sendBdat(
+  dialogue: Dialogue,
+  body: Body,
+  replies: number,
+  chunkBytes: number,
+): Promise<readonly Response[]> {
+  const transfer = new Transfer(dialogue, replies);
+  if (body.size === 0) return transfer.last(Buffer.alloc(0));
+  let sentBytes = 0;
+  try {
+    for await (const piece of pieces(body, chunkBytes)) {
+      sentBytes += piece.length;
+      if (sentBytes === body.size) return await transfer.last(piece);
+      const refusal = await transfer.chunk(piece);
+      if (refusal !== undefined) return [refusal];
+    }
+  } catch {
+    // The length of the chunks that were sent is true, but the end is missing.
+  }
+  return unreadable(dialogue);
+}
+
+class Transfer {
+  readonly #dialogue: Dialogue;
+  readonly #replies: number;
+  /** Of the first chunk that was not accepted. */
+  #refusal: Response | undefined;
+
+  constructor(dialogue: Dialogue, replies: number) {
+    this.#dialogue = dialogue;
+    this.#replies = replies;
+  }
+
+  /** Sends a chunk that is not the last; with pipelining its reply is looked at when it comes. */
+  async chunk(bytes: Buffer): Promise<Response | undefined> {
+    const answer = this.#dialogue.expect('at BDAT').then((response) => {
+      if (!isOk(response)) this.#refusal ??= response;
+    });
+    await this.#dialogue.send([Buffer.from(`BDAT ${bytes.length}\r\n`), bytes]);
+    if (!this.#dialogue.pipelining) await answer;
+    return this.#refusal;
+  }
+
+  async last(bytes: Buffer): Promise<readonly Response[]> {
+    const answers = Array.from({ length: this.#replies }, () => this.#dialogue.expect(AFTER_MESSAGE));
+    await this.#dialogue.send([Buffer.from(`BDAT ${bytes.length} LAST\r\n`), bytes]);
+    const responses = await Promise.all(answers);
+    return this.#refusal === undefined ? responses : [this.#refusal];
+  }
+}
+
+async function* pieces(body: Body, chunkBytes: number): AsyncGenerator<Buffer> {
+  for await (const chunk of body.chunks()) {
+    for (let start = 0; start < chunk.length; start += chunkBytes) {
+      yield chunk.subarray(start, start + chunkBytes);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * An SMTP or LMTP session that is ready for mail: greeted, introduced and secured. One transaction at a time; calls may be issued before
+ * earlier ones resolve. Nothing here rejects for what the server does or the network does: that is a `Response`.
+ */
+import type { Body } from '../../core/body.ts';
+import type { Clock } from '../../core/deps.ts';
+import type { HostPort } from '../../core/envelope.ts';
+import { limits } from '../../core/limits.ts';
+import type { Mailbox } from '../../core/mailbox.ts';
+import { isOk, type Response, reply } from '../../core/response.ts';
+import { sendBdat } from './bdat.ts';
+import type { Capabilities } from './capabilities.ts';
+import { type CommandLine, mailLine, rcptLine } from './command-line.ts';
+import { AFTER_MESSAGE, sendData } from './data.ts';
+import type { Dialogue } from './dialogue.ts';
+import type { ClientProfile, Destination } from './profile.ts';
+
+export interface SessionFacts {
+  readonly destination: Destination;
+  readonly capabilities: Capabilities;
+  readonly isSecured: boolean;
+}
+
+export interface MessageAsk {
+  readonly body: Body;
+  /** How many replies come: in LMTP one for each accepted recipient, in their order (RFC 2033 §4.2). */
+  readonly acceptedRcpts: number;
+  /** Largest chunk of BDAT, in bytes; when absent, or when the server does not offer CHUNKING, DATA is used. */
+  readonly bdatChunkBytes?: number | undefined;
+}
+
+export class SmtpConnection {
+  readonly capabilities: Capabilities;
+  readonly isSecured: boolean;
+  readonly destination: Destination;
+  /** Transactions begun on it. */
+  transactions = 0;
+  readonly #dialogue: Dialogue;
+  readonly #clock: Clock;
+  /** The server may remember something of a transaction. */
+  #isDirty = false;
+  #isSending = false;
+
+  constructor(dialogue: Dialogue, clock: Clock, facts: SessionFacts) {
+    this.#dialogue = dialogue;
+    this.#clock = clock;
+    this.destination = facts.destination;
+    this.capabilities = facts.capabilities;
+    this.isSecured = facts.isSecured;
+    dialogue.pipelining = facts.capabilities.has('PIPELINING');
+  }
+
+  get profile(): ClientProfile {
+    return this.destination.profile;
+  }
+
+  get isOpen(): boolean {
+    return this.#dialogue.isOpen;
+  }
+
+  /** Aborts when the connection is over. */
+  get closed(): AbortSignal {
+    return this.#dialogue.closed;
+  }
+
+  /** In the middle of something: the only way to end that is to drop the connection. */
+  get isBusy(): boolean {
+    return this.#isSending || this.#dialogue.isWaiting;
+  }
+
+  /** The next transaction can begin without RSET. */
+  get isClean(): boolean {
+    return this.isOpen && !this.isBusy && !this.#isDirty;
+  }
+
+  get isPipelining(): boolean {
+    return this.#dialogue.pipelining;
+  }
+
+  get peer(): HostPort {
+    const { remoteAddress, remotePort } = this.#dialogue.socket;
+    return { host: remoteAddress ?? this.destination.host, port: remotePort ?? this.destination.port };
+  }
+
+  mail(from: Mailbox): Promise<Response> {
+    const command = mailLine(from);
+    if (!('refusal' in command)) {
+      this.transactions += 1;
+      this.#isDirty = true;
+    }
+    return this.#command(command, 'at MAIL');
+  }
+
+  rcpt(to: Mailbox): Promise<Response> {
+    return this.#command(rcptLine(to), 'at RCPT');
+  }
+
+  /** Sends the message; the answers are those to its recipients, or one for all in SMTP. */
+  async message(ask: MessageAsk): Promise<readonly Response[]> {
+    const replies = this.profile.protocol === 'lmtp' ? ask.acceptedRcpts : 1;
+    const release = ask.body.retain();
+    this.#isSending = true;
+    try {
+      const { bdatChunkBytes, body } = ask;
+      const outcome =
+        bdatChunkBytes !== undefined && this.capabilities.has('CHUNKING')
+          ? await sendBdat(this.#dialogue, body, replies, bdatChunkBytes)
+          : await sendData(this.#dialogue, body, replies);
+      const odd = outcome.find(isIntermediate);
+      if (odd !== undefined) return [this.#protocolError(odd, AFTER_MESSAGE)];
+      // RFC 5321 §4.1.1.4: the server forgets the transaction at the end of the data. After a refusal RSET makes sure.
+      if (outcome.every(isOk)) this.#isDirty = false;
+      return outcome;
+    } finally {
+      this.#isSending = false;
+      release();
+    }
+  }
+
+  /** Makes the session ready for another transaction; a server that does not answer soon, or with an error, loses the connection. */
+  async reset(): Promise<boolean> {
+    if (!this.isOpen || this.isBusy) return false;
+    const response = await this.#within(limits.smtpRsetMs, this.#dialogue.ask('RSET', 'at RSET'));
+    this.#isDirty = !isOk(response);
+    return this.isClean;
+  }
+
+  /** Says goodbye and closes; in the middle of something it just closes. */
+  async quit(): Promise<void> {
+    if (this.isOpen && !this.isBusy) await this.#within(limits.smtpQuitMs, this.#dialogue.ask('QUIT', 'at QUIT'));
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#dialogue.destroy();
+  }
+
+  async #command(command: CommandLine, step: string): Promise<Response> {
+    if ('refusal' in command) return command.refusal;
+    const response = await this.#dialogue.ask(command.line, step);
+    return isIntermediate(response) ? this.#protocolError(response, step) : response;
+  }
+
+  #protocolError(response: Response, step: string): Response {
+    this.destroy();
+    return reply(450, '4.5.0', `protocol error: unexpected reply ${response.code} ${step}`);
+  }
+
+  async #within(timeoutMs: number, answer: Promise<Response>): Promise<Response> {
+    const over = new AbortController();
+    void this.#clock.sleep(timeoutMs, over.signal).then(() => {
+      if (!over.signal.aborted) this.destroy();
+    });
+    try {
+      return await answer;
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+/** Neither yes nor no: it has no place after MAIL, RCPT or a message. */
+function isIntermediate(response: Response): boolean {
+  return response.code < 400 && !isOk(response);
+}

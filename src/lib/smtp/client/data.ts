@@ -1,0 +1,71 @@
+/** Sends a message with DATA (RFC 5321 §4.1.1.4). */
+import type { Body } from '../../core/body.ts';
+import { isOk, type Response, reply } from '../../core/response.ts';
+import type { Dialogue } from './dialogue.ts';
+import { DotStuffer } from './dot-stuffer.ts';
+
+/** The message went out whole; without an answer nobody knows whether the server has taken it. */
+export const AFTER_MESSAGE = 'after the final dot, before the reply: the message may have been delivered';
+const DURING_MESSAGE = 'in the middle of the message';
+
+/** The bytes could not be had; what was sent of them must not look complete, so the connection goes too. */
+export function unreadable(dialogue: Dialogue): readonly Response[] {
+  const answer = reply(451, '4.3.0', 'the message could not be read');
+  dialogue.destroy(() => answer);
+  return [answer];
+}
+
+/** Answers with `replies` responses, or with a single one for all recipients when the message did not go out whole. */
+export async function sendData(dialogue: Dialogue, body: Body, replies: number): Promise<readonly Response[]> {
+  const go = await dialogue.ask('DATA', 'at DATA');
+  if (go.code !== 354) return [go.code < 400 ? protocolError(dialogue, `unexpected reply ${go.code} at DATA`) : go];
+  const progress = { step: DURING_MESSAGE, early: undefined as Response | undefined };
+  // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
+  const answers = Array.from({ length: replies }, () => dialogue.expect(() => progress.step));
+  void answers[0]?.then((response) => {
+    if (progress.step === DURING_MESSAGE) progress.early = response;
+  });
+  const stuffer = new DotStuffer();
+  const { inMemory } = body;
+  if (inMemory === undefined) {
+    if (!(await sendChunks(dialogue, body, stuffer, progress))) return unreadable(dialogue);
+    if (progress.early !== undefined) return [earlyAnswer(dialogue, progress.early)];
+  }
+  progress.step = AFTER_MESSAGE;
+  // Text and end in one write.
+  await dialogue.send(inMemory === undefined ? [stuffer.end()] : [stuffer.next(inMemory), stuffer.end()]);
+  return Promise.all(answers);
+}
+
+/** Everything but the end; stops when an answer is there already. Says `false` when the body is not what it said it is. */
+async function sendChunks(
+  dialogue: Dialogue,
+  body: Body,
+  stuffer: DotStuffer,
+  progress: { readonly early: Response | undefined },
+): Promise<boolean> {
+  let sentBytes = 0;
+  try {
+    for await (const chunk of body.chunks()) {
+      sentBytes += chunk.length;
+      await dialogue.send([stuffer.next(chunk)]);
+      if (progress.early !== undefined) return true;
+    }
+  } catch {
+    return false;
+  }
+  return sentBytes === body.size;
+}
+
+/** The connection is in the middle of DATA, which only its end can end. */
+function earlyAnswer(dialogue: Dialogue, response: Response): Response {
+  if (isOk(response)) return protocolError(dialogue, 'the message was accepted before its end');
+  dialogue.destroy();
+  return response;
+}
+
+function protocolError(dialogue: Dialogue, what: string): Response {
+  const answer = reply(450, '4.5.0', `protocol error: ${what}`);
+  dialogue.destroy(() => answer);
+  return answer;
+}

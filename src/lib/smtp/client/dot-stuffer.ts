@@ -1,0 +1,84 @@
+/**
+ * Brings message bytes into the form DATA needs: lines end in CRLF, a line that begins with a dot gets another one, the last line is complete
+ * (RFC 5321 §4.5.2). The state lives across chunks, so where the chunks end changes nothing.
+ *
+ * A bare LF and a bare CR each become CRLF. RFC 5321 §2.3.8 forbids to send them; a server that takes one for a line end and another that does
+ * not would disagree on where the message ends (SMTP smuggling). Refusing would bounce mail that every reader can show; leaving a message
+ * alone except for its line ends is the smallest change that is safe. BDAT needs none of this and sends the bytes as they are.
+ */
+const CR = 0x0d;
+const LF = 0x0a;
+const DOT = 0x2e;
+const CRLF_DOT = Buffer.from('\r\n.\r\n');
+
+/** A byte to put before a position of the chunk. */
+interface Insertion {
+  readonly at: number;
+  readonly byte: number;
+}
+
+export class DotStuffer {
+  #atLineStart = true;
+  #afterCr = false;
+
+  /** The chunk in wire form; it is the same buffer when nothing had to be done. */
+  next(chunk: Buffer): Buffer {
+    if (chunk.length === 0) return chunk;
+    const insertions = this.#scan(chunk);
+    return insertions.length === 0 ? chunk : insert(chunk, insertions);
+  }
+
+  /** What ends the message: the missing end of its last line, if any, and the final dot. */
+  end(): Buffer {
+    if (this.#afterCr) return CRLF_DOT.subarray(1);
+    return this.#atLineStart ? CRLF_DOT.subarray(2) : CRLF_DOT;
+  }
+
+  #scan(chunk: Buffer): Insertion[] {
+    const insertions: Insertion[] = [];
+    let start = 0;
+    if (this.#afterCr) {
+      if (chunk[0] === LF) start = 1;
+      else insertions.push({ at: 0, byte: LF });
+      this.#atLineStart = true;
+      this.#afterCr = false;
+    }
+    let cr = chunk.indexOf(CR, start);
+    let lf = chunk.indexOf(LF, start);
+    while (start < chunk.length) {
+      if (this.#atLineStart && chunk[start] === DOT) insertions.push({ at: start, byte: DOT });
+      // Each is looked for again only once it lies behind, so that the whole chunk is searched once.
+      if (cr !== -1 && cr < start) cr = chunk.indexOf(CR, start);
+      if (lf !== -1 && lf < start) lf = chunk.indexOf(LF, start);
+      this.#atLineStart = cr !== -1 || lf !== -1;
+      if (!this.#atLineStart) break;
+      if (cr === -1 || (lf !== -1 && lf < cr)) {
+        insertions.push({ at: lf, byte: CR });
+        start = lf + 1;
+      } else if (cr + 1 === chunk.length) {
+        this.#afterCr = true;
+        break;
+      } else if (lf === cr + 1) {
+        start = lf + 1;
+      } else {
+        insertions.push({ at: cr + 1, byte: LF });
+        start = cr + 1;
+      }
+    }
+    return insertions;
+  }
+}
+
+function insert(chunk: Buffer, insertions: readonly Insertion[]): Buffer {
+  const out = Buffer.allocUnsafe(chunk.length + insertions.length);
+  let from = 0;
+  let to = 0;
+  for (const { at, byte } of insertions) {
+    to += chunk.copy(out, to, from, at);
+    out[to] = byte;
+    to += 1;
+    from = at;
+  }
+  chunk.copy(out, to, from);
+  return out;
+}
