@@ -33,6 +33,8 @@ export const limits = {
   rcptParamsPerCommand: 20,
   messageBuilderParts: 1000,
   messageBuilderHeaders: 1000,
+  /** Transactions a REST receiver has open. */
+  receiverTransactions: 10_000,
   /** How much of the original header a delivery status notification quotes. */
   dsnHeaderBytes: 65_536,
   /** Answers an in-process DNS cache keeps. */

@@ -1,0 +1,135 @@
+/**
+ * The exchange behind one MAIL of a gateway's listener: asks the next hop, never waits longer than a mail client does, and writes the one log line a
+ * message gets.
+ */
+import type { Body } from '../core/body.ts';
+import type { Deps, Log } from '../core/deps.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import { internalErrorReply } from '../core/precondition.ts';
+import { isOk, type Response, reply } from '../core/response.ts';
+
+export interface InboundTimes {
+  readonly mailMs: number;
+  readonly rcptMs: number;
+  readonly dataMs: number;
+}
+
+export interface InboundExchangeOptions {
+  readonly upstream: Exchange;
+  readonly times: InboundTimes;
+  readonly clock: Deps['clock'];
+  /** Carries what identifies the session and where its mail goes. */
+  readonly log: Log;
+  /** Called once, when the upstream exchange is closed. */
+  readonly onClosed: () => void;
+}
+
+const mailTimeout = reply(450, '4.4.7', 'MAIL upstream timeout');
+const rcptTimeout = reply(450, '4.4.7', 'RCPT upstream timeout');
+/** Never 5xx: the message may still be delivered, and the client must keep it until somebody says so. */
+const dataTimeout = reply(451, '4.4.7', 'DATA upstream timeout');
+
+export class InboundExchange implements Exchange {
+  readonly #options: InboundExchangeOptions;
+  readonly #startedAt: number;
+  #accepted = 0;
+  #refused = 0;
+  #sizeBytes: number | undefined;
+  #verdict: Response | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: InboundExchangeOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+  }
+
+  async mail(from: Mailbox): Promise<Response> {
+    const { upstream, times } = this.#options;
+    const response = await this.#ask(() => upstream.mail(from), times.mailMs, mailTimeout);
+    if (!isOk(response)) this.#verdict = response;
+    return response;
+  }
+
+  async rcpt(to: Mailbox): Promise<Response> {
+    const { upstream, times } = this.#options;
+    const response = await this.#ask(() => upstream.rcpt(to), times.rcptMs, rcptTimeout);
+    if (isOk(response)) this.#accepted += 1;
+    else this.#refused += 1;
+    return response;
+  }
+
+  async data(body: Body): Promise<Response> {
+    const { upstream, times } = this.#options;
+    this.#sizeBytes = body.size;
+    this.#verdict = await this.#ask(() => upstream.data(body), times.dataMs, dataTimeout);
+    return this.#verdict;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { upstream, log, onClosed } = this.#options;
+    this.#report();
+    try {
+      await upstream.close();
+    } catch (error) {
+      log.error({ error }, 'an exchange could not be closed');
+    } finally {
+      onClosed();
+    }
+  }
+
+  /** No addresses and no text: those are the router's to log, with the transaction they belong to. */
+  #report(): void {
+    const { log, clock } = this.#options;
+    const verdict = this.#verdict;
+    const fields = {
+      sizeBytes: this.#sizeBytes,
+      rcptsAccepted: this.#accepted,
+      rcptsRefused: this.#refused,
+      code: verdict?.code,
+      enhanced: verdict?.enhanced,
+      elapsedMs: clock.now() - this.#startedAt,
+    };
+    log.info(fields, verdict === undefined ? 'mail transaction ended without a message' : 'mail transaction answered');
+  }
+
+  async #ask(step: () => Promise<Response>, ms: number, late: Response): Promise<Response> {
+    const { clock, log } = this.#options;
+    const stop = new AbortController();
+    const asked = guarded(step, log);
+    try {
+      return await Promise.race([asked, clock.sleep(ms, stop.signal).then(() => late)]);
+    } finally {
+      stop.abort();
+    }
+  }
+}
+
+/** A rejection is a bug in the next hop: nothing of it is told to the client, who may try again. */
+async function guarded(step: () => Promise<Response>, log: Log): Promise<Response> {
+  try {
+    return toSmtp(await step());
+  } catch (error) {
+    log.error({ error }, 'the next hop failed');
+    return internalErrorReply;
+  }
+}
+
+/**
+ * A reply as we may give it. 421 ends a connection (RFC 5321 §3.8): coming from a far end it is about theirs, not about ours, and it would take the
+ * other recipients with it. A code that is no final answer is none.
+ */
+function toSmtp(response: Response): Response {
+  if (response.code === 421) return { ...response, code: 451 };
+  const isFinal =
+    Number.isInteger(response.code) &&
+    /^[245]/.test(String(response.code)) &&
+    response.code < 600 &&
+    response.code >= 200;
+  return isFinal ? response : internalErrorReply;
+}

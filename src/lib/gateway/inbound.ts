@@ -1,0 +1,121 @@
+/** The SMTP listeners of a gateway: every MAIL becomes an exchange with the next hop, and its replies go back as they came. */
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import type { SmtpServiceConfig } from '../config/gateway-config.ts';
+import type { TlsFiles } from '../config/router-config.ts';
+import type { Deps } from '../core/deps.ts';
+import { exitCodes, UserError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Hop } from '../core/hop.ts';
+import { limits } from '../core/limits.ts';
+import { type Response, reply } from '../core/response.ts';
+import { createSmtpListener, type SmtpListener } from '../smtp/listener/listener.ts';
+import type { Authenticate } from '../smtp/listener/server.ts';
+import type { SessionFacts } from '../smtp/listener/session-port.ts';
+import type { Spool } from '../spool/spool.ts';
+import { InboundExchange } from './inbound-exchange.ts';
+
+export interface InboundOptions {
+  readonly config: SmtpServiceConfig;
+  readonly hop: Hop;
+  readonly deps: Deps;
+  /** A prepared spool for large messages; several listeners may share one. */
+  readonly spool: Spool;
+  /** Our name in the greeting and in the answer to EHLO; default: the name of the machine. */
+  readonly hostName?: string;
+  /** Checks a user's secret; offers AUTH under TLS. */
+  readonly authenticate?: Authenticate;
+  /** Transactions at the same time; default `limits.inboundTransactions`. */
+  readonly maxTransactions?: number;
+  readonly maxBytes?: number;
+}
+
+export type Inbound = SmtpListener;
+
+const busy = reply(451, '4.3.2', 'server busy, try again later');
+
+/** Makes a listener. Its `listen` rejects with a `UserError` when certificate or key cannot be read. */
+export function createInbound(options: InboundOptions): Inbound {
+  let listener: SmtpListener | undefined;
+  return {
+    async listen() {
+      listener = await makeListener(options);
+      return listener.listen();
+    },
+    async close(hurry) {
+      await listener?.close(hurry);
+    },
+  };
+}
+
+async function makeListener(options: InboundOptions): Promise<SmtpListener> {
+  const { config, deps, spool, hostName = hostname(), authenticate, maxBytes } = options;
+  const tls = config.tls === undefined ? undefined : await readTls(config.tls);
+  const { proxyProtocolTimeoutMs } = config;
+  return createSmtpListener({
+    addr: config.addr,
+    hostName,
+    isImplicitTls: config.smtps,
+    enableBdat: config.enableBdat,
+    spool,
+    deps,
+    open: opener(options),
+    ...(tls === undefined ? {} : { tls }),
+    ...(authenticate === undefined ? {} : { authenticate }),
+    ...(proxyProtocolTimeoutMs === undefined ? {} : { proxyProtocolTimeoutMs }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  });
+}
+
+/** Opens exchanges as long as there are not too many at work. */
+function opener({ config, hop, deps, maxTransactions = limits.inboundTransactions }: InboundOptions) {
+  let open = 0;
+  return (facts: SessionFacts): Exchange => {
+    if (open >= maxTransactions) return refusing(busy);
+    const { sender, tag, rcptTimeoutMs, dataTimeoutMs } = config;
+    const { remoteHost, localHost, smtpMeta } = facts;
+    const upstream = hop.open({
+      sender,
+      tag,
+      remoteHost,
+      localHost,
+      smtpMeta,
+      rcptTimeoutMs,
+      dataTimeoutMs,
+      createAt: 'mail',
+    });
+    open += 1;
+    return new InboundExchange({
+      upstream,
+      times: { mailMs: limits.inboundMailMs, rcptMs: rcptTimeoutMs, dataMs: dataTimeoutMs },
+      clock: deps.clock,
+      log: deps.log.child({ session: facts.id, remoteHost: remoteHost.host, sender, tag }),
+      onClosed: () => {
+        open -= 1;
+      },
+    });
+  };
+}
+
+/** An exchange that answers everything with the same reply. */
+function refusing(response: Response): Exchange {
+  return {
+    mail: () => Promise.resolve(response),
+    rcpt: () => Promise.resolve(response),
+    data: () => Promise.resolve(response),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function readTls(files: TlsFiles): Promise<{ cert: Buffer; key: Buffer }> {
+  const [cert, key] = await Promise.all([readPem(files.cert), readPem(files.key)]);
+  return { cert, key };
+}
+
+async function readPem(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new UserError(`cannot read ${path}: ${(error as Error).message}`, exitCodes.noInput);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * One client's connection. The library keeps the socket, its upgrade to TLS, and the AUTH mechanisms; lines, messages, replies and timing are
+ * ours, because it delays the greeting, serialises recipients, rewrites addresses and cannot refuse before 354.
+ */
+import type { Socket } from 'node:net';
+import type { SMTPServer } from 'smtp-server';
+import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { HostPort } from '../../core/envelope.ts';
+import { limits } from '../../core/limits.ts';
+import { type Response, reply, responseFromText } from '../../core/response.ts';
+import { InputStream } from './input-stream.ts';
+import { encodeReply } from './reply-lines.ts';
+import { SmtpSession } from './session.ts';
+import type { SessionPort, SessionSettings } from './session-port.ts';
+
+export interface ConnectionOptions {
+  readonly server: SMTPServer;
+  readonly socket: Socket;
+  /** Identity, and addresses when a proxy told them. */
+  readonly origin: SMTPConnectionOptions;
+  readonly settings: SessionSettings;
+  readonly maxSessions: number;
+  /** The connection does not count any longer. */
+  readonly onEnd: () => void;
+}
+
+const timedOut = reply(421, '4.4.2', 'timeout, closing connection');
+const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
+const tooManyAuthFailures = reply(421, '4.7.0', 'too many authentication failures');
+
+export class Connection extends SMTPConnection implements SessionPort {
+  readonly #options: ConnectionOptions;
+  readonly #session: SmtpSession;
+  #authFailures = 0;
+  #corked: Socket | undefined;
+  /** The client does not read its replies. */
+  #isBlocked = false;
+
+  constructor(options: ConnectionOptions) {
+    super(options.server, options.socket, options.origin);
+    this.#options = options;
+    this.#session = new SmtpSession(options.settings, this);
+  }
+
+  get protocol(): SmtpSession {
+    return this.#session;
+  }
+
+  get remoteHost(): HostPort {
+    return { host: this.remoteAddress, port: this.remotePort };
+  }
+
+  get localHost(): HostPort {
+    return { host: this.localAddress, port: this.localPort };
+  }
+
+  get isSecure(): boolean {
+    return this.secure;
+  }
+
+  get isAuthenticated(): boolean {
+    return Boolean(this.session.user);
+  }
+
+  get isInAuth(): boolean {
+    return this._nextHandler !== false;
+  }
+
+  /** Greets at once: there is no reverse lookup, and no pause to catch early talkers. */
+  override init(): void {
+    this._setListeners(() => {
+      if (this._server.connections.size > this.#options.maxSessions) return this.hangUp(tooMany);
+      this._resetSession();
+      this._ready = true;
+      this.#session.greet();
+      return undefined;
+    });
+  }
+
+  /** Called by the library's constructor and for each TLS upgrade, the first time before our own fields exist. */
+  override _createParser(): InputStream {
+    const input = new InputStream((line) => this.#session.onLine(line));
+    input.on('error', (error) => {
+      this.#options.settings.deps.log.error({ error, session: this.id }, 'an SMTP session failed');
+      this.hangUp(reply(421, '4.3.0', 'internal error, try again later'));
+    });
+    return input;
+  }
+
+  write(text: string): void {
+    if (this._upgrading || this._closing || this._socket.destroyed || !this._socket.writable) return;
+    if (this.#corked === undefined) {
+      // Replies to pipelined commands leave in one segment (RFC 2920 §3.2).
+      this.#corked = this._socket;
+      this.#corked.cork();
+      process.nextTick(() => this.#flush());
+    }
+    this._socket.write(text);
+  }
+
+  async writable(): Promise<void> {
+    const socket = this._socket;
+    if (!socket.writableNeedDrain || socket.destroyed) return;
+    this.#isBlocked = true;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      socket.on('drain', done).on('close', done);
+    });
+    this.#isBlocked = false;
+  }
+
+  async authenticate(line: Buffer): Promise<void> {
+    const step = this._nextHandler === false ? this.handler_AUTH : this._nextHandler;
+    this._nextHandler = false;
+    await new Promise<void>((resolve) => step.call(this, line, resolve));
+    if (this.isInAuth || this.isAuthenticated) return;
+    this.#authFailures += 1;
+    if (this.#authFailures >= limits.smtpAuthFailuresPerSession) this.hangUp(tooManyAuthFailures);
+  }
+
+  abortAuth(): void {
+    this._nextHandler = false;
+  }
+
+  startTls(): void {
+    this.#flush();
+    this.upgrade(
+      () => undefined,
+      () => this.#session.onSecured(),
+    );
+  }
+
+  hangUp(response: Response): undefined {
+    this.write(encodeReply(response));
+    this.close();
+  }
+
+  /** How the library answers, in AUTH above all; its texts have no enhanced codes of their own. */
+  override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    const response = responseFromText(code, Array.isArray(data) ? data.join('\n') : (data ?? ''));
+    const enhanced = response.enhanced ?? this._getEnhancedStatusCode(code, context);
+    const full = enhanced === '' ? response : { ...response, enhanced };
+    if (code === 421) this.hangUp(full);
+    else this.write(encodeReply(full));
+  }
+
+  /** Drops a connection that was hung up as soon as its last reply is out, without waiting for the peer to close its side. */
+  leave(): void {
+    if (this._closing) this._socket.destroySoon();
+  }
+
+  override close(): void {
+    super.close();
+    this.#end();
+  }
+
+  override _onClose(): void {
+    super._onClose();
+    this.#end();
+  }
+
+  /** Only who owes us input can be late with it. */
+  override _onTimeout(): void {
+    if (this._closing) {
+      this._socket.destroy();
+      return;
+    }
+    const isWorking = this._parser instanceof InputStream && this._parser.isWorking;
+    if (!this.#isBlocked && (isWorking || this.#session.isAnswering)) this._armTimeout();
+    else this.hangUp(timedOut);
+  }
+
+  #flush(): void {
+    const socket = this.#corked;
+    this.#corked = undefined;
+    socket?.uncork();
+  }
+
+  #end(): void {
+    this.#session.onClosed();
+    this.#options.onEnd();
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Takes the transparency of DATA off again (RFC 5321 §4.5.2): finds the CRLF.CRLF that ends the message, and removes the first dot of every
+ * line that begins with one. Nothing else ends a message; what stands between bare line breaks is left as it is, for `ContentCheck`.
+ */
+
+export interface Decoded {
+  readonly content: Buffer;
+  /** What follows the end of the message; absent while it has not ended. */
+  readonly rest?: Buffer;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const DOT = 0x2e;
+const LF_DOT = Buffer.from('\n.');
+const NOTHING = Buffer.alloc(0);
+
+export class DotDecoder {
+  /** A dot, or a dot and a CR, at the beginning of a line: the next chunk says what they mean. */
+  #held: Buffer = NOTHING;
+  #isAtLineStart = true;
+  #endsWithCr = false;
+
+  decode(chunk: Buffer): Decoded {
+    if (chunk.length === 0) return { content: NOTHING };
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = NOTHING;
+    const kept = new Keeper(bytes);
+    let dot = this.#isAtLineStart && bytes[0] === DOT ? 0 : this.#nextDot(bytes, 0);
+    while (dot !== -1) {
+      const [, next, afterNext] = bytes.subarray(dot, dot + 3);
+      if (next === CR && afterNext === LF) return { content: kept.upTo(dot), rest: bytes.subarray(dot + 3) };
+      if (next === undefined || (next === CR && afterNext === undefined)) {
+        this.#held = Buffer.from(bytes.subarray(dot));
+        this.#isAtLineStart = true;
+        return { content: kept.upTo(dot) };
+      }
+      kept.skip(dot);
+      dot = this.#nextDot(bytes, dot + 1);
+    }
+    this.#rememberEnd(bytes);
+    return { content: kept.upTo(bytes.length) };
+  }
+
+  /** Index of the next dot that begins a line, or -1. */
+  #nextDot(bytes: Buffer, from: number): number {
+    for (let lf = bytes.indexOf(LF_DOT, from); lf !== -1; lf = bytes.indexOf(LF_DOT, lf + 1)) {
+      const isLineEnd = lf === 0 ? this.#endsWithCr : bytes[lf - 1] === CR;
+      if (isLineEnd) return lf + 1;
+    }
+    return -1;
+  }
+
+  #rememberEnd(bytes: Buffer): void {
+    const isCrBefore = bytes.length > 1 ? bytes.at(-2) === CR : this.#endsWithCr;
+    this.#isAtLineStart = bytes.at(-1) === LF && isCrBefore;
+    this.#endsWithCr = bytes.at(-1) === CR;
+  }
+}
+
+/** The bytes of one chunk without some single ones; copies only when there is something to leave out. */
+class Keeper {
+  readonly #bytes: Buffer;
+  #copy: Buffer | undefined;
+  #filled = 0;
+  #from = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  skip(index: number): void {
+    this.#copy ??= Buffer.allocUnsafe(this.#bytes.length);
+    this.#append(this.#copy, index);
+    this.#from = index + 1;
+  }
+
+  upTo(end: number): Buffer {
+    if (this.#copy === undefined) return this.#bytes.subarray(0, end);
+    this.#append(this.#copy, end);
+    return this.#copy.subarray(0, this.#filled);
+  }
+
+  #append(copy: Buffer, end: number): void {
+    this.#filled += this.#bytes.copy(copy, this.#filled, this.#from, end);
+  }
+}

@@ -1,0 +1,84 @@
+/** One message on its way in: spooled and looked at while it arrives. What is wrong with it is told at its end, never in the middle. */
+import type { Body } from '../../core/body.ts';
+import type { Log } from '../../core/deps.ts';
+import { type Response, reply } from '../../core/response.ts';
+import { BodyTooLargeError, type SpoolWriter } from '../../spool/spool-writer.ts';
+import { ContentCheck } from './content-check.ts';
+import { tooBig } from './esmtp-params.ts';
+
+export type Intake =
+  | { readonly body: Body; readonly refusal?: undefined }
+  | { readonly refusal: Response; readonly body?: undefined };
+
+const noSpace = reply(452, '4.3.1', 'the message cannot be stored now, try again later');
+
+export class MessageIntake {
+  readonly #writer: SpoolWriter;
+  readonly #maxBytes: number;
+  readonly #log: Log;
+  readonly #check = new ContentCheck();
+  #refusal: Response | undefined;
+  #size = 0;
+
+  constructor(writer: SpoolWriter, maxBytes: number, log: Log) {
+    this.#writer = writer;
+    this.#maxBytes = maxBytes;
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Why the message will be refused, as far as is known. */
+  get refusal(): Response | undefined {
+    return this.#refusal ?? this.#check.refusal;
+  }
+
+  /** So far over the limit that the client is not listened to any longer. */
+  get isGrosslyTooBig(): boolean {
+    return this.#size > 2 * this.#maxBytes;
+  }
+
+  /** Takes the next bytes. After a refusal they are counted and dropped. Never rejects. */
+  async take(content: Buffer): Promise<void> {
+    this.#size += content.length;
+    this.#check.inspect(content);
+    if (this.refusal !== undefined) {
+      this.#writer.discard();
+      return;
+    }
+    try {
+      await this.#writer.append(content);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The message is complete. The body is kept until `discard`. Never rejects. */
+  async finish(): Promise<Intake> {
+    this.#check.finish();
+    if (this.refusal !== undefined) return { refusal: this.refusal };
+    try {
+      return { body: await this.#writer.finish() };
+    } catch (error) {
+      this.#fail(error);
+      return { refusal: noSpace };
+    }
+  }
+
+  /** Nobody needs the bytes any longer; idempotent. */
+  discard(): void {
+    this.#writer.discard();
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof BodyTooLargeError) {
+      this.#refusal = tooBig(this.#maxBytes);
+    } else {
+      this.#refusal = noSpace;
+      this.#log.error({ error }, 'a message could not be spooled');
+    }
+    this.#writer.discard();
+  }
+}

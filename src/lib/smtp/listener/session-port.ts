@@ -1,0 +1,51 @@
+/** What the parts of a session need of the world around them: the listener's settings and the connection they run on. */
+import type { Deps } from '../../core/deps.ts';
+import type { HostPort, SmtpMeta } from '../../core/envelope.ts';
+import type { Exchange } from '../../core/exchange.ts';
+import type { Response } from '../../core/response.ts';
+import type { Spool } from '../../spool/spool.ts';
+
+/** What is known about a session when a transaction begins. */
+export interface SessionFacts {
+  /** Identifies the session in logs. */
+  readonly id: string;
+  readonly remoteHost: HostPort;
+  readonly localHost: HostPort;
+  readonly smtpMeta: SmtpMeta;
+}
+
+/** The settings all sessions of a listener share. */
+export interface SessionSettings {
+  /** Our name in the greeting and in the answer to EHLO. */
+  readonly hostName: string;
+  readonly maxBytes: number;
+  readonly enableBdat: boolean;
+  readonly offersDsn: boolean;
+  readonly offersStartTls: boolean;
+  readonly offersAuth: boolean;
+  readonly spool: Spool;
+  readonly deps: Deps;
+  /** Opens an exchange for each MAIL. */
+  readonly open: (facts: SessionFacts) => Exchange;
+}
+
+/** The connection under a session. */
+export interface SessionPort {
+  readonly id: string;
+  readonly remoteHost: HostPort;
+  readonly localHost: HostPort;
+  readonly isSecure: boolean;
+  readonly isAuthenticated: boolean;
+  /** The next line belongs to an AUTH exchange. */
+  readonly isInAuth: boolean;
+  write(text: string): void;
+  /** Resolves when the client has read enough of what was written. */
+  writable(): Promise<void>;
+  /** AUTH or a line of its exchange; answers by itself and resolves when the next line may be read. */
+  authenticate(line: Buffer): Promise<void>;
+  /** A faulty line ends an AUTH exchange. */
+  abortAuth(): void;
+  startTls(): void;
+  /** Says a last reply and ends the connection; nothing that was received after that is looked at. */
+  hangUp(response: Response): undefined;
+}

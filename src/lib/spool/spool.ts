@@ -1,0 +1,69 @@
+/**
+ * The directory where messages wait that are too large for memory. A file loses its name as soon as it is open: a process that is killed
+ * leaves nothing behind, and nobody else can open the message.
+ */
+import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Deps } from '../core/deps.ts';
+import { limits } from '../core/limits.ts';
+import { SpoolWriter } from './spool-writer.ts';
+
+const PREFIX = 'koukan-spool-';
+
+export interface WriterAsk {
+  readonly maxBytes: number;
+  /** Default: `limits.bodyInMemoryBytes`. */
+  readonly inMemoryBytes?: number;
+}
+
+export class Spool {
+  readonly directory: string;
+  readonly #deps: Pick<Deps, 'rng' | 'log'>;
+
+  constructor(directory: string, deps: Pick<Deps, 'rng' | 'log'>) {
+    this.directory = directory;
+    this.#deps = deps;
+  }
+
+  /**
+   * Makes the directory and removes files that a crash left between open and unlink. Safe while other processes use the directory: theirs
+   * need no name any more. Rejects with the error of the file system.
+   */
+  async prepare(): Promise<void> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.directory)) {
+      if (name.startsWith(PREFIX)) await unlinkIfThere(join(this.directory, name));
+    }
+  }
+
+  writer(ask: WriterAsk): SpoolWriter {
+    return new SpoolWriter({
+      maxBytes: ask.maxBytes,
+      inMemoryBytes: ask.inMemoryBytes ?? limits.bodyInMemoryBytes,
+      openFile: () => this.#openUnnamed(),
+      onCloseFailed: (error) => this.#deps.log.error({ error }, 'a spool file could not be closed'),
+    });
+  }
+
+  async #openUnnamed(): Promise<FileHandle> {
+    const path = join(this.directory, `${PREFIX}${this.#deps.rng.bytes(16).toString('hex')}`);
+    const file = await open(path, 'wx+', 0o600);
+    try {
+      await unlinkIfThere(path);
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+}
+
+/** Files of other users, in a directory that is shared, are theirs to remove. */
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EPERM' && code !== 'EACCES') throw error;
+  }
+}

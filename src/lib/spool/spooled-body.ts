@@ -1,0 +1,52 @@
+/** A body whose bytes lie in an open file that has no name any more: the disk space is free again as soon as the last reference goes. */
+import type { FileHandle } from 'node:fs/promises';
+import type { Body } from '../core/body.ts';
+import { must } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+
+export class SpooledBody implements Body {
+  readonly size: number;
+  readonly #file: FileHandle;
+  readonly #onCloseFailed: (error: unknown) => void;
+  #references = 1;
+
+  /** The creator holds the first reference and gives it back with `release`. */
+  constructor(file: FileHandle, size: number, onCloseFailed: (error: unknown) => void) {
+    this.#file = file;
+    this.size = size;
+    this.#onCloseFailed = onCloseFailed;
+  }
+
+  retain(): () => void {
+    must(this.#references > 0, 'a spooled body is retained only while somebody still holds it');
+    this.#references += 1;
+    let held = true;
+    return () => {
+      if (held) this.release();
+      held = false;
+    };
+  }
+
+  /** Gives back one reference; with the last one the file is gone. */
+  release(): void {
+    must(this.#references > 0, 'each reference to a spooled body is given back once');
+    this.#references -= 1;
+    if (this.#references === 0) this.#file.close().catch(this.#onCloseFailed);
+  }
+
+  /** Positions are explicit, so any number of readers may run at once; each keeps the file open while it runs. */
+  async *chunks(): AsyncGenerator<Buffer> {
+    const release = this.retain();
+    try {
+      for (let position = 0; position < this.size; ) {
+        const wanted = Math.min(limits.blobChunkBytes, this.size - position);
+        const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
+        must(bytesRead > 0, 'a spool file is never shorter than what was written to it');
+        position += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      release();
+    }
+  }
+}
