@@ -4,6 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
+import type { Clock, Log } from '../../src/lib/core/deps.ts';
+import { openStore } from '../../src/lib/store/open.ts';
+import type { Store } from '../../src/lib/store/store.ts';
+import { FakeClock } from './fake-clock.ts';
+import { memoryLog } from './fake-deps.ts';
 
 /** A database that exists for one test or suite. */
 export interface TestDatabase {
@@ -53,4 +58,10 @@ async function maintain(statement: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/** Opens a store on a test database, which gets its schema if it has none. */
+export function openTestStore(database: TestDatabase, deps: { clock?: Clock; log?: Log } = {}): Promise<Store> {
+  const { clock = new FakeClock(1000), log = memoryLog() } = deps;
+  return openStore({ url: database.url, clock, log, autoMigrate: true });
 }

@@ -1,7 +1,7 @@
 /** The store: plans what is asked as plain operations, has them committed in groups, and turns refusals into the errors of the contract. */
 import type { Body } from '../core/body.ts';
 import type { Clock, Log } from '../core/deps.ts';
-import { LeaseLostError, must } from '../core/errors.ts';
+import { LeaseLostError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { storableChunks } from './chunking.ts';
 import type { Engine } from './engine.ts';
@@ -126,10 +126,14 @@ export class DurableStore implements Store {
   }
 
   async #planHistory(transaction: NewTransaction, now: number): Promise<void> {
+    // Nobody waits, so the bodies must outlive whoever made them.
+    const releases = transaction.blobs.map(({ source }) => (source.kind === 'body' ? source.body.retain() : undefined));
     try {
       this.#history.add(await planCreate([transaction], this.#group, this.#sessionId ?? null, now));
     } catch (error) {
       this.#log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
+    } finally {
+      for (const release of releases) release?.();
     }
   }
 
@@ -172,7 +176,7 @@ export class DurableStore implements Store {
   }
 
   #session(): number {
-    must(this.#sessionId !== undefined, 'leases belong to an open session');
+    if (this.#sessionId === undefined) throw new LeaseLostError('this process has no open session');
     return this.#sessionId;
   }
 }

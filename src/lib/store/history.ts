@@ -6,6 +6,7 @@ import type { Clock, Log } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { CreatePlan } from './sql/create-transactions.ts';
+import { StoreUnavailableError } from './store.ts';
 
 interface HistoryRow {
   readonly plan: CreatePlan;
@@ -19,7 +20,7 @@ export class History {
   readonly #closing = new AbortController();
   #backlog: HistoryRow[] = [];
   #backlogBytes = 0;
-  /** Rows handed over to a commit that has not come back. */
+  /** Writes handed over to a commit that has not come back. */
   #writing = new Set<Promise<void>>();
   #isPausing = false;
   #failure: Error | undefined;
@@ -75,25 +76,28 @@ export class History {
 
   /** Hands the backlog to the batch that is being made. */
   #join(): void {
+    if (this.#backlog.length === 0) return;
     const rows = this.#backlog;
     this.#backlog = [];
     this.#backlogBytes = 0;
-    for (const row of rows) {
-      const written = this.#write(row).finally(() => this.#writing.delete(written));
-      this.#writing.add(written);
-    }
+    const written = this.#write(rows).finally(() => this.#writing.delete(written));
+    this.#writing.add(written);
   }
 
-  async #write(row: HistoryRow): Promise<void> {
-    try {
-      await this.#group.ride('createTransactions', row.plan, row.sizeBytes);
-    } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error));
-      this.#failure = reason;
-      this.#log.warn({ error: reason.message }, 'cannot write history');
-      if (reason.name !== 'StoreUnavailableError' || this.#closing.signal.aborted) return;
-      this.#keep([row]);
-      this.#schedule();
-    }
+  async #write(rows: readonly HistoryRow[]): Promise<void> {
+    const results = await Promise.allSettled(
+      rows.map(({ plan, sizeBytes }) => this.#group.ride('createTransactions', plan, sizeBytes)),
+    );
+    const again = rows.filter((_, i) => {
+      const result = results[i];
+      return result?.status === 'rejected' && result.reason instanceof StoreUnavailableError;
+    });
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure === undefined) return;
+    this.#failure = failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
+    this.#log.warn({ error: this.#failure.message, later: again.length }, 'cannot write history');
+    if (again.length === 0 || this.#closing.signal.aborted) return;
+    this.#keep(again);
+    this.#schedule();
   }
 }

@@ -2,20 +2,9 @@
 import { exitCodes, UserError } from '../core/errors.ts';
 import { type Migration, newestVersion, readMigrations } from './migrations.ts';
 import { openPostgresSchema } from './postgres/schema.ts';
-import type { Sql } from './sql/sql.ts';
+import type { SchemaConnection } from './schema-connection.ts';
 import { openSqliteSchema } from './sqlite/schema.ts';
 import { type StoreUrl, shownUrl } from './url.ts';
-
-/** A connection that may change the schema, and looks at nothing else. */
-export interface SchemaConnection {
-  readonly sql: Sql;
-  /** Begins the transaction in which nobody else can migrate. */
-  lock(): Promise<void>;
-  /** Runs a file of several statements. */
-  script(text: string): Promise<void>;
-  tableNames(): Promise<readonly string[]>;
-  close(): Promise<void>;
-}
 
 export type SchemaState =
   /** No table at all. */
@@ -24,7 +13,9 @@ export type SchemaState =
   | { readonly kind: 'old'; readonly version: number; readonly newest: number };
 
 export interface MigrationReport {
-  /** The database file was made. */
+  /** The database, without its password. */
+  readonly database: string;
+  /** It held nothing before. */
   readonly created: boolean;
   readonly applied: readonly { readonly version: number; readonly name: string }[];
   readonly version: number;
@@ -58,10 +49,19 @@ export async function migrate(
     for (const migration of missing) await apply(connection, migration, options.now);
     await connection.sql.run('commit', []);
     const applied = missing.map(({ version: number, name }) => ({ version: number, name }));
-    return { created: state.kind === 'empty', applied, version: newestVersion(migrations) };
+    return { database: shownUrl(url), created: state.kind === 'empty', applied, version: newestVersion(migrations) };
   } finally {
     await connection.close();
   }
+}
+
+/** What was done, for people. */
+export function describeReport(report: MigrationReport): string {
+  const { database, created, applied, version } = report;
+  if (created) return `${database}: created, schema version ${version}`;
+  if (applied.length === 0) return `${database}: nothing to do, schema version ${version}`;
+  const names = applied.map((migration) => `${migration.version} ${migration.name}`).join(', ');
+  return `${database}: applied ${names}; schema version ${version}`;
 }
 
 export function noSchema(url: StoreUrl): UserError {

@@ -53,7 +53,12 @@ export function postgresSql(client: pg.ClientBase): Sql {
   return {
     locks: 'rows',
     all: async <R extends object>(text: string, params: readonly SqlValue[]) => (await query(text, params)).rows as R[],
-    run: async (text, params) => (await query(text, params)).rowCount ?? 0,
+    run: async (text, params) => {
+      const { command, rowCount } = await query(text, params);
+      // PostgreSQL answers the commit of a transaction in which something failed with a quiet ROLLBACK.
+      if (text === 'commit' && command !== 'COMMIT') throw new ConnectionTrouble('the commit became a rollback');
+      return rowCount ?? 0;
+    },
   };
 }
 

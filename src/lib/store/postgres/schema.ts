@@ -1,7 +1,7 @@
 /** A connection to PostgreSQL to look at the schema or to change it. */
 import pg from 'pg';
 import { exitCodes, UserError } from '../../core/errors.ts';
-import type { SchemaConnection } from '../migrate.ts';
+import type { SchemaConnection } from '../schema-connection.ts';
 import { connectionConfig, postgresSql } from './connection.ts';
 
 /** Any number will do, as long as it is always the same: it is what migrators of one database wait for each other on. */

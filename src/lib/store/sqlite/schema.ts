@@ -1,8 +1,8 @@
 /** A SQLite file opened to look at its schema or to change it. */
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exitCodes, UserError } from '../../core/errors.ts';
-import type { SchemaConnection } from '../migrate.ts';
+import type { SchemaConnection } from '../schema-connection.ts';
 import { openWriter, type SqliteDatabase, sqliteSql } from './connection.ts';
 
 export async function openSqliteSchema(file: string, mayCreate: boolean): Promise<SchemaConnection> {
@@ -36,6 +36,8 @@ function openFile(file: string, mayCreate: boolean): SqliteDatabase {
     throw new UserError(`cannot open the database ${file}: the folder ${folder} does not exist`, exitCodes.cantCreate);
   }
   try {
+    // It will hold other people's mail. SQLite gives its side files the same mode.
+    if (mayCreate) closeSync(openSync(file, 'a', 0o600));
     return openWriter(file, !mayCreate);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
