@@ -98,7 +98,9 @@ function childOf(
 }
 
 function keyText(pair: Pair): string {
-  return String(isScalar(pair.key) ? pair.key.value : pair.key);
+  const key: unknown = isScalar(pair.key) ? pair.key.value : pair.key;
+  // A merge key is a symbol to the parser.
+  return typeof key === 'symbol' ? (key.description ?? '') : String(key);
 }
 
 function startOf(node: unknown): number | undefined {

@@ -64,11 +64,15 @@ function unionMistakes(
   return [{ path: configPath(path), message: `'${pathLabel(path)}': expected ${orList(types)}, not ${shown(issue)}` }];
 }
 
+/** How the schema library begins what it says by itself; anything else was written for this very place, and wins. */
+const STOCK_MESSAGE = /^(?:Invalid|Too (?:big|small)|Unrecognized)/;
+
 function wrongValue(schema: z.core.$ZodType, issue: Issue, path: Path): ConfigMistake {
   const at = configPath(path);
   const label = `'${pathLabel(path)}'`;
   const words = schemaWords(schema, path);
   const { input } = issue;
+  if (!STOCK_MESSAGE.test(issue.message)) return { path: at, message: `${label}: ${issue.message}` };
   if (issue.code === 'invalid_value' || (issue.code === 'invalid_union' && words.length > 0)) {
     const allowed = issue.code === 'invalid_value' ? issue.values.map(String) : words;
     const suggestion = typeof input === 'string' ? nearestName(input, allowed) : undefined;
