@@ -19,7 +19,7 @@ const config = z.strictObject({
   suffix: z.string().nullish().describe('Resolve names in this domain and below; the empty string means all.'),
   literal: z.string().min(1).nullish().describe('Resolve this name only.'),
   static_hosts: z.array(hostPort).min(1).nullish().describe('Use these instead of asking DNS.'),
-  overwrite: z.unknown().describe('Accepted and ignored.'),
+  overwrite: z.unknown().optional().describe('Accepted and ignored.'),
 });
 
 type DnsConfig = z.output<typeof config>;

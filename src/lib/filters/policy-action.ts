@@ -25,6 +25,7 @@ const config = z.strictObject({
   name: text.nullish().describe('Name of this rule in logs and `filter_output`; the tag by default.'),
   match: z
     .unknown()
+    .optional()
     .describe('When it acts: {matcher: NAME, …}, {any: […]}, {all: […]}, {not: {…}}; always by default.'),
   mode: z.enum(['PER_RCPT']).nullish().describe('Judge each recipient by itself.'),
   action: z

@@ -1,42 +1,54 @@
 /** Matches when the peer's address lies in a network. Addresses are compared as numbers: every spelling of one is the same. */
-import { BlockList } from 'node:net';
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { HostPort } from '../core/envelope.ts';
 import { defineMatcher, verdictOf } from './matcher.ts';
 
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
 /** An address without a prefix length is a network of one. */
-function parseNetwork(text: string): { network: ipaddr.IPv4 | ipaddr.IPv6; prefix: number } | undefined {
-  const cidr = text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`;
-  if (!ipaddr.isValidCIDR(cidr) || !/^[0-9a-f.:]+\/\d+$/i.test(cidr)) return undefined;
-  const [network, prefix] = ipaddr.parseCIDR(cidr);
+function parseNetwork(text: string): { network: Address; prefix: number } | undefined {
+  const [host = '', length, ...rest] = text.split('/');
+  const family = isIP(host);
+  if (family === 0 || host.includes('%') || rest.length > 0) return undefined;
+  const bits = family === 4 ? 32 : 128;
+  const prefix = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : bits + 1;
+  if (prefix > bits) return undefined;
+  const network = ipaddr.parse(host);
   // `::ffff:192.0.2.0/120` is the IPv4 network it stands for.
   const isMapped = network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && prefix >= 96;
   return isMapped ? { network: network.toIPv4Address(), prefix: prefix - 96 } : { network, prefix };
 }
 
-const cidr = z.string().refine((text) => parseNetwork(text) !== undefined, {
-  error: 'expected a network such as 192.0.2.0/24 or 2001:db8::/32',
-});
+const cidr = z
+  .string()
+  .describe('A network, IPv4 or IPv6: `192.0.2.0/24`.')
+  .transform((text, issues) => {
+    const parsed = parseNetwork(text);
+    if (parsed !== undefined) return parsed;
+    issues.addIssue({ code: 'custom', message: 'expected a network such as 192.0.2.0/24 or 2001:db8::/32' });
+    return z.NEVER;
+  });
 
-export const networkAddress = defineMatcher({
+const config = z.strictObject({ cidr });
+
+export const networkAddress = defineMatcher<z.output<typeof config>>({
   name: 'network_address',
   summary: 'The peer’s address is in this network.',
-  config: z.strictObject({ cidr: cidr.describe('A network, IPv4 or IPv6: `192.0.2.0/24`.') }),
+  config,
   reads: 'mail',
-  create: (c) => {
-    const list = new BlockList();
-    const parsed = parseNetwork(c.cidr);
-    if (parsed !== undefined) list.addSubnet(parsed.network.toString(), parsed.prefix, parsed.network.kind());
-    return (tx) => {
+  create:
+    ({ cidr: { network, prefix } }) =>
+    (tx) => {
       const address = peerAddress(tx.remoteHost);
-      return address === undefined ? 'unmet' : verdictOf(list.check(address.toString(), address.kind()));
-    };
-  },
+      if (address === undefined) return 'unmet';
+      return verdictOf(address.kind() === network.kind() && address.match(network, prefix));
+    },
 });
 
 /** IPv4-mapped IPv6 addresses are IPv4 addresses; a zone index says nothing about the network. */
-function peerAddress(peer: HostPort | undefined): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+function peerAddress(peer: HostPort | undefined): Address | undefined {
   const host = peer?.host.replace(/%.*$/, '');
-  return host !== undefined && ipaddr.isValid(host) ? ipaddr.process(host) : undefined;
+  return host !== undefined && isIP(host) !== 0 ? ipaddr.process(host) : undefined;
 }

@@ -10,7 +10,7 @@ export interface MailHosts {
 }
 
 export async function mailHosts(domain: string, dns: Dns, rng: Rng): Promise<MailHosts> {
-  const name = domain.replace(/\.$/, '');
+  const name = domain.toLowerCase().replace(/\.$/, '');
   const mx = await dns.mx(name);
   if (mx.status === 'temporary') return { result: 'TEMP', addresses: [] };
   if (mx.status === 'notFound') return addressesOf([name], dns);
