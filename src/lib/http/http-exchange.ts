@@ -1,0 +1,258 @@
+/**
+ * An exchange with the next hop over REST. Requests that change something go one after the other; beside them one hanging GET follows the
+ * transaction while somebody waits for a reply, and a heartbeat keeps it alive until the message is sent.
+ */
+import type { Body } from '../core/body.ts';
+import { must } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { HopAsk } from '../core/hop.ts';
+import { limits } from '../core/limits.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import { cancelledReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
+import { isOk, type Response, reply } from '../core/response.ts';
+import { type Deadline, startDeadline } from './deadline.ts';
+import { keepAlive } from './heartbeat.ts';
+import type { PeerView } from './peer-view.ts';
+import { type Peer, RemoteTransaction } from './remote-transaction.ts';
+import { ReplyWatch } from './reply-watch.ts';
+import { timeoutReply, troubleReply } from './upstream-trouble.ts';
+import { createJson } from './wire-create.ts';
+
+export interface HttpExchangeOptions {
+  readonly endpoint: URL;
+  readonly chunkSize: number;
+  readonly refreshIntervalMs: number;
+}
+
+const endedReply: Response = reply(450, '4.4.2', 'upstream ended the transaction');
+const inDoubtReply: Response = reply(450, '4.4.7', 'upstream timeout: a recipient is in doubt');
+
+export class HttpExchange implements Exchange {
+  readonly #peer: Peer;
+  readonly #options: HttpExchangeOptions;
+  readonly #ask: HopAsk;
+  readonly #watch = new ReplyWatch();
+  readonly #stop = new AbortController();
+  /** Aborts when heartbeats are needed no more. */
+  readonly #calm = new AbortController();
+  #from: Mailbox | undefined;
+  readonly #rcpts: Promise<Response>[] = [];
+  /** Recipients that are asked but not yet sent, and how many were sent. */
+  #unsent: Mailbox[] = [];
+  #sent = 0;
+  #remote: RemoteTransaction | undefined;
+  /** The end of the line of requests that change something; never rejects. */
+  #writes: Promise<void> = Promise.resolve();
+  #lastWriteAt = 0;
+  #isPolling = false;
+
+  constructor(peer: Peer, options: HttpExchangeOptions, ask: HopAsk) {
+    this.#peer = peer;
+    this.#options = options;
+    this.#ask = ask;
+  }
+
+  mail(from: Mailbox): Promise<Response> {
+    must(this.#from === undefined, 'MAIL is asked once');
+    this.#from = from;
+    const answer = this.#reply((view) => view.mail, this.#ask.rcptTimeoutMs);
+    if (this.#ask.createAt === 'mail') this.#create([]);
+    return answer;
+  }
+
+  rcpt(to: Mailbox): Promise<Response> {
+    must(this.#from !== undefined, 'MAIL comes before RCPT');
+    const index = this.#rcpts.length;
+    const answer = this.#reply((view) => refusedMail(view) ?? view.rcpt[index], this.#ask.rcptTimeoutMs);
+    this.#rcpts.push(answer);
+    if (this.#ask.createAt === 'rcpt' && index === 0) this.#create([to]);
+    else this.#send(to);
+    return answer;
+  }
+
+  async data(body: Body): Promise<Response> {
+    const answers = await Promise.all(this.#rcpts);
+    const view = this.#remote?.view;
+    if (this.#watch.failure !== undefined) return this.#watch.failure;
+    if (view?.mail !== undefined && !isOk(view.mail)) return mailFailed(view.mail);
+    if (!answers.some(isOk)) return rcptsFailed(answers);
+    // A recipient whose answer came too late for us would get the message all the same, and again when the client retries.
+    const isInDoubt = answers.some((answer, i) => answer === timeoutReply && !isRefused(view?.rcpt[i]));
+    if (isInDoubt) return inDoubtReply;
+    this.#calm.abort();
+    const deadline = this.#deadline(this.#ask.dataTimeoutMs);
+    const keep = body.retain();
+    try {
+      await this.#write((remote) => this.#upload(remote, body, deadline));
+    } finally {
+      keep();
+    }
+    return this.#wait((shown) => shown.data, deadline);
+  }
+
+  close(): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.resolve();
+    this.#stop.abort();
+    this.#fail(cancelledReply);
+    void this.#writes.then(() => this.#cancel());
+    return Promise.resolve();
+  }
+
+  /** The create is not cut short by `close`: only a transaction whose URL is known can be cancelled. */
+  #create(rcpts: readonly Mailbox[]): void {
+    const { rcptTimeoutMs } = this.#ask;
+    const { clock, log } = this.#peer.deps;
+    this.#sent = rcpts.length;
+    const deadline = startDeadline(clock, rcptTimeoutMs);
+    const json = createJson(this.#ask, this.#from as Mailbox, rcpts);
+    const show = (view: PeerView): void => this.#watch.show(view);
+    this.#writes = RemoteTransaction.create(this.#peer, this.#options.endpoint, json, deadline.signal, show)
+      .then(
+        (remote) => {
+          this.#remote = remote;
+          this.#lastWriteAt = clock.now();
+          this.#follow();
+          void this.#keepAlive();
+        },
+        (error: unknown) => this.#fail(troubleReply(error, deadline, log)),
+      )
+      .finally(() => deadline.clear());
+  }
+
+  /** Recipients that come while a request is on its way go together in the next one. */
+  #send(to: Mailbox): void {
+    this.#unsent.push(to);
+    if (this.#unsent.length > 1) return;
+    const deadline = this.#deadline(this.#ask.rcptTimeoutMs);
+    void this.#write(async (remote) => {
+      const batch = this.#unsent;
+      this.#unsent = [];
+      const offset = this.#sent;
+      this.#sent += batch.length;
+      await this.#orFail(remote.addRcpts(batch, offset, deadline.signal), deadline);
+    }).finally(() => deadline.clear());
+  }
+
+  async #upload(remote: RemoteTransaction, body: Body, deadline: Deadline): Promise<void> {
+    try {
+      await remote.upload(body, this.#options.chunkSize, deadline.signal);
+    } catch (error) {
+      // A peer that has answered already may refuse the upload; then its answer is what counts.
+      const { log } = this.#peer.deps;
+      const trouble = troubleReply(error, deadline, log);
+      if (!deadline.signal.aborted) {
+        await remote.read(deadline.signal).catch((err: unknown) => log.debug({ err }, 'no answer after an upload'));
+      }
+      if (remote.view.data === undefined) this.#fail(trouble);
+    }
+  }
+
+  /** Runs a step when those before it are done; nothing is started once the exchange failed or closed. */
+  #write(step: (remote: RemoteTransaction) => Promise<void>): Promise<void> {
+    this.#writes = this.#writes.then(async () => {
+      const remote = this.#remote;
+      if (remote === undefined || this.#watch.failure !== undefined) return;
+      await step(remote);
+      this.#lastWriteAt = this.#peer.deps.clock.now();
+    });
+    return this.#writes;
+  }
+
+  async #orFail(step: Promise<void>, deadline: Deadline): Promise<void> {
+    try {
+      await step;
+    } catch (error) {
+      this.#fail(troubleReply(error, deadline, this.#peer.deps.log));
+    }
+  }
+
+  #fail(response: Response): void {
+    this.#calm.abort();
+    this.#watch.fail(response);
+  }
+
+  #reply(pick: (view: PeerView) => Response | undefined, timeoutMs: number): Promise<Response> {
+    return this.#wait(pick, this.#deadline(timeoutMs));
+  }
+
+  #wait(pick: (view: PeerView) => Response | undefined, deadline: Deadline): Promise<Response> {
+    const answer = this.#watch.wait(
+      (view) => pick(view) ?? (view.isEnded ? endedReply : undefined),
+      deadline,
+      () => (deadline.isOver() ? timeoutReply : cancelledReply),
+    );
+    this.#follow();
+    return answer;
+  }
+
+  #deadline(ms: number): Deadline {
+    return startDeadline(this.#peer.deps.clock, ms, this.#stop.signal);
+  }
+
+  /** Polls while somebody waits. */
+  #follow(): void {
+    if (this.#isPolling || this.#remote === undefined) return;
+    this.#isPolling = true;
+    void this.#poll(this.#remote).finally(() => {
+      this.#isPolling = false;
+    });
+  }
+
+  async #poll(remote: RemoteTransaction): Promise<void> {
+    for (;;) {
+      await this.#writes;
+      if (!this.#watch.isWaitedFor || this.#stop.signal.aborted) return;
+      // Not shorter than a pause: a wait that is about to end must not make us spin.
+      const deadline = this.#deadline(Math.max(limits.pollPauseMs, this.#watch.leftMs()));
+      try {
+        await remote.poll(deadline);
+      } catch (error) {
+        // When the deadline passed, each wait ended with its own.
+        if (!deadline.signal.aborted) this.#fail(troubleReply(error, deadline, this.#peer.deps.log));
+      } finally {
+        deadline.clear();
+      }
+    }
+  }
+
+  #keepAlive(): Promise<void> {
+    const { clock, log } = this.#peer.deps;
+    return keepAlive({
+      clock,
+      intervalMs: this.#options.refreshIntervalMs,
+      lastHeardAt: () => this.#lastWriteAt,
+      signal: this.#calm.signal,
+      beat: () =>
+        this.#write(async (remote) => {
+          const deadline = this.#deadline(this.#ask.rcptTimeoutMs);
+          // The next request will tell whether a failure matters.
+          await remote
+            .heartbeat(deadline.signal)
+            .catch((error: unknown) => log.debug({ err: error }, 'a heartbeat failed'));
+          deadline.clear();
+        }),
+    });
+  }
+
+  async #cancel(): Promise<void> {
+    const remote = this.#remote;
+    if (remote === undefined || remote.view.data !== undefined) return;
+    const { clock, log } = this.#peer.deps;
+    const deadline = startDeadline(clock, limits.cancelMs);
+    try {
+      await remote.cancel(deadline.signal);
+    } catch (error) {
+      log.debug({ err: error }, 'a cancel did not reach the next hop');
+    } finally {
+      deadline.clear();
+    }
+  }
+}
+
+function refusedMail({ mail }: PeerView): Response | undefined {
+  return mail === undefined || isOk(mail) ? undefined : mailFailed(mail);
+}
+
+function isRefused(answer: Response | undefined): boolean {
+  return answer !== undefined && !isOk(answer);
+}

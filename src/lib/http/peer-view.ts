@@ -1,0 +1,95 @@
+/**
+ * A transaction as a REST peer shows it, reduced to what we act on. Peers differ: what is missing, malformed or unknown is passed over, and
+ * only what can be relied on is kept (protocol §1.9).
+ */
+import { limits } from '../core/limits.ts';
+import { type Response, reply, responseClass, responseFromText } from '../core/response.ts';
+import { isJsonObject } from './request.ts';
+
+export interface PeerView {
+  readonly mail?: Response;
+  /** In the order of the recipients; ends at the first that is not answered. */
+  readonly rcpt: readonly Response[];
+  readonly data?: Response;
+  /** How many recipients the peer knows of. */
+  readonly rcptCount: number;
+  /** It will do no more: cancelled, or not tried again. */
+  readonly isEnded: boolean;
+  /** Where the message is uploaded, as the peer names it. */
+  readonly bodyUri?: string;
+  /** It behaves as an application that receives mail: uploads must be whole. */
+  readonly isReceiver: boolean;
+}
+
+export const NO_VIEW: PeerView = { rcpt: [], rcptCount: 0, isEnded: false, isReceiver: false };
+
+const DEFAULT_TEXT = { ok: 'ok', temporary: 'temporary error', permanent: 'permanent error', other: 'error' } as const;
+
+export function readPeerView(json: Readonly<Record<string, unknown>>): PeerView {
+  const mail = readResponse(json.mail_response);
+  const data = readResponse(json.data_response);
+  const body = objectAt(json, 'body');
+  const blob = objectAt(body, 'blob_status');
+  return {
+    ...(mail && { mail }),
+    rcpt: readResponses(json.rcpt_response),
+    ...(data && { data }),
+    rcptCount: Array.isArray(json.rcpt_to) ? json.rcpt_to.length : 0,
+    isEnded: json.cancelled === true || typeof json.final_attempt_reason === 'string',
+    ...(typeof blob?.uri === 'string' && { bodyUri: blob.uri }),
+    isReceiver: blob?.finalized === false || typeof objectAt(body, 'message_builder')?.uri === 'string',
+  };
+}
+
+/**
+ * Joins what was known with what is shown now. A reply once seen stays, whatever a retrying peer shows later, and so does the place to upload
+ * to, whose host may differ from answer to answer.
+ */
+export function mergePeerView(known: PeerView, shown: PeerView): PeerView {
+  const mail = known.mail ?? shown.mail;
+  const data = known.data ?? shown.data;
+  const bodyUri = known.bodyUri ?? shown.bodyUri;
+  return {
+    ...(mail && { mail }),
+    rcpt: [...known.rcpt, ...shown.rcpt.slice(known.rcpt.length)],
+    ...(data && { data }),
+    rcptCount: shown.rcptCount,
+    isEnded: shown.isEnded,
+    ...(bodyUri !== undefined && { bodyUri }),
+    isReceiver: known.isReceiver || shown.isReceiver,
+  };
+}
+
+function readResponses(value: unknown): readonly Response[] {
+  if (!Array.isArray(value)) return [];
+  const read = value.slice(0, limits.rcptsPerTransaction).map(readResponse);
+  const end = read.indexOf(undefined);
+  return (end === -1 ? read : read.slice(0, end)) as readonly Response[];
+}
+
+/** A code that is no SMTP reply must not reach an SMTP client as one. */
+function readResponse(value: unknown): Response | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { code, message } = value;
+  if (typeof code !== 'number' || !Number.isInteger(code)) return undefined;
+  if (message !== undefined && typeof message !== 'string') return undefined;
+  const kind = responseClass({ code, text: '' });
+  if (kind === 'other') return reply(450, '4.5.0', `upstream answered ${code}`);
+  return responseFromText(code, cleanText(message ?? '') || DEFAULT_TEXT[kind]);
+}
+
+/** Lines stay lines; any other control character could break out of a reply. */
+function cleanText(text: string): string {
+  return text
+    .slice(0, limits.smtpReplyBytes)
+    .replace(/\r\n/g, '\n')
+    .replace(/[^\P{Cc}\n]/gu, ' ');
+}
+
+function objectAt(
+  json: Readonly<Record<string, unknown>> | undefined,
+  key: string,
+): Readonly<Record<string, unknown>> | undefined {
+  const value = json?.[key];
+  return isJsonObject(value) ? value : undefined;
+}

@@ -1,0 +1,122 @@
+/**
+ * Uploads a message to a REST peer (protocol §1.6): in one PUT when it fits, else in ranges that the peer may tell to resume elsewhere. What a
+ * peer does not understand (the example receiver knows no ranges) is sent again as one stream. Setbacks are counted and bounded.
+ */
+import { Readable } from 'node:stream';
+import type { Body } from '../core/body.ts';
+import type { Clock } from '../core/deps.ts';
+import { limits } from '../core/limits.ts';
+import { BodyReader } from './body-reader.ts';
+import { type ContentRange, formatContentRange, parseContentRange, parseUnsatisfiedRange } from './content-range.ts';
+import { type HttpAnswer, type HttpAsk, HttpTrouble, headerOf } from './request.ts';
+import { UpstreamTrouble } from './upstream-trouble.ts';
+
+export interface UploadTarget {
+  readonly url: URL;
+  readonly body: Body;
+  /** Larger bodies are sent in ranges of this many bytes. */
+  readonly chunkSize: number;
+  /** The peer knows no ranges. */
+  readonly isWholeOnly: boolean;
+  readonly signal: AbortSignal;
+}
+
+export type Requester = (ask: HttpAsk) => Promise<HttpAnswer>;
+
+const SETBACK_PAUSE_MS = 50;
+const MEDIA_TYPE = 'message/rfc822';
+
+/** Returns once the peer has the whole message; throws `UpstreamTrouble`, or `HttpTrouble` when the signal aborts. */
+export async function uploadBody(request: Requester, clock: Clock, target: UploadTarget): Promise<void> {
+  const { size } = target.body;
+  const reader = new BodyReader(target.body);
+  let isWhole = target.isWholeOnly || size <= target.chunkSize;
+  let isRefusingRanges = target.isWholeOnly;
+  let offset = 0;
+  try {
+    for (let setbacks = 0; setbacks <= limits.uploadResyncs; ) {
+      const end = Math.min(size, offset + target.chunkSize);
+      const answer = await attempt(request, isWhole ? wholePut(target) : await rangePut(target, reader, offset, end));
+      const stored = answer && storedRange(answer);
+      if (answer?.status === 200) {
+        if (isWhole || (end === size && stored === undefined) || isComplete(stored, size)) return;
+        const reached = stored?.end ?? end;
+        if (reached <= offset) setbacks += 1;
+        offset = withinBody(reached, size);
+        continue;
+      }
+      if (isComplete(stored, size)) return; // a finalizing PUT whose answer was lost
+      if (answer?.status === 416 && stored !== undefined && !isRefusingRanges) {
+        offset = withinBody(stored.end, size);
+        isWhole = false;
+      } else if (answer !== undefined && answer.status < 500) {
+        if (isWhole) throw new UpstreamTrouble(`blob upload error ${answer.status}`);
+        isWhole = true;
+        isRefusingRanges = true;
+      } else {
+        await clock.sleep(SETBACK_PAUSE_MS * setbacks, target.signal);
+      }
+      setbacks += 1;
+    }
+    throw new UpstreamTrouble('blob upload error');
+  } finally {
+    await reader.close();
+  }
+}
+
+/** A lost connection is a setback like a 5xx; only the deadline is final. */
+async function attempt(request: Requester, ask: HttpAsk): Promise<HttpAnswer | undefined> {
+  try {
+    return await request(ask);
+  } catch (error) {
+    if (error instanceof HttpTrouble && error.code === 'network') return undefined;
+    throw error;
+  }
+}
+
+function wholePut({ url, body, signal }: UploadTarget): HttpAsk {
+  return {
+    method: 'PUT',
+    url,
+    headers: { 'content-type': MEDIA_TYPE, 'content-length': String(body.size) },
+    body: body.inMemory ?? (() => Readable.from(body.chunks())),
+    signal,
+  };
+}
+
+async function rangePut(
+  { url, body, signal }: UploadTarget,
+  reader: BodyReader,
+  start: number,
+  end: number,
+): Promise<HttpAsk> {
+  if (start === body.size) {
+    return { method: 'PUT', url, headers: { 'x-finalize-blob-length': String(body.size) }, signal };
+  }
+  const range: ContentRange = { start, end, ...(end === body.size && { total: end }) };
+  return {
+    method: 'PUT',
+    url,
+    headers: { 'content-type': MEDIA_TYPE, 'content-range': formatContentRange(range) },
+    body: await reader.read(start, end - start),
+    signal,
+  };
+}
+
+/** What the peer says it has; `undefined` when it says nothing that makes sense. */
+function storedRange(answer: HttpAnswer): ContentRange | undefined {
+  const header = headerOf(answer, 'content-range');
+  if (header === undefined) return undefined;
+  if (parseUnsatisfiedRange(header) === 0) return { start: 0, end: 0 };
+  const range = parseContentRange(header);
+  return range?.start === 0 ? range : undefined;
+}
+
+function isComplete(stored: ContentRange | undefined, size: number): boolean {
+  return stored !== undefined && stored.end === size && stored.total === size;
+}
+
+function withinBody(offset: number, size: number): number {
+  if (offset > size) throw new UpstreamTrouble('blob upload error: more is stored than was sent');
+  return offset;
+}

@@ -1,0 +1,40 @@
+/** What we ask of the next hop, as its JSON (protocol §2.1, columns C and U). */
+import type { HostPort, SmtpMeta } from '../core/envelope.ts';
+import type { HopAsk } from '../core/hop.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+
+export function createJson(ask: HopAsk, from: Mailbox, rcpts: readonly Mailbox[]): object {
+  const { remoteHost, localHost, smtpMeta, filterOutput, sender, tag } = ask;
+  return {
+    ...(remoteHost && { remote_host: hostPortJson(remoteHost) }),
+    ...(localHost && { local_host: hostPortJson(localHost) }),
+    mail_from: mailboxJson(from),
+    ...(rcpts.length > 0 && { rcpt_to: rcpts.map(mailboxJson) }),
+    ...(smtpMeta && { smtp_meta: smtpMetaJson(smtpMeta) }),
+    sender: { name: sender, ...(tag !== undefined && { tag }) },
+    // A peer refuses an empty value.
+    ...(filterOutput && Object.keys(filterOutput).length > 0 && { filter_output: filterOutput }),
+  };
+}
+
+/** Adds recipients behind those that are there. */
+export function addRcptsJson(rcpts: readonly Mailbox[], offset: number): object {
+  return { rcpt_to: rcpts.map(mailboxJson), ...(offset > 0 && { rcpt_to_list_offset: offset }) };
+}
+
+function mailboxJson({ address, params }: Mailbox): object {
+  if (params.length === 0) return { m: address };
+  return {
+    m: address,
+    e: params.map(({ keyword, value }) => ({ k: keyword, ...(value !== undefined && { p: value }) })),
+  };
+}
+
+function hostPortJson({ host, port }: HostPort): readonly [string, number] {
+  return [host, port];
+}
+
+/** Upstream says `null` where nobody authenticated. */
+function smtpMetaJson({ ehloHost, esmtp, tls, auth }: SmtpMeta): object {
+  return { ehlo_host: ehloHost === '' ? null : ehloHost, esmtp, tls, auth: auth ? true : null };
+}
