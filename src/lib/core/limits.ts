@@ -31,6 +31,10 @@ export const limits = {
   /** What a hanging GET waits for at most (protocol §1.1). */
   hangingGetMs: 30_000,
   rcptParamsPerCommand: 20,
+  /** Least pause between two attempts, whatever the retry policy says. */
+  retryPauseMs: 1000,
+  /** Conversations under way in one process; more are refused. */
+  conversations: 20_000,
   messageBuilderParts: 1000,
   messageBuilderHeaders: 1000,
   /** Transactions a REST receiver has open. */

@@ -1,0 +1,49 @@
+/** What `koukan receive` does: start a receiver, print one line for each message, and stay until a signal. */
+import { onShutdown } from '../ops/shutdown.ts';
+import type { ReceivedMessage } from './received-message.ts';
+import { createReceiver } from './receiver.ts';
+import { systemDeps } from './system-deps.ts';
+
+export interface RunReceiverAsk {
+  readonly dir: string;
+  readonly port: number;
+  readonly host: string;
+  readonly json: boolean;
+}
+
+const STOP_DEADLINE_MS = 10_000;
+
+/** Resolves when the receiver is up; signals do the rest. Throws `UserError` for anything a user can mend. */
+export async function runReceiver({ dir, port, host, json }: RunReceiverAsk): Promise<void> {
+  const deps = systemDeps();
+  const onMessage = (message: ReceivedMessage): void => {
+    process.stdout.write(`${json ? JSON.stringify(lineOf(message)) : textOf(message)}\n`);
+  };
+  const receiver = await createReceiver({ dir, port, host, onMessage }, deps);
+  process.stderr.write(`receiving at ${receiver.url}, storing in ${dir}\n`);
+  onShutdown((deadline) => receiver.close(deadline), {
+    clock: deps.clock,
+    log: deps.log,
+    deadlineMs: STOP_DEADLINE_MS,
+  });
+}
+
+function lineOf(message: ReceivedMessage): object {
+  return {
+    id: message.id,
+    mail_from: message.mailFrom ?? '',
+    rcpt_to: message.rcptTo,
+    size: message.sizeBytes,
+    file: message.file,
+    parts: message.parts,
+  };
+}
+
+function textOf(message: ReceivedMessage): string {
+  const from = message.mailFrom === '' ? '<>' : message.mailFrom;
+  return oneLine(`${from} -> ${message.rcptTo.join(', ')}: ${message.sizeBytes} bytes in ${message.file}`);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]/g, '?');
+}
