@@ -2,10 +2,8 @@
  * The upstream half of a live transaction: follows what is asked of it, asks it of an exchange, and records the replies. One call is one
  * attempt. The other direction, a live transaction seen as an exchange, is `exchangeOf`.
  */
-import type { Body } from '../core/body.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { LiveTransaction } from '../core/live.ts';
-import type { Mailbox } from '../core/mailbox.ts';
 import { cancelledReply, internalErrorReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
 import { isOk, type Response } from '../core/response.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
@@ -14,7 +12,7 @@ export type DriveEnd = 'decided' | 'cancelled' | 'stopped';
 
 /**
  * Drives one attempt until a reply decides it, downstream cancels, or `stop` aborts; then closes the exchange. `onBug` hears of an
- * exception inside the chain; the step is answered with the internal error reply.
+ * exception inside the chain; the step is answered with the internal error reply. Never rejects.
  */
 export async function drive(
   live: LiveTransaction,
@@ -22,48 +20,100 @@ export async function drive(
   stop: AbortSignal,
   onBug: (error: unknown) => void,
 ): Promise<DriveEnd> {
-  let open = true;
-  const ask = (step: Promise<Response>, record: (response: Response) => void): void => {
-    void step
-      .catch((error: unknown) => {
-        onBug(error);
-        return internalErrorReply;
-      })
-      .then((response) => {
-        if (open) record(response);
-      });
-  };
-  let mailAsked = false;
-  let rcptsAsked = 0;
-  let dataAsked = false;
-  const isWorkLeft = (state: TxState): boolean =>
-    (state.mailFrom !== undefined && !mailAsked) ||
-    rcptsAsked < state.rcptTo.length ||
-    (!dataAsked && isReadyForData(state));
-  try {
-    for (;;) {
-      const state = live.state;
-      if (state.mailFrom !== undefined && !mailAsked) {
-        mailAsked = true;
-        ask(exchange.mail(state.mailFrom), (response) => live.apply({ type: 'mailReply', response }));
-      }
-      for (; rcptsAsked < state.rcptTo.length; rcptsAsked += 1) {
-        const index = rcptsAsked;
-        const to = state.rcptTo[index] as Mailbox;
-        ask(exchange.rcpt(to), (response) => live.apply({ type: 'rcptReply', index, response }));
-      }
-      if (!dataAsked && isReadyForData(state)) {
-        dataAsked = true;
-        ask(exchange.data(state.body as Body), (response) => live.apply({ type: 'dataReply', response }));
-      }
-      const held = await live.until((now) => decisive(now) !== undefined || now.cancelled || isWorkLeft(now), stop);
-      if (!held) return 'stopped';
-      if (live.state.cancelled) return 'cancelled';
-      if (decisive(live.state) !== undefined) return 'decided';
+  const follower = new Follower(live, exchange, onBug);
+  for (;;) {
+    const end = endOf(live.state, stop);
+    if (end !== undefined) {
+      await follower.close();
+      return end;
     }
-  } finally {
-    open = false;
-    await exchange.close();
+    follower.askWhatIsNew();
+    await live.until((now) => endOf(now, stop) !== undefined || follower.isWorkLeft(now), stop);
+  }
+}
+
+/** A cancel comes too late for a message the far end has taken, and in time for anything else. */
+function endOf(state: TxState, stop: AbortSignal): DriveEnd | undefined {
+  const { data } = state.replies;
+  const isDelivered = data !== undefined && isOk(data);
+  if (state.cancelled && !isDelivered) return 'cancelled';
+  if (decisive(state) !== undefined) return 'decided';
+  return stop.aborted ? 'stopped' : undefined;
+}
+
+/** What of a live transaction has been asked of an exchange so far. */
+class Follower {
+  readonly #live: LiveTransaction;
+  readonly #exchange: Exchange;
+  readonly #onBug: (error: unknown) => void;
+  #isMailAsked = false;
+  #rcptsAsked = 0;
+  #isDataAsked = false;
+  #isOpen = true;
+
+  constructor(live: LiveTransaction, exchange: Exchange, onBug: (error: unknown) => void) {
+    this.#live = live;
+    this.#exchange = exchange;
+    this.#onBug = onBug;
+  }
+
+  isWorkLeft(state: TxState): boolean {
+    return (
+      (state.mailFrom !== undefined && !this.#isMailAsked) ||
+      this.#rcptsAsked < state.rcptTo.length ||
+      (!this.#isDataAsked && isReadyForData(state))
+    );
+  }
+
+  askWhatIsNew(): void {
+    const { state } = this.#live;
+    const { mailFrom, rcptTo, body } = state;
+    if (mailFrom !== undefined && !this.#isMailAsked) {
+      this.#isMailAsked = true;
+      void this.#ask(
+        () => this.#exchange.mail(mailFrom),
+        (response) => this.#live.apply({ type: 'mailReply', response }),
+      );
+    }
+    for (const [index, to] of rcptTo.entries()) {
+      if (index < this.#rcptsAsked) continue;
+      this.#rcptsAsked = index + 1;
+      void this.#ask(
+        () => this.#exchange.rcpt(to),
+        (response) => this.#live.apply({ type: 'rcptReply', index, response }),
+      );
+    }
+    if (body !== undefined && !this.#isDataAsked && isReadyForData(state)) {
+      this.#isDataAsked = true;
+      void this.#ask(
+        () => this.#exchange.data(body),
+        (response) => this.#live.apply({ type: 'dataReply', response }),
+      );
+    }
+  }
+
+  /** A reply that comes after the end is nobody's any more. */
+  async #ask(step: () => Promise<Response>, record: (response: Response) => void): Promise<void> {
+    const response = await this.#guarded(step);
+    if (this.#isOpen) record(response);
+  }
+
+  async #guarded(step: () => Promise<Response>): Promise<Response> {
+    try {
+      return await step();
+    } catch (error) {
+      this.#onBug(error);
+      return internalErrorReply;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    try {
+      await this.#exchange.close();
+    } catch (error) {
+      this.#onBug(error);
+    }
   }
 }
 
@@ -85,6 +135,7 @@ export function exchangeOf(live: LiveTransaction, onClose: () => void = () => un
     s.replies.mail !== undefined && !isOk(s.replies.mail) ? s.replies.mail : undefined;
   return {
     async mail(from) {
+      if (ended(live.state)) return cancelledReply;
       live.apply({ type: 'mail', from });
       await live.until((s) => s.replies.mail !== undefined || ended(s));
       return live.state.replies.mail ?? cancelledReply;
@@ -92,6 +143,7 @@ export function exchangeOf(live: LiveTransaction, onClose: () => void = () => un
     async rcpt(to) {
       const early = refusedMail(live.state);
       if (early !== undefined) return mailFailed(early);
+      if (ended(live.state)) return cancelledReply;
       const index = live.state.rcptTo.length;
       live.apply({ type: 'rcpt', to });
       await live.until((s) => s.replies.rcpt[index] !== undefined || refusedMail(s) !== undefined || ended(s));
@@ -99,7 +151,7 @@ export function exchangeOf(live: LiveTransaction, onClose: () => void = () => un
       return live.state.replies.rcpt[index] ?? (refusal === undefined ? cancelledReply : mailFailed(refusal));
     },
     async data(body) {
-      if (decisive(live.state) === undefined) {
+      if (decisive(live.state) === undefined && !ended(live.state)) {
         live.apply({ type: 'body', body });
         await live.until((s) => decisive(s) !== undefined || ended(s));
       }

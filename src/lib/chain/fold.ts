@@ -6,15 +6,13 @@ import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
-import { mailFailed } from '../core/precondition.ts';
+import { cancelledReply, mailFailed } from '../core/precondition.ts';
 import { isOk, type Response } from '../core/response.ts';
 import type { Filter, Next, TxContext } from './filter.ts';
 
 export function fold(filters: readonly Filter[], tx: TxContext, output: Exchange): Exchange {
   return filters.reduceRight<Exchange>((upstream, filter) => new Link(filter, tx, upstream), output);
 }
-
-type StepOf<T> = ((tx: TxContext, value: T, next: Next<T>) => Promise<Response>) | undefined;
 
 /** One filter and everything upstream of it. */
 class Link implements Exchange {
@@ -23,8 +21,9 @@ class Link implements Exchange {
   readonly #upstream: Exchange;
   /** Settles when the latest step has been passed on or answered. */
   #passed: Promise<unknown> = Promise.resolve();
-  #mailPassedOn = false;
+  #isMailPassedOn = false;
   #mailRefusal: Response | undefined;
+  #isClosed = false;
 
   constructor(filter: Filter, tx: TxContext, upstream: Exchange) {
     this.#filter = filter;
@@ -32,62 +31,62 @@ class Link implements Exchange {
     this.#upstream = upstream;
   }
 
-  async mail(from: Mailbox): Promise<Response> {
+  mail(from: Mailbox): Promise<Response> {
     const onward = (value: Mailbox): Promise<Response> => {
-      this.#mailPassedOn = true;
+      this.#isMailPassedOn = true;
       return this.#upstream.mail(value);
     };
-    const response = await this.#inTurn(() => this.#filter.mail?.bind(this.#filter), from, onward);
-    if (!isOk(response) && !this.#mailPassedOn) this.#mailRefusal = response;
-    return response;
+    return this.#inTurn(onward, async (next) => {
+      const response = await (this.#filter.mail?.(this.#tx, from, next) ?? next(from));
+      // Set before the next step has its turn: a RCPT that waits already must not get past a refused MAIL.
+      if (!isOk(response)) this.#mailRefusal = response;
+      return response;
+    });
   }
 
   rcpt(to: Mailbox): Promise<Response> {
-    return this.#inTurn(
-      () => this.#filter.rcpt?.bind(this.#filter),
-      to,
-      (value) => {
-        this.#mustHavePassedMail();
-        return this.#upstream.rcpt(value);
-      },
-    );
+    const onward = (value: Mailbox): Promise<Response> => {
+      this.#mustHavePassedMail();
+      return this.#upstream.rcpt(value);
+    };
+    return this.#inTurn(onward, (next) => this.#filter.rcpt?.(this.#tx, to, next) ?? next(to));
   }
 
   data(body: Body): Promise<Response> {
-    return this.#inTurn(
-      () => this.#filter.data?.bind(this.#filter),
-      body,
-      (value) => {
-        this.#mustHavePassedMail();
-        return this.#upstream.data(value);
-      },
-    );
+    const onward = (value: Body): Promise<Response> => {
+      this.#mustHavePassedMail();
+      return this.#upstream.data(value);
+    };
+    return this.#inTurn(onward, (next) => this.#filter.data?.(this.#tx, body, next) ?? next(body));
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#upstream.close();
   }
 
   #mustHavePassedMail(): void {
-    must(this.#mailPassedOn, 'a filter that keeps MAIL to itself must answer what follows by itself');
+    must(this.#isMailPassedOn, 'a filter that keeps MAIL to itself must answer what follows by itself');
   }
 
-  async #inTurn<T>(stepOf: () => StepOf<T>, value: T, next: Next<T>): Promise<Response> {
+  /** Runs a step when the one before it has been passed on or answered. Once closed, nothing is passed on any more. */
+  async #inTurn<T>(onward: Next<T>, step: (next: Next<T>) => Promise<Response>): Promise<Response> {
     const before = this.#passed;
     let pass: () => void = () => undefined;
     this.#passed = new Promise<void>((resolve) => {
       pass = resolve;
     });
-    const onward = (given: T): Promise<Response> => {
-      const answer = next(given);
+    const next = (value: T): Promise<Response> => {
+      if (this.#isClosed) return Promise.resolve(cancelledReply);
+      const answer = onward(value);
       pass();
       return answer;
     };
     try {
       await before;
+      if (this.#isClosed) return cancelledReply;
       if (this.#mailRefusal !== undefined) return mailFailed(this.#mailRefusal);
-      const step = stepOf();
-      return await (step === undefined ? onward(value) : step(this.#tx, value, onward));
+      return await step(next);
     } finally {
       pass();
     }

@@ -5,9 +5,8 @@
 import type { Deps } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
-import { decisive, IllegalStepError } from '../core/transaction.ts';
+import { decisive, IllegalStepError, reduce, type TxEvent } from '../core/transaction.ts';
 import {
-  RangeProblem,
   RequestProblem,
   type TransactionView,
   type UpdateAsk,
@@ -16,6 +15,7 @@ import {
 } from '../http/service.ts';
 import { BodyTooLargeError, type SpoolWriter } from '../spool/spool-writer.ts';
 import { Conversation } from './conversation.ts';
+import { takeUpload } from './take-upload.ts';
 
 export interface ConversationTableOptions {
   readonly deps: Deps;
@@ -42,19 +42,29 @@ export class ConversationTable {
     return this.#byId.size;
   }
 
-  /** Opens a conversation and starts to follow it. */
+  /** Opens a conversation and starts to follow it; throws `RequestProblem` when there are too many. */
   open(id: string, origin: Origin, silenceMs: number, follow: Follow): Conversation {
-    const { clock, log } = this.#options.deps;
-    const conversation = new Conversation({ id, origin, silenceMs }, clock.now());
+    if (this.#running.size >= limits.conversations) throw new RequestProblem(503, 'too many transactions at work');
+    const conversation = new Conversation({ id, origin, silenceMs }, this.#options.deps.clock.now());
     this.#byId.set(id, conversation);
-    const run = follow(conversation)
-      .catch((error: unknown) => log.error({ tx: id, err: error }, 'a conversation ended in a bug'))
-      .finally(() => {
-        conversation.endedAt = clock.now();
-        this.#running.delete(run);
-      });
+    const run = this.#run(conversation, follow).finally(() => this.#running.delete(run));
     this.#running.add(run);
     return conversation;
+  }
+
+  async #run(conversation: Conversation, follow: Follow): Promise<void> {
+    const { clock, log } = this.#options.deps;
+    const { facts, live } = conversation;
+    try {
+      await follow(conversation);
+    } catch (error) {
+      log.error({ tx: facts.id, error }, 'a conversation ended in a bug');
+    }
+    conversation.endedAt = clock.now();
+    // Whoever still waits for a reply would wait forever.
+    if (!live.state.cancelled && live.state.final === undefined && decisive(live.state) === undefined) {
+      live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
+    }
   }
 
   find(id: string): Conversation | undefined {
@@ -76,15 +86,19 @@ export class ConversationTable {
       throw new RequestProblem(422, `at most ${limits.rcptsPerTransaction} recipients`, { pointer: '/rcpt_to' });
     }
     this.#heard(conversation);
+    // A scalar that is already set keeps its value, as upstream's clients expect.
+    const isFrom = ask.mailFrom !== undefined && live.state.mailFrom === undefined;
+    const steps: readonly TxEvent[] = [
+      ...(isFrom ? [{ type: 'mail', from: ask.mailFrom } as const] : []),
+      ...added.map((to) => ({ type: 'rcpt', to }) as const),
+    ];
     try {
-      // A scalar that is already set keeps its value, as upstream's clients expect.
-      if (ask.mailFrom !== undefined && live.state.mailFrom === undefined) {
-        live.apply({ type: 'mail', from: ask.mailFrom });
-      }
-      for (const to of added) live.apply({ type: 'rcpt', to });
+      // All or nothing: an illegal step shows before the first one is taken.
+      steps.reduce(reduce, live.state);
     } catch (error) {
       throw asProblem(error);
     }
+    for (const step of steps) live.apply(step);
     return viewOf(conversation);
   }
 
@@ -98,10 +112,9 @@ export class ConversationTable {
   async upload(conversation: Conversation, ask: UploadAsk): Promise<UploadProgress> {
     if (conversation.isUploading) throw new RequestProblem(409, 'another upload of this message is under way');
     conversation.isUploading = true;
+    const { makeSpool } = this.#options;
     try {
-      const end = await this.#take(conversation, ask);
-      await this.#finalize(conversation, ask.whole ? end : ask.total);
-      return progressOf(conversation);
+      return await takeUpload(conversation, ask, { makeSpool, onHeard: () => this.#heard(conversation) });
     } catch (error) {
       throw asProblem(error);
     } finally {
@@ -109,28 +122,6 @@ export class ConversationTable {
     }
   }
 
-  /** Appends what is new; answers the offset behind the last byte of the entity. */
-  async #take(conversation: Conversation, ask: UploadAsk): Promise<number> {
-    this.#heard(conversation);
-    if (ask.offset > conversation.uploadedBytes) throw new RangeProblem(progressOf(conversation));
-    let at = ask.offset;
-    for await (const chunk of ask.bytes) {
-      const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, conversation.uploadedBytes - at)));
-      at += chunk.length;
-      if (fresh.length === 0) continue;
-      if (conversation.isBodyComplete) throw new RangeProblem(progressOf(conversation));
-      await conversation.append(fresh, this.#options.makeSpool);
-      this.#heard(conversation);
-    }
-    return at;
-  }
-
-  async #finalize(conversation: Conversation, total: number | undefined): Promise<void> {
-    if (total === undefined) return;
-    const { isBodyComplete, uploadedBytes } = conversation;
-    if (total < uploadedBytes || (isBodyComplete && total !== uploadedBytes)) throw new RangeProblem(progressOf(conversation));
-    if (!isBodyComplete && total === uploadedBytes) await conversation.complete(this.#options.makeSpool);
-  }
   /** Cancels what is unfinished; an ended conversation stays as it is. */
   cancel(conversation: Conversation): void {
     const { live } = conversation;
@@ -154,7 +145,7 @@ export class ConversationTable {
   #sweepOne(conversation: Conversation, now: number): void {
     const { endedAt, lastHeardAt, facts } = conversation;
     if (endedAt === undefined) {
-      if (!conversation.isBodyComplete && now - lastHeardAt > facts.silenceMs) conversation.stop.abort();
+      if (conversation.isWaitingForClient && now - lastHeardAt > facts.silenceMs) conversation.stop.abort();
     } else if (now - endedAt >= this.#options.doneTtlMs) {
       this.forget(conversation);
     }
@@ -183,11 +174,6 @@ export function viewOf(conversation: Conversation): TransactionView {
     origin: facts.origin,
     body: { kind: 'plain', finalized: isBodyComplete },
   };
-}
-
-function progressOf(conversation: Conversation): UploadProgress {
-  const length = conversation.uploadedBytes;
-  return { length, ...(conversation.isBodyComplete && { total: length }) };
 }
 
 function asProblem(error: unknown): unknown {

@@ -4,6 +4,8 @@
  */
 import type { Origin } from '../core/envelope.ts';
 import { LiveTransaction } from '../core/live.ts';
+import { NEW_TX } from '../core/transaction.ts';
+import { NEW_TX } from '../core/transaction.ts';
 import type { SpoolWriter } from '../spool/spool-writer.ts';
 
 export interface ConversationFacts {
@@ -21,13 +23,15 @@ export class Conversation {
   lastHeardAt: number;
   /** An upload is under way; a second one at the same time is refused. */
   isUploading = false;
+  /** The length of the message, as soon as a ranged upload has said it. */
+  declaredBytes: number | undefined;
   /** When its one attempt ended. */
   endedAt: number | undefined;
   #spool: SpoolWriter | undefined;
 
   constructor(facts: ConversationFacts, now: number) {
     this.facts = facts;
-    this.live = new LiveTransaction(facts.id);
+    this.live = new LiveTransaction(facts.id, { ...NEW_TX, takesMoreRcpts: true });
     this.lastHeardAt = now;
   }
 
@@ -38,6 +42,17 @@ export class Conversation {
 
   get isBodyComplete(): boolean {
     return this.live.state.body !== undefined;
+  }
+
+  /** Nobody follows it any more: its attempt has ended, or is about to. */
+  get isOver(): boolean {
+    return this.endedAt !== undefined || this.live.state.cancelled || this.live.state.final !== undefined;
+  }
+
+  /** It is the client's turn: nothing can happen upstream until it says more. */
+  get isWaitingForClient(): boolean {
+    const { mailFrom, rcptTo } = this.live.state;
+    return !this.isBodyComplete || mailFrom === undefined || rcptTo.length === 0;
   }
 
   /** Appends to the message; `makeSpool` is called for its first bytes. One call at a time. */

@@ -23,7 +23,8 @@ export function reply(code: number, enhanced: string, text: string): Response {
 
 /** Builds a reply from text whose lines may begin with an enhanced code; the code of the first line that has one is taken. */
 export function responseFromText(code: number, message: string): Response {
-  const lines = message.split(/\r?\n/);
+  // A bare CR ends a line too: it must not travel into somebody's SMTP session.
+  const lines = message.split(/\r\n?|\n/);
   let enhanced: string | undefined;
   const texts = lines.map((line) => {
     const match = ENHANCED.exec(line);

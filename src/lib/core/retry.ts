@@ -1,4 +1,5 @@
 /** What happens after an attempt: a pure function of the transaction, the policy, the time and the jitter (protocol §5.2). */
+import { limits } from './limits.ts';
 import { isOk, isPermanent, type Response } from './response.ts';
 import type { Final } from './transaction.ts';
 
@@ -58,7 +59,8 @@ export function afterAttempt(ask: RetryAsk, params: RetryParams, now: number, ji
   if (!ask.retry) return finish('failed', 'no retry');
   if (params.maxAttempts !== null && ask.attempt >= params.maxAttempts)
     return finish('failed', 'retry policy max attempts');
-  const until = Math.floor(now + pauseMs(ask, params, now) * (1 + jitter / 10));
+  const pause = Math.max(limits.retryPauseMs, pauseMs(ask, params, now));
+  const until = Math.floor(now + pause * (1 + jitter / 10));
   if (params.deadlineMs !== null && until - ask.createdAt > params.deadlineMs)
     return finish('failed', 'retry policy deadline');
   return { kind: 'defer', until };

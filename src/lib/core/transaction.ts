@@ -33,6 +33,8 @@ export type FilterOutput = Readonly<Record<string, unknown>>;
 export interface TxState {
   readonly mailFrom?: Mailbox;
   readonly rcptTo: readonly Mailbox[];
+  /** Recipients may follow until the message is complete, as in an SMTP session; otherwise those that came with MAIL are all. */
+  readonly incremental?: boolean;
   /** Present once the message is complete. */
   readonly body?: Body;
   readonly replies: Replies;
@@ -165,17 +167,10 @@ export function answeredRcpts(replies: Replies): readonly Response[] {
  * `undefined` while the attempt is still open.
  */
 export function decisive(state: TxState): Response | undefined {
-  const { replies, rcptTo, body } = state;
+  const { replies, rcptTo, body, incremental } = state;
   if (replies.mail !== undefined && !isOk(replies.mail)) return replies.mail;
   if (replies.data !== undefined) return replies.data;
-  const noneLeft = rcptTo.length > 0 && rcptTo.every((_, i) => replies.rcpt[i] !== undefined);
-  // With one recipient its refusal is final at once; with several more may follow until the body is there.
-  if (
-    noneLeft &&
-    (rcptTo.length === 1 || body !== undefined) &&
-    !replies.rcpt.some((r) => r !== undefined && isOk(r))
-  ) {
-    return replies.rcpt[0];
-  }
-  return undefined;
+  if (rcptTo.length === 0 || (incremental && body === undefined)) return undefined;
+  const isRefused = (r: Response | undefined): boolean => r !== undefined && !isOk(r);
+  return rcptTo.every((_, i) => isRefused(replies.rcpt[i])) ? replies.rcpt[0] : undefined;
 }

@@ -8,9 +8,9 @@ import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts'
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
-import { answerData, answerRcpt, type DataOutcome, type FanoutMode } from '../core/fanout.ts';
+import { answerData, answerRcpt, type DataOutcome, type FanoutMode, type RcptAnswer } from '../core/fanout.ts';
 import type { Mailbox } from '../core/mailbox.ts';
-import { internalErrorReply } from '../core/precondition.ts';
+import { cancelledReply, internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
 
 const config = z
@@ -43,17 +43,22 @@ export const exploder = defineOutput<ExploderConfig>({
   create: (c, env) => (tx) => new ExploderExchange(c, env, tx),
 });
 
+/** One accepted or still undecided recipient, in the order of RCPT. */
 interface Recipient {
   readonly child: Child;
-  readonly standing: 'accepted' | 'held';
+  /** The far end's answer to MAIL and RCPT, whenever it comes. */
+  readonly envelope: Promise<Response>;
+  /** What the client was told; unknown until it was. */
+  standing?: RcptAnswer['standing'];
 }
 
 class ExploderExchange implements Exchange {
   readonly #config: ExploderConfig;
   readonly #env: ChainEnv;
   readonly #tx: TxContext;
-  readonly #children: Child[] = [];
   readonly #recipients: Recipient[] = [];
+  readonly #rcptAnswers: Promise<Response>[] = [];
+  readonly #closing = new AbortController();
   #from: Mailbox | undefined;
 
   constructor(c: ExploderConfig, env: ChainEnv, tx: TxContext) {
@@ -67,11 +72,32 @@ class ExploderExchange implements Exchange {
     return Promise.resolve(reply(250, '2.1.0', 'MAIL ok (exploder noop)'));
   }
 
-  async rcpt(to: Mailbox): Promise<Response> {
+  rcpt(to: Mailbox): Promise<Response> {
+    const answer = this.#rcpt(to);
+    this.#rcptAnswers.push(answer);
+    return answer;
+  }
+
+  async #rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
+    if (this.#closing.signal.aborted) return cancelledReply;
+    const child = this.#open();
+    if (child === undefined) return reply(451, '4.3.2', 'too many transactions at work, try again later');
+    const recipient: Recipient = { child, envelope: askEnvelope(child, this.#from, to) };
+    this.#recipients.push(recipient);
+    const { mode, rcptTimeoutMs } = this.#config;
+    const upstream = await this.#inTime(recipient.envelope, rcptTimeoutMs);
+    if (this.#closing.signal.aborted) return cancelledReply;
+    const { response, standing } = answerRcpt(upstream, mode);
+    recipient.standing = standing;
+    if (standing === 'refused') await child.exchange.close();
+    return response;
+  }
+
+  #open(): Child | undefined {
     const { upstreamSender, upstreamTag, children } = this.#env;
     const { remoteHost, localHost, smtpMeta } = this.#tx;
-    const child = children.open({
+    return children.open({
       parentId: this.#tx.id,
       sender: upstreamSender,
       tag: upstreamTag,
@@ -79,48 +105,43 @@ class ExploderExchange implements Exchange {
       ...(localHost && { localHost }),
       ...(smtpMeta && { smtpMeta }),
     });
-    if (child === undefined) return reply(451, '4.3.2', 'too many transactions at work, try again later');
-    this.#children.push(child);
-    const answer = answerRcpt(
-      await this.#inTime(askEnvelope(child, this.#from, to), this.#config.rcptTimeoutMs),
-      this.#config.mode,
-    );
-    if (answer.standing === 'refused') await child.exchange.close();
-    else this.#recipients.push({ child, standing: answer.standing });
-    return answer.response;
   }
 
   async data(body: Body): Promise<Response> {
-    const recipients = [...this.#recipients];
-    const { mode, dataTimeoutMs } = this.#config;
-    const outcomes = await Promise.all(
-      recipients.map(async ({ child, standing }): Promise<DataOutcome> => {
-        const isAsked = standing === 'accepted' && dataTimeoutMs > 0;
-        const answer = isAsked ? await this.#inTime(child.exchange.data(body), dataTimeoutMs) : undefined;
-        return { reply: answer, bounces: child.bounces };
-      }),
-    );
-    const answer = answerData(outcomes, mode);
-    if (answer.adopt.length === 0) return answer.response;
+    await Promise.allSettled(this.#rcptAnswers);
+    const recipients = this.#recipients.filter(({ standing }) => standing === 'accepted' || standing === 'held');
+    const outcomes = await Promise.all(recipients.map((recipient) => this.#outcome(recipient, body)));
+    const { response, adopt } = answerData(outcomes, this.#config.mode);
+    if (adopt.length === 0) return response;
+    // The client went away without an answer, so the message is still its own: nobody can be promised anything.
+    if (this.#closing.signal.aborted) return cancelledReply;
     try {
-      const adopted = answer.adopt.map((i) => (recipients[i] as Recipient).child);
+      const adopted = adopt.map((i) => (recipients[i] as Recipient).child);
       await this.#env.children.adopt(adopted, body);
-      return answer.response;
+      return response;
     } catch (error) {
-      this.#tx.log.error({ err: error }, 'could not take responsibility for a message');
+      this.#tx.log.error({ error }, 'could not take responsibility for a message');
       return internalErrorReply;
     }
   }
 
+  async #outcome(recipient: Recipient, body: Body): Promise<DataOutcome> {
+    const { dataTimeoutMs } = this.#config;
+    const isAsked = recipient.standing === 'accepted' && dataTimeoutMs > 0;
+    const answer = isAsked ? await this.#inTime(askData(recipient, body), dataTimeoutMs) : undefined;
+    return { reply: answer, bounces: recipient.child.bounces };
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.#children.map((child) => child.exchange.close()));
+    this.#closing.abort();
+    await Promise.all(this.#recipients.map(({ child }) => child.exchange.close()));
   }
 
   /** The reply, or `undefined` when it did not come in time. */
   async #inTime(answer: Promise<Response>, timeoutMs: number): Promise<Response | undefined> {
     const timer = new AbortController();
     const late = this.#env.deps.clock
-      .sleep(timeoutMs, AbortSignal.any([timer.signal, this.#tx.signal]))
+      .sleep(timeoutMs, AbortSignal.any([timer.signal, this.#closing.signal]))
       .then(() => undefined);
     try {
       return await Promise.race([answer, late]);
@@ -134,4 +155,11 @@ class ExploderExchange implements Exchange {
 async function askEnvelope(child: Child, from: Mailbox, to: Mailbox): Promise<Response> {
   const [mail, rcpt] = await Promise.all([child.exchange.mail(from), child.exchange.rcpt(to)]);
   return isOk(mail) ? rcpt : mail;
+}
+
+/** A recipient that was accepted before the far end answered may be refused by now: then its own words are the answer to DATA. */
+async function askData({ child, envelope }: Recipient, body: Body): Promise<Response> {
+  const answer = await child.exchange.data(body);
+  const envelopeAnswer = await envelope;
+  return isOk(envelopeAnswer) ? answer : envelopeAnswer;
 }

@@ -65,6 +65,7 @@ class RestExchange implements Exchange {
 
   async rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
+    if (this.#isClosed) return cancelledReply;
     if (this.#hop !== undefined) return this.#hop.rcpt(to);
     const endpoint = this.#tx.route?.endpoint ?? this.#config.staticEndpoint;
     if (endpoint === undefined) return this.#refuse(reply(550, '5.1.2', 'no route to the recipient'));
@@ -74,7 +75,7 @@ class RestExchange implements Exchange {
     return this.#offer(endpoint, hosts.length === 0 ? [undefined] : hosts, this.#from, to);
   }
 
-  data(body: Body): Promise<Response> {
+  async data(body: Body): Promise<Response> {
     must(this.#hop !== undefined, 'DATA follows an accepted RCPT');
     return this.#hop.data(body);
   }
@@ -98,18 +99,19 @@ class RestExchange implements Exchange {
     to: Mailbox,
   ): Promise<Response> {
     for (const [i, host] of hosts.entries()) {
+      if (this.#isClosed) break;
       const hop = this.#open(endpoint, host);
       this.#hop = hop;
       const [mail, rcpt] = [hop.mail(from), hop.rcpt(to)];
+      // After a refused MAIL nobody waits for RCPT any more, so it must not fail unheard either.
+      void Promise.allSettled([mail, rcpt]);
       const mailResponse = await mail;
-      if (isTemporary(mailResponse) && i < hosts.length - 1 && !this.#isClosed) {
-        this.#tx.log.info({ host, response: mailResponse }, 'host refused for now, trying the next');
-        await rcpt;
-        await hop.close();
-        continue;
+      if (!isTemporary(mailResponse) || i === hosts.length - 1) {
+        this.#answerMail(mailResponse);
+        return isOk(mailResponse) ? rcpt : mailFailed(mailResponse);
       }
-      this.#answerMail(mailResponse);
-      return isOk(mailResponse) ? rcpt : mailFailed(mailResponse);
+      this.#tx.log.info({ host, response: mailResponse }, 'host refused for now, trying the next');
+      await hop.close();
     }
     return cancelledReply;
   }
