@@ -30,7 +30,7 @@ function issueMistakes(schema: z.core.$ZodType, issue: Issue, path: Path, olderK
     const parent = path.slice(0, -1);
     return [{ path: configPath(parent), message: `missing '${pathLabel(path)}'${expectation(issue)}` }];
   }
-  return [wrongValue(schema, issue, path)];
+  return [wrongValue(issue, path)];
 }
 
 function unknownKey(schema: z.core.$ZodType, path: Path, key: string, olderKey: OlderKey): ConfigMistake {
@@ -38,7 +38,11 @@ function unknownKey(schema: z.core.$ZodType, path: Path, key: string, olderKey: 
   const instead = olderKey(at, key);
   if (instead !== undefined) return { path: at, key, message: `'${key}' is of an older version: ${instead}` };
   const keys = schemaKeys(schema, path);
-  const suggestion = nearestName(key, keys);
+  // In a union a key may be known to another branch.
+  const suggestion = nearestName(
+    key,
+    keys.filter((each) => each !== key),
+  );
   if (suggestion !== undefined) return { path: at, key, message: `unknown key '${key}'`, suggestion };
   const known = keys.length === 0 ? 'no keys are known here' : `known here: ${keys.join(', ')}`;
   return { path: at, key, message: `unknown key '${key}' (${known})` };
@@ -51,34 +55,48 @@ function unionMistakes(
   path: Path,
   olderKey: OlderKey,
 ): ConfigMistake[] {
+  if (issue.discriminator !== undefined) return [wrongKind(schema, issue, path, issue.discriminator)];
   if (isMissing(issue) && path.length > 0) {
     return [{ path: configPath(path.slice(0, -1)), message: `missing '${pathLabel(path)}'` }];
   }
   const entered = issue.errors.filter((branch) => !branch.some((each) => each.path.length === 0 && isWrongType(each)));
-  const nearest = entered.sort((a, b) => a.length - b.length)[0];
+  const nearest = entered.toSorted((a, b) => distanceOf(a) - distanceOf(b))[0];
   if (nearest !== undefined) {
     return nearest.flatMap((each) => issueMistakes(schema, each, [...path, ...each.path], olderKey));
   }
   const types = issue.errors.flatMap((branch) => branch.flatMap((each) => expectedWords(each)));
-  if (types.length === 0) return [wrongValue(schema, issue, path)];
-  return [{ path: configPath(path), message: `'${pathLabel(path)}': expected ${orList(types)}, not ${shown(issue)}` }];
+  return [types.length === 0 ? wrongValue(issue, path) : notAmong(path, types, issue.input)];
+}
+
+/** How far a branch is from what was written: an unknown key is further away than a missing one. */
+function distanceOf(branch: readonly Issue[]): number {
+  return branch.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? 2 * issue.keys.length : 1), 0);
+}
+
+/** A mapping whose kind is told by a word in it, and the word is none of the known ones. */
+function wrongKind(schema: z.core.$ZodType, issue: Issue, path: Path, discriminator: string): ConfigMistake {
+  const written = (issue.input as Readonly<Record<string, unknown>> | undefined)?.[discriminator];
+  const words = schemaWords(schema, path);
+  if (written === undefined) {
+    return { path: configPath(path.slice(0, -1)), message: `missing '${discriminator}': expected ${orList(words)}` };
+  }
+  return notAmong(path, words, written);
+}
+
+function notAmong(path: Path, words: readonly string[], written: unknown): ConfigMistake {
+  const suggestion = typeof written === 'string' ? nearestName(written, words) : undefined;
+  const message = `'${pathLabel(path)}': expected ${orList(words)}, not ${describeValue(written)}`;
+  return { path: configPath(path), message, ...(suggestion === undefined ? {} : { suggestion }) };
 }
 
 /** How the schema library begins what it says by itself; anything else was written for this very place, and wins. */
 const STOCK_MESSAGE = /^(?:Invalid|Too (?:big|small)|Unrecognized)/;
 
-function wrongValue(schema: z.core.$ZodType, issue: Issue, path: Path): ConfigMistake {
+function wrongValue(issue: Issue, path: Path): ConfigMistake {
   const at = configPath(path);
   const label = `'${pathLabel(path)}'`;
-  const words = schemaWords(schema, path);
-  const { input } = issue;
   if (!STOCK_MESSAGE.test(issue.message)) return { path: at, message: `${label}: ${issue.message}` };
-  if (issue.code === 'invalid_value' || (issue.code === 'invalid_union' && words.length > 0)) {
-    const allowed = issue.code === 'invalid_value' ? issue.values.map(String) : words;
-    const suggestion = typeof input === 'string' ? nearestName(input, allowed) : undefined;
-    const message = `${label}: expected ${orList(allowed)}, not ${shown(issue)}`;
-    return suggestion === undefined ? { path: at, message } : { path: at, message, suggestion };
-  }
+  if (issue.code === 'invalid_value') return notAmong(path, issue.values.map(String), issue.input);
   if (issue.code === 'invalid_type') {
     return { path: at, message: `${label}: expected ${describeType(issue.expected)}, not ${shown(issue)}` };
   }
