@@ -67,7 +67,7 @@ async function playStep(client: SmtpClient, { kind, text }: DialogStep): Promise
     case 'C:':
       return client.send(`${text}\r\n`);
     case 'C~':
-      return client.send(unescape(text));
+      return client.send(unescapeText(text));
     case 'C!':
       return control(client, text);
     case 'S:':
@@ -96,7 +96,7 @@ async function control(client: SmtpClient, text: string): Promise<void> {
 }
 
 /** `\r`, `\n`, `\0`, `\t`, `\\` and `\xNN`. */
-export function unescape(text: string): Buffer {
+export function unescapeText(text: string): Buffer {
   const simple: Readonly<Record<string, string>> = { r: '\r', n: '\n', '0': '\0', t: '\t', '\\': '\\' };
   const bytes = Buffer.from(text, 'utf8').toString('latin1');
   return Buffer.from(

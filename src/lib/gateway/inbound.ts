@@ -27,7 +27,10 @@ export interface InboundOptions {
   readonly authenticate?: Authenticate;
   /** Transactions at the same time; default `limits.inboundTransactions`. */
   readonly maxTransactions?: number;
+  /** Defaults of these are in `limits`. */
   readonly maxBytes?: number;
+  readonly maxSessions?: number;
+  readonly idleMs?: number;
 }
 
 export type Inbound = SmtpListener;
@@ -49,7 +52,7 @@ export function createInbound(options: InboundOptions): Inbound {
 }
 
 async function makeListener(options: InboundOptions): Promise<SmtpListener> {
-  const { config, deps, spool, hostName = hostname(), authenticate, maxBytes } = options;
+  const { config, deps, spool, hostName = hostname(), authenticate, maxBytes, maxSessions, idleMs } = options;
   const tls = config.tls === undefined ? undefined : await readTls(config.tls);
   const { proxyProtocolTimeoutMs } = config;
   return createSmtpListener({
@@ -64,6 +67,8 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
     ...(authenticate === undefined ? {} : { authenticate }),
     ...(proxyProtocolTimeoutMs === undefined ? {} : { proxyProtocolTimeoutMs }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(maxSessions === undefined ? {} : { maxSessions }),
+    ...(idleMs === undefined ? {} : { idleMs }),
   });
 }
 

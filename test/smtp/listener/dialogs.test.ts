@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { reply } from '../../../src/lib/core/response.ts';
-import { type Dialog, parseDialog, playDialog, unescape } from '../../helpers/dialog.ts';
+import { type Dialog, parseDialog, playDialog, unescapeText } from '../../helpers/dialog.ts';
 import { type FakeExchange, fakeHop } from '../../helpers/fake-hop.ts';
 import { smtpService, testTls } from '../../helpers/smtp-service.ts';
 
@@ -28,7 +28,7 @@ describe('an SMTP session', () => {
     });
     await playDialog(dialog, service);
     expect(hop.delivered.map(summary)).toEqual(
-      (dialog.settings.get('delivered') ?? []).map((text) => unescape(text).toString('latin1')),
+      (dialog.settings.get('delivered') ?? []).map((text) => unescapeText(text).toString('latin1')),
     );
   });
 });
