@@ -35,6 +35,12 @@ function openFile(file: string, mayCreate: boolean): SqliteDatabase {
   if (!existsSync(folder)) {
     throw new UserError(`cannot open the database ${file}: the folder ${folder} does not exist`, exitCodes.cantCreate);
   }
+  if (!mayCreate && !existsSync(file)) {
+    throw new UserError(
+      `the database ${file} does not exist: run \`koukan db init --url sqlite:///${file}\``,
+      exitCodes.noInput,
+    );
+  }
   try {
     // It will hold other people's mail. SQLite gives its side files the same mode.
     if (mayCreate) closeSync(openSync(file, 'a', 0o600));

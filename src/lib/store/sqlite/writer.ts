@@ -16,19 +16,21 @@ interface InFlight {
 
 export class SqliteWriter {
   readonly #file: string;
+  readonly #code: URL;
   #worker: Worker | undefined;
   #inFlight: InFlight | undefined;
 
-  constructor(file: string) {
+  constructor(file: string, code: URL = WORKER) {
     this.#file = file;
+    this.#code = code;
   }
 
   commit(operations: readonly Operation[]): Promise<BatchResult> {
     must(this.#inFlight === undefined, 'one batch at a time, or their order would be lost');
     return new Promise((resolve, reject) => {
-      this.#inFlight = { resolve, reject };
       this.#worker ??= this.#start();
       this.#worker.postMessage({ kind: 'commit', operations } satisfies WriterRequest);
+      this.#inFlight = { resolve, reject };
     });
   }
 
@@ -44,7 +46,7 @@ export class SqliteWriter {
   }
 
   #start(): Worker {
-    const worker = new Worker(WORKER, { workerData: { file: this.#file }, execArgv: [], name: 'sqlite-writer' });
+    const worker = new Worker(this.#code, { workerData: { file: this.#file }, execArgv: [], name: 'sqlite-writer' });
     worker.on('message', (answer: WriterAnswer) => this.#answered(answer));
     worker.on('error', (error) => this.#died(worker, error.message));
     worker.on('exit', (code) => this.#died(worker, `exit code ${code}`));

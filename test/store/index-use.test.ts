@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { migrate } from '../../src/lib/store/migrate.ts';
+import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
+import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts';
+import { claimDue, nextDueAt } from '../../src/lib/store/sql/claim-due.ts';
+import { collectGarbage } from '../../src/lib/store/sql/collect-garbage.ts';
+import { endSession } from '../../src/lib/store/sql/end-session.ts';
+import type { Sql, SqlValue } from '../../src/lib/store/sql/sql.ts';
+import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
+import { parseStoreUrl } from '../../src/lib/store/url.ts';
+import { databases, type TestDatabase } from '../helpers/databases.ts';
+
+const FINISHED = 20_000;
+
+/** Finished transactions and their blobs, in numbers at which a plan that looks at all of them is no plan. */
+const FILL = `
+  with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${FINISHED})
+  insert into transactions (id, sender, origin, rcpt_to, filter_output, retry, notification, created_at, updated_at, version,
+      input_done, cancelled, final_outcome, final_text)
+    select 'tx' || n, 's', '{}', '[]', '{}', 1, 1, 1, n, 1, 1, 0, 'delivered', 'done' from numbers;
+  with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${FINISHED})
+  insert into blobs (length, total_length, reference_count, touched_at) select 0, 0, 1, n from numbers;
+  insert into transaction_blobs (transaction_id, name, blob_id) select 'tx' || id, 'body', id from blobs;
+  analyze;`;
+
+describe.each(databases)('the queue in a large database on $name', (kind) => {
+  let database: TestDatabase;
+  let connection: SchemaConnection;
+
+  beforeEach(async () => {
+    database = await kind.create();
+    const url = parseStoreUrl(database.url);
+    await migrate(url, { now: 1, mayCreate: true });
+    connection =
+      url.kind === 'sqlite' ? await openSqliteSchema(url.file, false) : await openPostgresSchema(url.url, url.shown);
+    await connection.script(FILL);
+  });
+
+  afterEach(async () => {
+    await connection.close();
+    await database.drop();
+  });
+
+  /** Runs a verb and answers the plan of every statement in it. */
+  const plansOf = async (run: (sql: Sql) => Promise<unknown>): Promise<string[]> => {
+    const asked: { text: string; params: readonly SqlValue[] }[] = [];
+    const { sql } = connection;
+    await run({
+      ...sql,
+      all: (text, params) => {
+        asked.push({ text, params });
+        return sql.all(text, params);
+      },
+      run: (text, params) => {
+        asked.push({ text, params });
+        return sql.run(text, params);
+      },
+    });
+    const explain = kind.name === 'sqlite' ? 'explain query plan ' : 'explain ';
+    const plans: string[] = [];
+    for (const { text, params } of asked) {
+      const rows = await sql.all<Record<string, unknown>>(explain + text, params);
+      plans.push(rows.map((row) => String(row.detail ?? row['QUERY PLAN'])).join('\n'));
+    }
+    return plans;
+  };
+
+  it.each([
+    ['claiming', 'transactions_due', (sql: Sql) => claimDue(sql, { sessionId: 1, now: 5, limit: 10 })],
+    ['asking when the next is due', 'transactions_due', (sql: Sql) => nextDueAt(sql)],
+    ['ending a session', 'transactions_leased', (sql: Sql) => endSession(sql, { sessionId: 1, now: 5 })],
+    ['collecting garbage', 'transactions_ended', (sql: Sql) => collectGarbage(sql, { before: 3, limit: 2 })],
+  ])('is not read through by %s', async (_, index, run) => {
+    const plans = await plansOf(run);
+    expect(plans.join('\n')).toContain(index);
+    for (const plan of plans) {
+      expect(plan).not.toMatch(/Seq Scan on (transactions|blobs|transaction_blobs)/);
+      expect(plan).not.toMatch(
+        /SCAN (transactions|blobs|transaction_blobs)(?! USING (COVERING )?INDEX transactions_due)/,
+      );
+    }
+  });
+});

@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LeaseLostError } from '../../src/lib/core/errors.ts';
+import type { AttemptRecord, Outcome, Store } from '../../src/lib/store/store.ts';
+import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
+import { sampleTransaction } from '../helpers/sample-transactions.ts';
+
+const LEASED = { kind: 'leased' } as const;
+
+function deliveredBy(id: string, number: number): Outcome {
+  const attempt: AttemptRecord = { number, startedAt: 1000, endedAt: 1500, replies: { rcpt: [] } };
+  const final = { outcome: 'delivered', text: 'upstream response success' } as const;
+  return { id, attempt, filterOutput: {}, next: { kind: 'final', final }, spawn: [], version: 0 };
+}
+
+// Two stores on one database are two replicas; on SQLite they stand for a process that was killed and its successor.
+describe.each(databases)('leases on $name', (kind) => {
+  let database: TestDatabase;
+  let one: Store;
+  let two: Store;
+
+  beforeEach(async () => {
+    database = await kind.create();
+    one = await openTestStore(database);
+    two = await openTestStore(database);
+    await one.openSession('http://one:8000', 1000);
+    await two.openSession('http://two:8000', 1000);
+  });
+
+  afterEach(async () => {
+    await one.close();
+    await two.close();
+    await database.drop();
+  });
+
+  const ids = (claimed: readonly { readonly record: { readonly id: string } }[]): string[] =>
+    claimed.map((tx) => tx.record.id);
+
+  it('claims what is due, the earliest first, and starts its next attempt', async () => {
+    const attempts = [{ number: 1, startedAt: 900, endedAt: 950, replies: { rcpt: [] } }];
+    await one.create(
+      [
+        sampleTransaction('late', { next: { kind: 'due', at: 3000 } }),
+        sampleTransaction('second', { next: { kind: 'due', at: 2000 }, attempts }),
+        sampleTransaction('first', { next: { kind: 'due', at: 1500 } }),
+      ],
+      1000,
+    );
+    expect(await two.nextDueAt()).toBe(1500);
+    const claimed = await two.claimDue(2000, 10);
+    expect(ids(claimed)).toEqual(['first', 'second']);
+    expect(claimed[0]).toEqual(await one.load('first'));
+    expect(claimed[1]).toMatchObject({
+      lease: { uri: 'http://two:8000', sessionId: two.sessionId },
+      attempts: [attempts[0], { number: 2, startedAt: 2000, replies: { rcpt: [] } }],
+      version: 2,
+    });
+    expect(claimed[1]?.nextAttemptAt).toBeUndefined();
+    expect(await one.claimDue(2000, 10)).toEqual([]);
+    expect(await one.nextDueAt()).toBe(3000);
+  });
+
+  it('never claims more than it is asked for', async () => {
+    await one.create(
+      Array.from({ length: 5 }, (_, i) => sampleTransaction(`t${i}`)),
+      1000,
+    );
+    expect(await one.claimDue(1000, 2)).toHaveLength(2);
+    expect(await one.claimDue(999, 10)).toEqual([]);
+  });
+
+  it('never hands one transaction to two replicas that claim at the same time', async () => {
+    const all = Array.from({ length: 60 }, (_, i) => `t${i}`);
+    await one.create(
+      all.map((id) => sampleTransaction(id)),
+      1000,
+    );
+    const claims = Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? one : two).claimDue(1000, 3));
+    const claimed = (await Promise.all(claims)).flatMap(ids);
+    // A claim may pass over rows the other one is looking at; those stay due.
+    for (let rest = await one.claimDue(1000, 100); rest.length > 0; rest = await one.claimDue(1000, 100)) {
+      claimed.push(...ids(rest));
+    }
+    expect(claimed.sort()).toEqual(all.sort());
+  });
+
+  it('lets others take over what a dead replica had in work, and refuses its late outcome', async () => {
+    await one.create([sampleTransaction('tx', { next: LEASED, attempts: [deliveredBy('tx', 1).attempt] })], 1000);
+    expect(await two.expireSessions(500)).toBe(0);
+    await two.refreshSession(5000);
+    expect(await two.expireSessions(4000)).toBe(1);
+    expect(ids(await two.claimDue(5000, 10))).toEqual(['tx']);
+    expect(await one.refreshSession(5000)).toBe(false);
+    await expect(one.recordOutcome(deliveredBy('tx', 1), 5000)).rejects.toBeInstanceOf(LeaseLostError);
+    await two.recordOutcome(deliveredBy('tx', 2), 5000);
+    expect(await one.load('tx')).toMatchObject({ final: { outcome: 'delivered' }, attempts: [{}, { number: 2 }] });
+  });
+
+  it('gives a replica that was declared dead nothing to do until it opens a session again', async () => {
+    await two.refreshSession(5000);
+    await two.expireSessions(4000);
+    await two.create([sampleTransaction('due')], 5000);
+    expect(await one.claimDue(5000, 10)).toEqual([]);
+    await expect(one.create([sampleTransaction('mine', { next: LEASED })], 5000)).rejects.toBeInstanceOf(
+      LeaseLostError,
+    );
+    expect(await one.load('mine')).toBeUndefined();
+    await one.openSession('http://one:8000', 5000);
+    expect(ids(await one.claimDue(5000, 10))).toEqual(['due']);
+  });
+
+  it('releases everything when a session closes, and ends what was cancelled meanwhile', async () => {
+    await one.create(
+      [
+        sampleTransaction('a', { next: LEASED }),
+        sampleTransaction('cancelled', { next: LEASED }),
+        sampleTransaction('uploading', { next: LEASED, body: { kind: 'open' } }),
+      ],
+      1000,
+    );
+    await two.cancel('cancelled', 1000);
+    await one.closeSession();
+    expect(one.sessionId).toBeUndefined();
+    expect(ids(await two.claimDue(9_000_000, 10))).toEqual(['a']);
+    expect((await two.load('cancelled'))?.final?.outcome).toBe('cancelled');
+    await two.append('uploading', 'body', { offset: 0, bytes: Buffer.from('x'), total: 1 }, 1000);
+    expect(ids(await two.claimDue(9_000_000, 10))).toEqual(['uploading']);
+    await expect(one.claimDue(1000, 1)).rejects.toBeInstanceOf(LeaseLostError);
+    await one.closeSession();
+  });
+
+  it('takes back at once what an earlier life at the same address had in work', async () => {
+    await one.create([sampleTransaction('tx', { next: LEASED })], 1000);
+    const successor = await openTestStore(database);
+    try {
+      await successor.openSession('http://one:8000', 1100);
+      expect(ids(await successor.claimDue(1100, 10))).toEqual(['tx']);
+      expect(await two.refreshSession(1100)).toBe(true);
+    } finally {
+      await successor.close();
+    }
+  });
+});
