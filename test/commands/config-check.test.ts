@@ -47,12 +47,13 @@ describe('koukan config check', () => {
   });
 
   it('prints every mistake of every file and exits with 78', async () => {
-    const one = file('one.yaml', `${ROUTER}  - filter: rest_outptu\n`);
+    const one = file('one.yaml', `${ROUTER}  - filter: rest_outptu\nlog: {colour: no}\n`);
     const two = file('two.yaml', 'rest_output: []\nlog: {level: loud}\n');
     const { exitCode, stdout, stderr } = await check(one, two);
     expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: '' });
     expect(stderr.split('\n')).toEqual([
       `${one}:7:13: unknown filter 'rest_outptu' (did you mean 'rest_output'?)`,
+      `${one}:8:7: unknown key 'colour' (known here: level, format)`,
       `${two}:1:1: missing 'rest_listener': expected a mapping`,
       `${two}:2:14: 'level': expected debug, info, warn, error or silent, not "loud"`,
     ]);

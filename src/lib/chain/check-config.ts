@@ -4,6 +4,7 @@ import { InvalidConfigError, type PlacedMistake } from '../config/invalid-config
 import { type ConfigKind, configKind } from '../config/kind.ts';
 import { parseGatewayConfig, parseRouterConfig, readConfigFile } from '../config/load.ts';
 import { InvariantError } from '../core/errors.ts';
+import { stepChecker } from './compile.ts';
 import { compileRouter, type RouterEnv } from './compile-router.ts';
 import type { StepRegistry } from './step-registry.ts';
 
@@ -35,7 +36,7 @@ function checkGateway(text: string, file: string): readonly string[] {
 }
 
 function checkRouter(text: string, file: string, registry: StepRegistry): readonly string[] {
-  const config = parseRouterConfig(text, file, { checkFiles: true });
+  const config = parseRouterConfig(text, file, { checkFiles: true, checkStep: stepChecker(registry) });
   compileRouter(config, registry, nothingRuns);
   return config.source.warnings ?? [];
 }

@@ -97,6 +97,14 @@ export function checkedSteps(chain: ChainConfig, registry: StepRegistry): Checke
   return checked.filter((result): result is CheckedStep => !('mistakes' in result));
 }
 
+/** What is wrong with a single step: for `LoadOptions.checkStep`, where it is reported together with the mistakes of the whole file. */
+export function stepChecker(registry: StepRegistry): (step: ChainStepConfig) => readonly ConfigMistake[] {
+  return (step) => {
+    const result = checkStep(step, registry);
+    return 'mistakes' in result ? result.mistakes : [];
+  };
+}
+
 function checkStep(
   step: ChainStepConfig,
   registry: StepRegistry,

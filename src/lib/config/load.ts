@@ -14,9 +14,9 @@ import { gatewayMistakes, gatewayWarnings } from './gateway-references.ts';
 import { gatewaySchema } from './gateway-schema.ts';
 import { formatMistake, InvalidConfigError, placeMistakes } from './invalid-config.ts';
 import { ignoredKeys, olderKey } from './older-keys.ts';
-import { findAll } from './path-pattern.ts';
+import { findAll, isMapping } from './path-pattern.ts';
 import { entropyWarnings } from './rest-id-entropy.ts';
-import type { RouterConfig } from './router-config.ts';
+import type { ChainStepConfig, RouterConfig } from './router-config.ts';
 import { routerConfig } from './router-mapping.ts';
 import { routerMistakes, routerWarnings } from './router-references.ts';
 import { routerSchema } from './router-schema.ts';
@@ -26,6 +26,8 @@ import type { ConfigMistake, ConfigSource } from './source.ts';
 export interface LoadOptions {
   /** Also read the certificates, keys and secrets that are named. */
   readonly checkFiles?: boolean;
+  /** Also check each step of each chain, so that its mistakes are reported together with all others (`stepChecker` of the chains). */
+  readonly checkStep?: (step: ChainStepConfig) => readonly ConfigMistake[];
 }
 
 /** Reads and checks the router's configuration file. Throws `InvalidConfigError`, or says why the file cannot be read. */
@@ -92,11 +94,21 @@ function checkedYaml<S extends z.ZodType>(
     ...schemaMistakes(schema, parsed.error?.issues ?? [], olderKey),
     ...findings.mistakes(value),
     ...(options.checkFiles ? fileMistakes(value, findings.tlsPlaces, pathResolver(file)) : []),
+    ...(options.checkStep === undefined ? [] : plainSteps(value).flatMap(options.checkStep)),
   ];
   if (!parsed.success || mistakes.length > 0) throw new InvalidConfigError(placeMistakes(source, mistakes));
   const warnings = placeMistakes(source, [...ignoredKeyWarnings(value), ...findings.warnings(value)]);
   const lines = warnings.map((warning) => formatMistake({ ...warning, message: `warning: ${warning.message}` }));
   return { yaml: parsed.data, source: { ...source, warnings: lines } };
+}
+
+/** The steps of all chains, as far as they are steps. */
+function plainSteps(root: unknown): ChainStepConfig[] {
+  return findAll(root, 'endpoint.*.chain.*').flatMap(({ path: at, value }) => {
+    if (!isMapping(value) || typeof value.filter !== 'string') return [];
+    const { filter: _, ...options } = value;
+    return [{ filter: value.filter, options, path: at }];
+  });
 }
 
 function ignoredKeyWarnings(root: unknown): ConfigMistake[] {
