@@ -3,10 +3,11 @@ import type { SmtpOutputConfig } from '../../src/lib/config/gateway-config.ts';
 import { memoryBody } from '../../src/lib/core/body.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
-import { type Response, reply, responseFromText } from '../../src/lib/core/response.ts';
+import { formatResponse, type Response, reply, responseFromText } from '../../src/lib/core/response.ts';
 import { createSmtpOutput } from '../../src/lib/outputs/smtp.ts';
 import { SmtpPool } from '../../src/lib/smtp/client/pool.ts';
 import { type Sink, type SinkOptions, startSink } from '../../src/lib/smtp/sink/sink.ts';
+import { settle } from '../helpers/fake-clock.ts';
 import { memoryLog, realClock } from '../helpers/fake-deps.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -85,4 +86,145 @@ describe('the SMTP output', () => {
     expect(temporary[3]?.code).toBe(450);
     expect(sink.commands).not.toContain('DATA');
   });
+
+  it('keeps the class of a refused MAIL in what follows', async () => {
+    const refuse = (answer: Response) => (stage: string) => (stage === 'mail' ? answer : undefined);
+    const later = await sinkWith({ reply: refuse(reply(451, '4.7.1', 'greylisted')) });
+    expect((await deliver(exchangeTo(later), ['b@x.example'])).map((r) => r.code)).toEqual([451, 450, 450]);
+    const never = await sinkWith({ reply: refuse(reply(550, '5.7.1', 'no')) });
+    expect((await deliver(exchangeTo(never), ['b@x.example'])).map((r) => r.code)).toEqual([550, 503, 503]);
+    const plain = await sinkWith({ reply: refuse(reply(550, '5.7.1', 'no')), extensions: [] });
+    expect((await deliver(exchangeTo(plain), ['b@x.example'])).map((r) => r.code)).toEqual([550, 503, 503]);
+    expect(plain.commands.filter((line) => line.startsWith('RCPT'))).toEqual([]);
+  });
+
+  it('answers 4xx when there is no destination, or none that answers', async () => {
+    const output = createSmtpOutput(CONFIG, makePool(), { log: memoryLog() });
+    const nowhere = await startSink();
+    await nowhere.close();
+    const origins = [
+      {},
+      { remoteHost: { host: 'mx.example', port: 25 } },
+      { remoteHost: { host: '127.0.0.1', port: 0 } },
+    ];
+    for (const origin of origins) {
+      const replies = await deliver(output.open(origin), ['b@x.example']);
+      expect(replies.map((r) => r.code)).toEqual([450, 450, 450]);
+      expect(replies[0]?.enhanced).toBe('4.3.5');
+    }
+    const sink = await startSink();
+    const { host, port } = sink;
+    await sink.close();
+    const refused = await deliver(output.open({ remoteHost: { host, port } }), ['b@x.example']);
+    expect(refused.map((r) => r.code)).toEqual([450, 450, 450]);
+    expect(formatResponse(refused[0] as Response)).toContain('450 4.4.1 connect error ECONNREFUSED');
+  });
+
+  it('uses the connection for the next message, also when the last one was not delivered', async () => {
+    const sink = await sinkWith();
+    const pool = makePool();
+    for (const rcpt of ['b@x.example', 'rcptperm@x.example', 'dataperm@x.example', 'c@x.example']) {
+      const exchange = exchangeTo(sink, { maxConnectionsPerHost: 1 }, pool);
+      await deliver(exchange, [rcpt]);
+      await exchange.close();
+    }
+    expect(sink.connections).toBe(1);
+    expect(sink.messages.map((m) => m.rcptTo[0]?.address)).toEqual(['b@x.example', 'c@x.example']);
+  });
+
+  it('tries once more on a new connection when an idle one turns out to be stale, and loses no recipient', async () => {
+    const stale = [reply(421, '4.4.2', 'idle for too long'), 'drop'] as const;
+    for (const answer of stale) {
+      let mails = 0;
+      const sink = await sinkWith({
+        reply: (stage) => {
+          if (stage === 'mail') mails += 1;
+          return stage === 'mail' && mails === 2 ? answer : undefined;
+        },
+      });
+      const pool = makePool();
+      await deliver(exchangeTo(sink, {}, pool), ['b@x.example']);
+      const replies = await deliver(exchangeTo(sink, {}, pool), ['c@x.example', 'd@x.example', 'rcptperm@x.example']);
+      expect(replies.map((r) => r.code)).toEqual([250, 250, 250, 550, 250]);
+      expect(sink.connections).toBe(2);
+      expect(sink.messages.at(-1)?.rcptTo.map((to) => to.address)).toEqual(['c@x.example', 'd@x.example']);
+    }
+  });
+
+  it('never sends anything twice once MAIL was accepted, or on a new connection', async () => {
+    const stages = ['mail', 'rcpt', 'data', 'dot'] as const;
+    for (const broken of stages) {
+      const sink = await sinkWith({ reply: (stage) => (stage === broken ? 'drop' : undefined) });
+      const replies = await deliver(exchangeTo(sink), ['b@x.example']);
+      expect(replies.at(-1)?.code).toBe(450);
+      expect(sink.connections).toBe(1);
+      expect(sink.messages).toEqual([]);
+      if (broken === 'dot') expect(replies.at(-1)?.text).toContain('the message may have been delivered');
+    }
+  });
+
+  it.each([['rcpttimeout@x.example'], ['datatimeout@x.example']])(
+    'ends the session at once when it is closed while %s keeps silent',
+    async (rcpt) => {
+      const sink = await sinkWith();
+      const pool = makePool();
+      const exchange = exchangeTo(sink, {}, pool);
+      const pending = deliver(exchange, [rcpt]);
+      await until(() => sink.commands.includes(rcpt.startsWith('data') ? 'DATA' : `RCPT TO:<${rcpt}>`));
+      await exchange.close();
+      await exchange.close();
+      expect((await pending).at(-1)).toMatchObject({ code: 450 });
+      await until(() => sink.open === 0);
+      expect(pool.stats.connections).toBe(0);
+    },
+  );
+
+  it('ends the transaction with RSET when it is closed before the message, and keeps the connection', async () => {
+    const sink = await sinkWith();
+    const pool = makePool();
+    const exchange = exchangeTo(sink, {}, pool);
+    await exchange.mail(FROM);
+    await exchange.rcpt(mailbox('b@x.example'));
+    await exchange.close();
+    await until(() => pool.stats.idle === 1);
+    expect(sink.commands.at(-1)).toBe('RSET');
+    expect(await exchange.data(BODY)).toMatchObject({ code: 450 });
+    expect(sink.messages).toEqual([]);
+  });
+
+  it('waits for its turn when all connections are in use, and can leave the queue', async () => {
+    const sink = await sinkWith();
+    const pool = makePool();
+    const one = { maxConnectionsPerHost: 1 };
+    const first = exchangeTo(sink, one, pool);
+    await first.mail(FROM);
+    const [second, third] = [exchangeTo(sink, one, pool), exchangeTo(sink, one, pool)];
+    const [left, waiting] = [second.mail(FROM), third.mail(FROM)];
+    await second.close();
+    expect(await left).toMatchObject({ code: 450, text: 'transaction cancelled' });
+    await first.close();
+    expect(await waiting).toMatchObject({ code: 250 });
+  });
+
+  it('sends BDAT where it is enabled and offered, and DATA elsewhere', async () => {
+    const both = await sinkWith();
+    await deliver(exchangeTo(both, { enableBdat: true, chunkSize: 8 }), ['b@x.example']);
+    expect(both.messages[0]).toMatchObject({ bdat: true, body: BODY.inMemory });
+    expect(both.commands.filter((line) => line.startsWith('BDAT')).at(-1)).toMatch(/ LAST$/);
+    const dataOnly = await sinkWith({ extensions: ['PIPELINING', '8BITMIME'] });
+    await deliver(exchangeTo(dataOnly, { enableBdat: true }), ['b@x.example']);
+    expect(dataOnly.messages[0]).toMatchObject({ bdat: false, body: BODY.inMemory });
+  });
+
+  it('speaks LMTP with one recipient at a time, because an exchange has one answer', async () => {
+    const sink = await sinkWith({ lmtp: true });
+    const replies = await deliver(exchangeTo(sink, { protocol: 'lmtp' }), ['b@x.example', 'c@x.example']);
+    expect(replies.map((r) => r.code)).toEqual([250, 250, 452, 250]);
+    expect(sink.commands[0]).toBe('LHLO client.example');
+  });
 });
+
+/** Lets the event loop turn until something holds; a test that waits in vain ends by its time limit. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await settle(1);
+}

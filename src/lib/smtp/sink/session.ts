@@ -1,129 +1,94 @@
-/** One connection of a sink: reads commands and messages as they come, in any segments, and answers all that is complete in one write. */
+/** One connection of a sink: the commands, and the little that has to be remembered between them. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { limits } from '../../core/limits.ts';
 import type { Mailbox } from '../../core/mailbox.ts';
-import { type Response, reply, responseLines } from '../../core/response.ts';
+import { reply } from '../../core/response.ts';
+import { SinkInput } from './input.ts';
 import { ChunkReader, DataReader } from './message-reader.ts';
 import { parsePath } from './path.ts';
-import type { SinkAnswer, SinkStage } from './script.ts';
 import type { SinkSettings } from './sink.ts';
+import { SinkVoice } from './voice.ts';
 
 const EXTENSIONS = ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'DSN', 'CHUNKING', 'ENHANCEDSTATUSCODES'];
 const ok = reply(250, '2.0.0', 'OK');
+const accepted = reply(250, '2.0.0', 'message accepted for delivery');
+const tooLarge = reply(552, '5.3.4', 'message too large');
 const badSequence = reply(503, '5.5.1', 'bad sequence of commands');
 const syntaxError = reply(501, '5.5.4', 'syntax error');
+const unknownCommand = reply(500, '5.5.1', 'unknown command');
 
 export class SinkSession {
   readonly #settings: SinkSettings;
   readonly #connection: number;
+  readonly #voice: SinkVoice;
+  #input = new SinkInput((line) => this.#command(line));
   #socket: Socket;
-  #rest: Buffer = Buffer.alloc(0);
-  #out = '';
-  /** Silent for ever: the script said so. */
-  #isHanging = false;
   #hello = '';
   #isTls = false;
   #sequence = 0;
   #mailFrom: Mailbox | undefined;
   #rcptTo: Mailbox[] = [];
-  #data: DataReader | undefined;
-  #chunk: { readonly reader: ChunkReader; readonly isLast: boolean } | undefined;
-  #bdatParts: Buffer[] | undefined;
+  /** What BDAT has brought so far; the rest of a message that is too large is not kept. */
+  #chunks: { readonly parts: Buffer[]; bytes: number } | undefined;
+
+  readonly #verbs: Readonly<Record<string, (rest: string) => void>> = {
+    EHLO: (rest) => this.#onHello('EHLO', rest),
+    LHLO: (rest) => this.#onHello('LHLO', rest),
+    HELO: (rest) => this.#onHello('HELO', rest),
+    MAIL: (rest) => this.#onMail(rest),
+    RCPT: (rest) => this.#onRcpt(rest),
+    DATA: () => this.#onData(),
+    BDAT: (rest) => this.#onBdat(rest),
+    STARTTLS: () => this.#onStartTls(),
+    AUTH: (rest) => this.#onAuth(rest),
+    NOOP: () => this.#voice.say(ok),
+    RSET: () => {
+      this.#forget();
+      this.#voice.say(ok);
+    },
+    QUIT: () => {
+      this.#voice.say(reply(221, '2.0.0', 'bye'));
+      this.#voice.end();
+    },
+  };
 
   constructor(socket: Socket, settings: SinkSettings, connection: number) {
     this.#socket = socket;
     this.#settings = settings;
     this.#connection = connection;
+    this.#voice = new SinkVoice(socket, settings.script, () => this.#input.stop());
   }
 
   start(): void {
     this.#listen();
-    this.#answer('connect', '', reply(220, '', 'koukan fake smtpd ESMTP'));
-    this.#flush();
+    this.#voice.answer('connect', '', { code: 220, text: 'koukan fake smtpd ESMTP' });
+    this.#voice.flush();
   }
 
   #listen(): void {
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.#socket.on('data', (chunk: Buffer) => {
+      if (!this.#input.read(chunk)) this.#socket.destroy();
+      this.#voice.flush();
+    });
     // A client that goes away is not our concern.
     this.#socket.on('error', () => this.#socket.destroy());
   }
 
-  #read(chunk: Buffer): void {
-    let rest: Buffer | undefined = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    this.#rest = Buffer.alloc(0);
-    while (rest !== undefined && rest.length > 0 && !this.#isHanging) rest = this.#step(rest);
-    this.#flush();
-  }
-
-  /** Takes what is complete off the front; `undefined` when more has to come. */
-  #step(bytes: Buffer): Buffer | undefined {
-    if (this.#data !== undefined) return this.#readData(this.#data, bytes);
-    if (this.#chunk !== undefined) return this.#readChunk(bytes);
-    const end = bytes.indexOf(0x0a);
-    if (end === -1) {
-      this.#rest = bytes;
-      if (bytes.length > limits.smtpCommandLineBytes) this.#socket.destroy();
-      return undefined;
-    }
-    const line = bytes.toString('utf8', 0, end > 0 && bytes[end - 1] === 0x0d ? end - 1 : end);
-    const before = this.#socket;
-    this.#settings.onCommand(line);
-    this.#command(line);
-    // What stands behind STARTTLS in clear is not for us to read.
-    return this.#socket === before ? bytes.subarray(end + 1) : undefined;
-  }
-
   #command(line: string): void {
+    this.#settings.onCommand(line);
     const space = line.indexOf(' ');
     const verb = (space === -1 ? line : line.slice(0, space)).toUpperCase();
     const rest = space === -1 ? '' : line.slice(space + 1).trim();
-    switch (verb) {
-      case 'EHLO':
-      case 'LHLO':
-      case 'HELO':
-        this.#onHello(verb, rest);
-        break;
-      case 'MAIL':
-        this.#onMail(rest);
-        break;
-      case 'RCPT':
-        this.#onRcpt(rest);
-        break;
-      case 'DATA':
-        this.#onData();
-        break;
-      case 'BDAT':
-        this.#onBdat(rest);
-        break;
-      case 'RSET':
-        this.#forget();
-        this.#say(ok);
-        break;
-      case 'STARTTLS':
-        this.#onStartTls();
-        break;
-      case 'AUTH':
-        this.#onAuth(rest);
-        break;
-      case 'NOOP':
-        this.#say(ok);
-        break;
-      case 'QUIT':
-        this.#say(reply(221, '2.0.0', 'bye'));
-        this.#flush();
-        this.#socket.end();
-        break;
-      default:
-        this.#say(reply(500, '5.5.1', 'unknown command'));
-    }
+    const handle = this.#verbs[verb];
+    if (handle === undefined) this.#voice.say(unknownCommand);
+    else handle(rest);
   }
 
   #onHello(verb: string, name: string): void {
     const { options, maxMessageBytes, secureContext } = this.#settings;
     const isExtended = verb !== 'HELO';
     if ((isExtended && options.noEhlo) || (verb === 'LHLO') !== (options.lmtp === true)) {
-      this.#say(reply(500, '5.5.1', 'unknown command'));
+      this.#voice.say(unknownCommand);
       return;
     }
     this.#forget();
@@ -131,104 +96,97 @@ export class SinkSession {
     const keywords = [...(options.extensions ?? [...EXTENSIONS, `SIZE ${maxMessageBytes}`])];
     if (secureContext !== undefined && !this.#isTls) keywords.push('STARTTLS');
     if (options.auth !== undefined) keywords.push('AUTH PLAIN');
-    const lines = isExtended ? ['koukan fake smtpd', ...keywords] : ['koukan fake smtpd'];
-    this.#answer('hello', name, { code: 250, text: lines.join('\n') });
+    const lines = ['koukan fake smtpd', ...(isExtended ? keywords : [])];
+    this.#voice.answer('hello', name, { code: 250, text: lines.join('\n') });
   }
 
   #onMail(rest: string): void {
     const from = /^FROM:/i.test(rest) ? parsePath(rest.slice(5)) : undefined;
-    if (from === undefined) this.#say(syntaxError);
-    else if (this.#hello === '' || this.#mailFrom !== undefined) this.#say(badSequence);
-    else if (this.#answer('mail', from.address, ok)) this.#mailFrom = from;
+    if (from === undefined) this.#voice.say(syntaxError);
+    else if (this.#hello === '' || this.#mailFrom !== undefined) this.#voice.say(badSequence);
+    else if (this.#voice.answer('mail', from.address, ok)) this.#mailFrom = from;
   }
 
   #onRcpt(rest: string): void {
     const to = /^TO:/i.test(rest) ? parsePath(rest.slice(3)) : undefined;
-    if (to === undefined || to.address === '') this.#say(syntaxError);
-    else if (this.#mailFrom === undefined) this.#say(badSequence);
-    else if (this.#answer('rcpt', to.address, ok)) this.#rcptTo.push(to);
+    if (to === undefined || to.address === '') this.#voice.say(syntaxError);
+    else if (this.#mailFrom === undefined) this.#voice.say(badSequence);
+    else if (this.#voice.answer('rcpt', to.address, ok)) this.#rcptTo.push(to);
   }
 
   #onData(): void {
-    if (this.#rcptTo.length === 0 || this.#bdatParts !== undefined) this.#say(badSequence);
-    else if (this.#answer('data', '', { code: 354, text: 'go on' })) this.#data = new DataReader();
+    if (this.#rcptTo.length === 0 || this.#chunks !== undefined) {
+      this.#voice.say(badSequence);
+      return;
+    }
+    if (!this.#voice.answer('data', '', { code: 354, text: 'go on' })) return;
+    const reader = new DataReader(this.#settings.maxMessageBytes);
+    this.#input.readWith(reader, (message) => this.#finish(reader.isTooLarge ? undefined : message, false));
   }
 
   #onBdat(rest: string): void {
     const match = /^(\d{1,10})( LAST)?$/i.exec(rest);
     if (match === null) {
-      this.#say(syntaxError);
-      this.#socket.end();
+      // Where the next command begins is not known.
+      this.#voice.say(syntaxError);
+      this.#voice.end();
       return;
     }
-    this.#chunk = { reader: new ChunkReader(Number(match[1])), isLast: match[2] !== undefined };
-    if (Number(match[1]) === 0) this.#readChunk(Buffer.alloc(0));
+    const bytes = Number(match[1]);
+    const done = (chunk: Buffer): void => this.#onChunk(chunk, bytes, match[2] !== undefined);
+    if (bytes === 0) done(Buffer.alloc(0));
+    else this.#input.readWith(new ChunkReader(bytes, this.#settings.maxMessageBytes), done);
   }
 
-  #readData(reader: DataReader, bytes: Buffer): Buffer | undefined {
-    const done = reader.feed(bytes);
-    const isTooLarge = reader.bytes > this.#settings.maxMessageBytes;
-    if (done === undefined) {
-      if (isTooLarge) reader.discard();
-      return undefined;
-    }
-    this.#data = undefined;
-    this.#finish(done.message, isTooLarge || done.message.length > this.#settings.maxMessageBytes, false);
-    return done.rest;
-  }
-
-  #readChunk(bytes: Buffer): Buffer | undefined {
-    const chunk = this.#chunk;
-    const done = chunk?.reader.feed(bytes);
-    if (chunk === undefined || done === undefined) return undefined;
-    this.#chunk = undefined;
+  #onChunk(chunk: Buffer, bytes: number, isLast: boolean): void {
     if (this.#rcptTo.length === 0) {
-      this.#say(badSequence);
-      return done.rest;
+      this.#voice.say(badSequence);
+      return;
     }
-    this.#bdatParts = [...(this.#bdatParts ?? []), done.message];
-    if (chunk.isLast) {
-      const body = Buffer.concat(this.#bdatParts);
-      this.#finish(body, body.length > this.#settings.maxMessageBytes, true);
-    } else if (!this.#answer('data', '', ok)) this.#forget();
-    return done.rest;
+    const { maxMessageBytes } = this.#settings;
+    this.#chunks ??= { parts: [], bytes: 0 };
+    this.#chunks.bytes += bytes;
+    const isTooLarge = this.#chunks.bytes > maxMessageBytes;
+    if (!isTooLarge) this.#chunks.parts.push(chunk);
+    if (isLast) this.#finish(isTooLarge ? undefined : Buffer.concat(this.#chunks.parts), true);
+    else if (!this.#voice.answer('data', '', isTooLarge ? tooLarge : ok)) this.#forget();
   }
 
-  #finish(body: Buffer, isTooLarge: boolean, bdat: boolean): void {
+  /** `body` is missing when the message was too large. */
+  #finish(body: Buffer | undefined, bdat: boolean): void {
     const rcptTo = this.#rcptTo;
     const mailFrom = this.#mailFrom as Mailbox;
     this.#forget();
-    const usual = isTooLarge
-      ? reply(552, '5.3.4', 'message too large')
-      : reply(250, '2.0.0', 'message accepted for delivery');
-    const only = rcptTo.length === 1 ? (rcptTo[0]?.address ?? '') : '';
-    const asked = this.#settings.options.lmtp === true ? rcptTo.map((to) => to.address) : [only];
-    const accepted = asked.map((address) => this.#answer('dot', address, usual));
-    const taken = asked.length === rcptTo.length ? rcptTo.filter((_, i) => accepted[i]) : accepted[0] ? rcptTo : [];
-    if (taken.length === 0) return;
+    const isLmtp = this.#settings.options.lmtp === true;
+    const answer = (address: string): boolean =>
+      this.#voice.answer('dot', address, body === undefined ? tooLarge : accepted);
+    // RFC 2033 §4.2: one answer for each recipient; in SMTP one for all, and the script hears the recipient when there is one only.
+    const taken = isLmtp
+      ? rcptTo.filter((to) => answer(to.address))
+      : answer(rcptTo.length === 1 ? (rcptTo[0] as Mailbox).address : '')
+        ? rcptTo
+        : [];
+    if (taken.length === 0 || body === undefined) return;
     this.#sequence += 1;
-    this.#settings.onMessage({
-      mailFrom,
-      rcptTo: taken,
-      body,
-      hello: this.#hello,
-      tls: this.#isTls,
-      bdat,
-      connection: this.#connection,
-      sequence: this.#sequence,
-    });
+    const { onMessage } = this.#settings;
+    const [hello, tls, connection, sequence] = [this.#hello, this.#isTls, this.#connection, this.#sequence];
+    onMessage({ mailFrom, rcptTo: taken, body, hello, tls, bdat, connection, sequence });
   }
 
   #onStartTls(): void {
     const { secureContext } = this.#settings;
     if (secureContext === undefined || this.#isTls) {
-      this.#say(badSequence);
+      this.#voice.say(badSequence);
       return;
     }
-    if (!this.#answer('starttls', '', reply(220, '2.0.0', 'go on'))) return;
-    this.#flush();
+    if (!this.#voice.answer('starttls', '', reply(220, '2.0.0', 'go on'))) return;
+    // What stands behind STARTTLS in clear is not for us to read (RFC 3207 §4.2).
+    this.#input.stop();
+    this.#input = new SinkInput((line) => this.#command(line));
+    this.#voice.flush();
     this.#socket.removeAllListeners('data');
     this.#socket = new TLSSocket(this.#socket, { isServer: true, secureContext });
+    this.#voice.moveTo(this.#socket);
     this.#isTls = true;
     this.#hello = '';
     this.#forget();
@@ -239,52 +197,17 @@ export class SinkSession {
     const [mechanism, token] = rest.split(' ');
     const { auth } = this.#settings.options;
     if (auth === undefined || mechanism?.toUpperCase() !== 'PLAIN' || token === undefined) {
-      this.#say(reply(504, '5.5.4', 'not offered'));
+      this.#voice.say(reply(504, '5.5.4', 'not offered'));
       return;
     }
     const [, user = '', password = ''] = Buffer.from(token, 'base64').toString('utf8').split('\0');
-    this.#say(auth(user, password) ? reply(235, '2.7.0', 'welcome') : reply(535, '5.7.8', 'wrong user or password'));
+    const isRight = auth(user, password);
+    this.#voice.say(isRight ? reply(235, '2.7.0', 'welcome') : reply(535, '5.7.8', 'wrong user or password'));
   }
 
   #forget(): void {
     this.#mailFrom = undefined;
     this.#rcptTo = [];
-    this.#bdatParts = undefined;
-  }
-
-  /** Gives the script's answer or the usual one; says whether it was a positive reply. */
-  #answer(stage: SinkStage, address: string, usual: Response): boolean {
-    if (this.#isHanging || this.#socket.destroyed) return false;
-    const answer: SinkAnswer = this.#settings.script(stage, address) ?? usual;
-    if (answer === 'drop') {
-      this.#flush();
-      this.#socket.destroy();
-      return false;
-    }
-    if (answer === 'hang') {
-      this.#isHanging = true;
-      return false;
-    }
-    this.#say(answer);
-    // RFC 5321 §3.8: 421 announces the end of the connection.
-    if (answer.code === 421) {
-      this.#flush();
-      this.#socket.end();
-    }
-    return answer.code < 400;
-  }
-
-  #say(response: Response): void {
-    const lines = response.enhanced === '' ? [response.text] : responseLines(response);
-    lines.forEach((line, i) => {
-      this.#out += `${response.code}${i < lines.length - 1 ? '-' : ' '}${line}\r\n`;
-    });
-  }
-
-  #flush(): void {
-    if (this.#out === '' || this.#socket.destroyed) return;
-    const out = this.#out;
-    this.#out = '';
-    this.#socket.write(out);
+    this.#chunks = undefined;
   }
 }
