@@ -15,7 +15,7 @@ import { Spool } from '../spool/spool.ts';
 import { openStore } from '../store/open.ts';
 import { Hops } from './hops.ts';
 import { listening } from '../config/listening.ts';
-import { registry } from './registry.ts';
+import { registry } from '../chain/registry.ts';
 
 export interface DaemonAsk {
   readonly router?: RouterConfig;
@@ -69,7 +69,7 @@ async function startRouter(config: RouterConfig, join: DaemonAsk['join'], { deps
   const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate });
   try {
     const router = new Router({ config, deps, registry, store, spool, hop: hops.resolve });
-    if (join === 'call') hops.join({ listener: config.restListener, hop: () => router.hop });
+    if (join === 'call') hops.join({ listener: config.restListener, hop: () => router.hop, takes: (asked) => router.converses(asked) });
     await listening(config.source, () => router.start());
     return (hurry) => router.stop(hurry);
   } catch (error) {
@@ -90,7 +90,7 @@ async function startGateway(config: GatewayConfig, join: DaemonAsk['join'], { de
       return hops.find(output.endpoint, { verify, chunkSize, refreshIntervalMs });
     },
   });
-  if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop });
+  if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop, takes: () => true });
   await listening(config.source, () => gateway.start());
   return (hurry) => gateway.stop(hurry);
 }

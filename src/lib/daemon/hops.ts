@@ -1,7 +1,7 @@
 /** Finds the next hop for a create URL: a call when the URL is a listener of this process, HTTP otherwise. */
 import type { RestListenerConfig } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
-import type { Hop, HopOptions, HopResolver } from '../core/hop.ts';
+import type { Hop, HopAsk, HopOptions, HopResolver } from '../core/hop.ts';
 import type { HttpClient } from '../http/http-client.ts';
 import { httpHop } from '../http/http-hop.ts';
 import { isOwnUrl, senderInUrl } from './own-url.ts';
@@ -10,6 +10,8 @@ import { isOwnUrl, senderInUrl } from './own-url.ts';
 export interface LocalHalf {
   readonly listener: RestListenerConfig;
   readonly hop: () => Hop;
+  /** Whether it takes this by a call; what it does not goes over HTTP even to ourselves. */
+  readonly takes: (ask: HopAsk) => boolean;
 }
 
 export interface HopOptionsOverHttp extends HopOptions {
@@ -45,8 +47,14 @@ export class Hops {
 
   #make(endpoint: string, options: HopOptionsOverHttp): Hop {
     const half = this.#locals.find(({ listener }) => isOwnUrl(endpoint, listener));
-    if (half === undefined) return httpHop({ endpoint, client: this.#client, deps: this.#deps, ...options });
+    const overHttp = httpHop({ endpoint, client: this.#client, deps: this.#deps, ...options });
+    if (half === undefined) return overHttp;
     const sender = senderInUrl(endpoint);
-    return { open: (ask) => half.hop().open(sender === undefined ? ask : { ...ask, sender }) };
+    return {
+      open: (asked) => {
+        const ask = sender === undefined ? asked : { ...asked, sender };
+        return (half.takes(ask) ? half.hop() : overHttp).open(ask);
+      },
+    };
   }
 }

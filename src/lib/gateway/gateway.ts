@@ -1,6 +1,7 @@
 /** A gateway: SMTP in to REST out, REST in to SMTP out. The two directions are independent of each other. This file only wires. */
 import { listenAt } from '../config/listening.ts';
 import type { GatewayConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
+import { loadSecrets } from '../auth/secrets.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop } from '../core/hop.ts';
@@ -25,8 +26,8 @@ export class Gateway {
   readonly #pool: SmtpPool;
   readonly #conversations: ConversationTable;
   readonly #outbound: Outbound;
-  readonly #rest: RestServer;
-  readonly #listeners: Inbound[];
+  #rest: RestServer | undefined;
+  readonly #listeners: readonly Inbound[];
   readonly #stop = new AbortController();
   #sweep: Promise<void> = Promise.resolve();
 
@@ -43,13 +44,16 @@ export class Gateway {
       makeSpool: () => spool.writer({ maxBytes: limits.messageBytes }),
     });
     this.#outbound = new Outbound({ config, deps, outputs, conversations: this.#conversations });
-    this.#rest = createRestServer({
-      service: this.#outbound,
-      listener: config.restListener,
-      maxInflight: config.global.maxInflight,
-      deps,
+    this.#listeners = config.services.map((service) => {
+      const secrets = service.authSecrets === undefined ? undefined : loadSecrets(service.authSecrets);
+      return createInbound({
+        config: service,
+        hop: options.hopOf(service),
+        deps,
+        spool,
+        ...(secrets && { authenticate: (user, secret) => secrets.verify(user, secret) }),
+      });
     });
-    this.#listeners = config.services.map((service) => createInbound({ config: service, hop: options.hopOf(service), deps, spool }));
   }
 
   /** The way out as a next hop by a call, for a router in the same process. */
@@ -59,7 +63,14 @@ export class Gateway {
 
   async start(): Promise<void> {
     const { config, deps } = this.#options;
-    await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => this.#rest.listen());
+    const rest = await createRestServer({
+      service: this.#outbound,
+      log: deps.log,
+      ...config.restListener,
+      maxInflight: config.global.maxInflight,
+    });
+    this.#rest = rest;
+    await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));
     for (const [i, listener] of this.#listeners.entries()) {
       const { addr } = config.services[i] as SmtpServiceConfig;
       await listenAt(['smtp_listener', 'services', i, 'addr'], addr, () => listener.listen());
@@ -73,7 +84,7 @@ export class Gateway {
     await Promise.all(this.#listeners.map((listener) => listener.close(hurry)));
     this.#stop.abort();
     await this.#sweep;
-    await this.#rest.close(hurry);
+    await this.#rest?.close(hurry);
     await this.#conversations.close();
     await this.#pool.close(hurry);
   }

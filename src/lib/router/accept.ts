@@ -39,7 +39,7 @@ export class Accept implements TransactionService {
   async create(sender: string, ask: CreateAsk): Promise<TransactionView> {
     const lookup = this.#options.routes.find(sender, ask.tag);
     if (lookup.kind === 'unknownSender') throw new RequestProblem(404, `unknown sender ${sender}`);
-    if (lookup.kind === 'unknownTag') {
+    if (lookup.kind !== 'found') {
       throw new RequestProblem(400, ask.tag === undefined ? 'this sender needs a tag' : `unknown tag ${ask.tag}`, {
         pointer: '/sender/tag',
       });
@@ -69,11 +69,9 @@ export class Accept implements TransactionService {
     const log = deps.log.child({ tx: id });
     return conversations.open(id, origin, silenceMs, async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
-      const { name, tag } = route.sender;
       const exchange = route.chain.open({
         id,
         origin,
-        sender: { name, ...(tag !== undefined && { tag }) },
         log,
         onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
       });

@@ -17,11 +17,9 @@ export async function runAttempt(work: Work, startedAt: number, log: Log): Promi
   const { live, facts, stop } = work;
   work.attemptStartedAt = startedAt;
   live.apply({ type: 'attempt' });
-  const { sender } = facts.route;
   const exchange = facts.route.chain.open({
     id: facts.id,
     origin: facts.origin,
-    sender: { name: sender.name, ...(sender.tag !== undefined && { tag: sender.tag }) },
     log,
     onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
   });

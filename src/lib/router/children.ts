@@ -96,7 +96,7 @@ export class Children implements ChildOpener {
     );
     await store.create(transactions.flat(), deps.clock.now());
     for (const work of works) this.#adopted(work, ended.get(work), body);
-    if (ended.size > 0) this.#options.onDue();
+    if (transactions.some((created) => created.length > 1)) this.#options.onDue();
   }
 
   #adopted(work: Work, decision: RetryDecision | undefined, body: Body): void {

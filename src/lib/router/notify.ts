@@ -1,8 +1,9 @@
 /** Notifications (bounces): the message that tells a sender what became of one recipient, as a transaction of its own (RFC 3464). */
-import { memoryBody } from '../core/body.ts';
+import { type Body, memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { domainOf, mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
+import { isBuilderBody } from '../message/builder-body.ts';
 import { buildDsn } from '../message/dsn.ts';
 import { readHeaderBlock } from '../message/headers.ts';
 import { BODY_BLOB, type NewTransaction } from '../store/store.ts';
@@ -45,10 +46,9 @@ export async function notificationsFor(
       from: settings.mailerDaemonMailbox,
       to: mailFrom.address,
       original: {
-        mailFrom: mailFrom.address,
         rcpt: rcpt.address,
         arrivalAt: work.facts.createdAt,
-        headerBlock: body === undefined ? undefined : await readHeaderBlock(body),
+        headerBlock: await originalHeaders(body),
       },
       response: failure,
       lastAttemptAt: now,
@@ -77,4 +77,10 @@ export async function notificationsFor(
       next: { kind: 'due', at: now },
     },
   ];
+}
+
+/** The header of the message, empty when it never came or could not be built. */
+async function originalHeaders(body: Body | undefined): Promise<Buffer> {
+  const isReadable = body !== undefined && !(isBuilderBody(body) && body.builder.fault !== undefined);
+  return isReadable ? readHeaderBlock(body) : Buffer.alloc(0);
 }

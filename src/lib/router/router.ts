@@ -1,6 +1,6 @@
 /** A router: REST API, durable store, filter chains, retries, notifications. This file only wires; each part knows its own step. */
-import { compileRouter } from '../chain/compile.ts';
-import type { Registry } from '../chain/registry.ts';
+import { compileRouter } from '../chain/compile-router.ts';
+import type { StepRegistry } from '../chain/step-registry.ts';
 import { listenAt } from '../config/listening.ts';
 import type { RouterConfig } from '../config/router-config.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
@@ -8,8 +8,9 @@ import type { Deps } from '../core/deps.ts';
 import type { Hop, HopResolver } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
+import type { TransactionService } from '../http/service.ts';
 import type { Spool } from '../spool/spool.ts';
-import { type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { Accept } from './accept.ts';
 import { Children } from './children.ts';
 import { keepHouse } from './housekeeping.ts';
@@ -22,7 +23,7 @@ import { Workshop } from './workshop.ts';
 export interface RouterOptions {
   readonly config: RouterConfig;
   readonly deps: Deps;
-  readonly registry: Registry;
+  readonly registry: StepRegistry;
   /** Open and migrated; the router closes it. */
   readonly store: Store;
   readonly spool: Spool;
@@ -38,7 +39,8 @@ export class Router {
   readonly #stop = new AbortController();
   /** Gives up waiting for a store that is away. */
   readonly #abandon = new AbortController();
-  readonly #rest: RestServer;
+  readonly #accept: Accept;
+  #rest: RestServer | undefined;
   /** The router as a next hop by a call, for a gateway in the same process. */
   readonly hop: Hop;
   #loops: Promise<unknown> = Promise.resolve();
@@ -57,10 +59,22 @@ export class Router {
       workshop: () => this.#workshop,
       onDue,
     });
-    this.#routes = new RouteTable(compileRouter(config, options.registry, { deps, hop: options.hop, children }));
+    const { senders } = compileRouter(config, options.registry, { deps, hop: options.hop, children });
+    this.#routes = new RouteTable(
+      senders.map(({ config: sender, outputHandler, chain }) => ({ sender, chain, handler: outputHandler })),
+    );
     const doneTtlMs = config.storage.cacheTtlMs;
     const abandon = this.#abandon.signal;
-    this.#workshop = new Workshop({ store, deps, notify, abandon, maxInflight: outputMaxInflight, doneTtlMs, onDue });
+    this.#workshop = new Workshop({
+      store,
+      deps,
+      notify,
+      abandon,
+      maxInflight: outputMaxInflight,
+      doneTtlMs,
+      onDue,
+      onSlotFreed: () => this.#schedule.slotFreed(),
+    });
     this.#schedule = new Schedule({ deps, store, routes: this.#routes, workshop: this.#workshop });
     this.#conversations = new ConversationTable({
       deps,
@@ -71,13 +85,31 @@ export class Router {
     const native = new NativeTransactions({ deps, store, workshop: this.#workshop, restIdEntropy, chunkSize, onDue });
     const accept = new Accept({ deps, routes: this.#routes, conversations: this.#conversations, native, restIdEntropy });
     this.hop = localRouterHop(accept, this.#routes, this.#conversations);
-    this.#rest = createRestServer({ service: accept, listener: config.restListener, maxInflight: config.global.restMaxInflight, deps });
+    this.#accept = accept;
+  }
+
+  /** Whether a sender takes recipients one by one, as an SMTP conversation brings them; only those can be reached by a call. */
+  converses({ sender, tag }: { readonly sender: string; readonly tag?: string }): boolean {
+    const lookup = this.#routes.find(sender, tag);
+    return lookup.kind === 'found' && lookup.route.chain.incremental;
+  }
+
+  /** What REST clients are served by. */
+  get service(): TransactionService {
+    return this.#accept;
   }
 
   /** Opens the session, listens, and starts to work off what is due. */
   async start(): Promise<void> {
     const { config, deps, store } = this.#options;
-    await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => this.#rest.listen());
+    const rest = await createRestServer({
+      service: this.#accept,
+      log: deps.log,
+      ...config.restListener,
+      maxInflight: config.global.restMaxInflight,
+    });
+    this.#rest = rest;
+    await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));
     await store.openSession(config.restListener.sessionUri, deps.clock.now());
     const stop = this.#stop.signal;
     this.#loops = Promise.all([
@@ -93,7 +125,7 @@ export class Router {
     const { store } = this.#options;
     this.#stop.abort();
     await this.#loops;
-    await this.#rest.close(hurry);
+    await this.#rest?.close(hurry);
     if (hurry.aborted) this.#abandon.abort();
     else hurry.addEventListener('abort', () => this.#abandon.abort(), { once: true });
     await this.#workshop.drain(hurry);

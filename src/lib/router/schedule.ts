@@ -23,6 +23,8 @@ export class Schedule {
   readonly #options: ScheduleOptions;
   #alarm = new AbortController();
   #isRung = false;
+  /** There was more due than there were slots. */
+  #isStarved = false;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -32,6 +34,11 @@ export class Schedule {
   ring(): void {
     this.#isRung = true;
     this.#alarm.abort();
+  }
+
+  /** A slot became free; matters only while due work waits for one. */
+  slotFreed(): void {
+    if (this.#isStarved) this.ring();
   }
 
   /** Claims and starts until `stop` aborts. */
@@ -47,9 +54,14 @@ export class Schedule {
   async #claim(): Promise<number> {
     const { workshop, store, deps } = this.#options;
     const room = Math.min(workshop.room, CLAIM_AT_ONCE);
+    this.#isStarved = room === 0;
     if (room === 0) return 0;
     try {
+      // A read, so that looking costs the writer nothing.
+      const dueAt = await store.nextDueAt();
+      if (dueAt === undefined || dueAt > deps.clock.now()) return 0;
       const due = await store.claimDue(deps.clock.now(), room);
+      this.#isStarved = due.length === room;
       await Promise.all(due.map((stored) => this.#start(stored)));
       return due.length;
     } catch (error) {

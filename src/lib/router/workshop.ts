@@ -13,8 +13,10 @@ export interface WorkshopOptions extends ConcludeEnv {
   readonly maxInflight: number;
   /** How long an ended transaction stays readable from memory. */
   readonly doneTtlMs: number;
-  /** Hears that something may have fallen due: notifications, or a slot that became free. */
+  /** Hears that notifications fell due. */
   readonly onDue: () => void;
+  /** Hears that a slot became free. */
+  readonly onSlotFreed: () => void;
 }
 
 export class Workshop {
@@ -44,7 +46,7 @@ export class Workshop {
     this.#inflight += 1;
     work.running = this.#run(work).finally(() => {
       this.#inflight -= 1;
-      this.#options.onDue();
+      this.#options.onSlotFreed();
     });
   }
 

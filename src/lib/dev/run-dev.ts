@@ -1,0 +1,82 @@
+/** What `koukan dev` does and prints. */
+import { exitCodes } from '../core/errors.ts';
+import { onShutdown } from '../ops/shutdown.ts';
+import { createLog } from '../ops/log.ts';
+import { systemClock } from '../ops/clock.ts';
+import type { ReceivedMessage } from '../receiver/received-message.ts';
+import type { SinkMessage } from '../smtp/sink/sink.ts';
+import { Arrivals, checkFlows, type FlowResult } from './check.ts';
+import { type DevEnvironment, startDev } from './environment.ts';
+import { commandLine, flows } from './flows.ts';
+
+export interface DevAsk {
+  readonly check: boolean;
+  readonly split: boolean;
+  readonly verbose: boolean;
+  readonly json: boolean;
+}
+
+const STOP_DEADLINE_MS = 5000;
+
+/** Answers the exit code of a check; without `check` it resolves as soon as everything listens, and signals end it. */
+export async function runDev(ask: DevAsk): Promise<number> {
+  const arrivals = new Arrivals();
+  const say = ask.check ? () => undefined : (line: string) => process.stdout.write(`${line}\n`);
+  const environment = await startDev({
+    log: { level: ask.verbose ? 'info' : 'error', format: 'text' },
+    join: ask.split ? 'http' : 'call',
+    onSink: (message) => {
+      for (const { address } of message.rcptTo) arrivals.note('sink', address);
+      say(describeSink(message));
+    },
+    onReceiver: (message) => {
+      for (const address of message.rcptTo) arrivals.note('receiver', address);
+      say(describeReceived(message));
+    },
+  });
+  if (ask.check) return check(environment, arrivals, ask.json);
+  for (const line of banner(environment)) say(line);
+  const log = createLog({ level: 'warn', format: 'text' });
+  onShutdown((hurry) => environment.stop(hurry), { clock: systemClock, log, deadlineMs: STOP_DEADLINE_MS });
+  return exitCodes.ok;
+}
+
+async function check(environment: DevEnvironment, arrivals: Arrivals, json: boolean): Promise<number> {
+  try {
+    const isOk = await checkFlows(arrivals, (result) => process.stdout.write(`${json ? JSON.stringify(result) : resultLine(result)}\n`));
+    return isOk ? exitCodes.ok : exitCodes.unavailable;
+  } finally {
+    await environment.stop(AbortSignal.timeout(STOP_DEADLINE_MS));
+  }
+}
+
+function resultLine({ title, rcpt, ok, detail }: FlowResult): string {
+  return `${ok ? 'ok    ' : 'FAILED'} ${title.padEnd(19)} ${rcpt}: ${detail}`;
+}
+
+function banner(environment: DevEnvironment): string[] {
+  const width = Math.max(...environment.listeners.map(([address]) => address.length));
+  return [
+    'Koukan is running:',
+    ...environment.listeners.map(([address, what]) => `  ${address.padEnd(width)}  ${what}`),
+    '',
+    'Try, in another terminal:',
+    ...flows('examples').map((flow) => `  ${commandLine(flow)}`),
+    '',
+    'Ctrl-C ends it. Mail that passes:',
+  ];
+}
+
+function describeSink({ mailFrom, rcptTo, body }: SinkMessage): string {
+  const rcpts = rcptTo.map(({ address }) => address).join(', ');
+  return `  sink      <${mailFrom.address}> → ${rcpts}, ${body.length} bytes${subjectOf(body)}`;
+}
+
+function describeReceived({ mailFrom = '', rcptTo, file, sizeBytes }: ReceivedMessage): string {
+  return `  receiver  <${mailFrom}> → ${rcptTo.join(', ')}, ${sizeBytes} bytes in ${file}`;
+}
+
+function subjectOf(body: Buffer): string {
+  const subject = /^subject:[ \t]*(.*)$/im.exec(body.subarray(0, 4096).toString('utf8').split(/\r?\n\r?\n/)[0] ?? '')?.[1];
+  return subject === undefined ? '' : `, "${subject.trim()}"`;
+}

@@ -1,0 +1,127 @@
+/** What an SMTP client is told, what is durable when, and what follows: the conversation side of a router. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { memoryBody } from '../../src/lib/core/body.ts';
+import { mailbox } from '../../src/lib/core/mailbox.ts';
+import { databases, type TestDatabase } from '../helpers/databases.ts';
+import { settle } from '../helpers/fake-clock.ts';
+import { type Harness, openExchange, sendAs, startRouter } from '../helpers/router-harness.ts';
+
+describe.each(databases)('a conversation on $name', (kind) => {
+  let database: TestDatabase;
+  let harness: Harness;
+
+  beforeEach(async () => {
+    database = await kind.create();
+    harness = await startRouter({ databaseUrl: database.url });
+  });
+
+  afterEach(async () => {
+    await harness.stop();
+    await database.drop();
+  });
+
+  it('answers with the real reply of the far end, with no synchronous commit', async () => {
+    const before = harness.store.stats.promises;
+    const verdict = await sendAs(harness, 'ingress', ['bob@example.com']);
+    expect(verdict.rcpts[0]).toMatchObject({ code: 250, text: 'recipient ok' });
+    expect(verdict.data).toMatchObject({ code: 250, text: 'queued as 1' });
+    expect(harness.store.stats.promises).toBe(before);
+    expect(harness.far.deliveries).toHaveLength(1);
+  });
+
+  it('passes refusals on verbatim and stores nothing', async () => {
+    const before = harness.store.stats.promises;
+    const verdict = await sendAs(harness, 'ingress', ['rcptperm@example.com', 'dataperm@example.com']);
+    expect(verdict.rcpts[0]).toMatchObject({ code: 550, enhanced: '5.1.1' });
+    expect(verdict.data).toMatchObject({ code: 550 });
+    expect(harness.store.stats.promises).toBe(before);
+  });
+
+  it('tells an ingress client of a temporary failure and takes no responsibility', async () => {
+    const verdict = await sendAs(harness, 'ingress', ['datatemp@example.com']);
+    expect(verdict.data).toMatchObject({ code: 450, text: 'try later' });
+    await harness.clock.advance(86_400_000);
+    expect(harness.far.asks).toHaveLength(1);
+  });
+
+  it('keeps a temporary connection failure temporary at RCPT', async () => {
+    harness.far.answers = (stage) => (stage === 'mail' ? { code: 450, enhanced: '4.4.1', text: 'connect error' } : undefined);
+    const verdict = await sendAs(harness, 'ingress', ['bob@example.com']);
+    expect(verdict.rcpts[0]).toMatchObject({ code: 450, text: 'connect error' });
+  });
+
+  it('accepts for submission what fails temporarily, in two commits, and delivers it later', async () => {
+    const before = harness.store.stats.promises;
+    const verdict = await sendAs(harness, 'submission', ['datatemp@example.com']);
+    expect(verdict.data).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
+    expect(harness.store.stats.promises - before).toBe(1);
+    harness.far.answers = () => ({ code: 250, text: 'fine now' });
+    await harness.clock.advance(120_000);
+    await harness.far.received(1);
+    expect(harness.far.deliveries[0]?.rcptTo).toEqual(['datatemp@example.com']);
+    expect(harness.far.deliveries[0]?.body).toBe('subject: hi\r\n\r\nhello\r\n');
+  });
+
+  it('accepts for submission although RCPT hangs, and goes on with the same attempt', async () => {
+    const exchange = openExchange(harness, 'submission');
+    await exchange.mail(mailbox('alice@example.com'));
+    const rcpt = exchange.rcpt(mailbox('rcpttimeout@example.com'));
+    await harness.clock.advance(10_000);
+    expect(await rcpt).toMatchObject({ code: 250, text: 'RCPT ok (store&forward)' });
+    const data = exchange.data(memoryBody(Buffer.from('a: b\r\n\r\nc\r\n')));
+    await harness.clock.advance(20_000);
+    expect(await data).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
+    await exchange.close();
+    expect(harness.far.cancelled).toBe(0);
+  });
+
+  it('delivers a stored message from memory right after its commit: one commit before the answer, one for the outcome', async () => {
+    const before = harness.store.stats.promises;
+    const verdict = await sendAs(harness, 'stored', ['bob@example.com']);
+    expect(verdict.data).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
+    await harness.far.received(1);
+    await settle(50);
+    expect(harness.store.stats.promises - before).toBe(2);
+  });
+
+  it('answers 250 for mixed results, bounces the permanent failure and delivers nothing twice', async () => {
+    const verdict = await sendAs(harness, 'ingress', ['bob@example.com', 'dataperm@example.com']);
+    expect(verdict.data).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
+    await harness.clock.advance(5000);
+    const deliveries = await harness.far.received(2);
+    expect(deliveries.map(({ rcptTo }) => rcptTo[0]).sort()).toEqual(['alice@example.com', 'bob@example.com']);
+    const bounce = deliveries.find(({ rcptTo }) => rcptTo[0] === 'alice@example.com');
+    expect(bounce?.mailFrom).toBe('');
+    expect(bounce?.body).toContain('Final-Recipient: rfc822;');
+    expect(bounce?.body).toContain('dataperm@example.com');
+    await harness.clock.advance(86_400_000);
+    expect(harness.far.deliveries).toHaveLength(2);
+  });
+
+  it('bounces after the last attempt, once', async () => {
+    await sendAs(harness, 'submission', ['datatemp@example.com']);
+    for (let i = 0; i < 5; i += 1) {
+      await harness.clock.advance(3_600_000);
+      await settle(50);
+    }
+    const [bounce] = await harness.far.received(1);
+    expect(bounce?.body).toContain('Status: 4.2.0');
+    await harness.clock.advance(86_400_000);
+    expect(harness.far.deliveries).toHaveLength(1);
+    expect(harness.far.asks).toHaveLength(4);
+  });
+
+  it('cancels upstream when the client goes away before the answer', async () => {
+    const exchange = openExchange(harness, 'ingress');
+    await exchange.mail(mailbox('alice@example.com'));
+    await exchange.rcpt(mailbox('bob@example.com'));
+    await exchange.close();
+    await settle();
+    expect(harness.far.cancelled).toBe(1);
+    expect(harness.far.deliveries).toHaveLength(0);
+  });
+
+  it('refuses an unknown sender temporarily, because a configuration can be mended', async () => {
+    expect((await openExchange(harness, 'nobody').mail(mailbox('a@b.example'))).code).toBe(450);
+  });
+});
