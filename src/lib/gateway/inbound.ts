@@ -1,10 +1,7 @@
 /** The SMTP listeners of a gateway: every MAIL becomes an exchange with the next hop, and its replies go back as they came. */
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { SmtpServiceConfig } from '../config/gateway-config.ts';
-import type { TlsFiles } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
-import { exitCodes, UserError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
@@ -14,6 +11,7 @@ import type { Authenticate } from '../smtp/listener/server.ts';
 import type { SessionFacts } from '../smtp/listener/session-port.ts';
 import type { Spool } from '../spool/spool.ts';
 import { InboundExchange } from './inbound-exchange.ts';
+import { readTls } from './inbound-tls.ts';
 
 export interface InboundOptions {
   readonly config: SmtpServiceConfig;
@@ -110,17 +108,4 @@ function refusing(response: Response): Exchange {
     data: () => Promise.resolve(response),
     close: () => Promise.resolve(),
   };
-}
-
-async function readTls(files: TlsFiles): Promise<{ cert: Buffer; key: Buffer }> {
-  const [cert, key] = await Promise.all([readPem(files.cert), readPem(files.key)]);
-  return { cert, key };
-}
-
-async function readPem(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new UserError(`cannot read ${path}: ${(error as Error).message}`, exitCodes.noInput);
-  }
 }
