@@ -2,6 +2,7 @@
  * An exchange with the next hop over REST. Requests that change something go one after the other; beside them one hanging GET follows the
  * transaction while somebody waits for a reply, and a heartbeat keeps it alive until the message is sent.
  */
+import { setMaxListeners } from 'node:events';
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -50,6 +51,8 @@ export class HttpExchange implements Exchange {
     this.#peer = peer;
     this.#options = options;
     this.#ask = ask;
+    // Each recipient that waits listens to it.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   mail(from: Mailbox): Promise<Response> {

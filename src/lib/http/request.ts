@@ -15,6 +15,8 @@ export interface HttpAsk {
   readonly body?: Buffer | string | (() => Readable);
   /** Defaults to `short`. */
   readonly use?: PoolUse;
+  /** Not to be repeated on another connection: it may have worked although its answer was lost (a create that carries its message). */
+  readonly isOnce?: boolean;
   /** The deadline of the whole request, redirects included. */
   readonly signal: AbortSignal;
 }
@@ -97,13 +99,13 @@ function redirectTarget(ask: HttpAsk, answer: HttpAnswer): URL | undefined {
 
 /**
  * A server may close a kept connection at the moment we use it (RFC 9112 §9.3.1). Nothing Koukan sends moves a message when it is repeated:
- * a create has no body yet, a PATCH is guarded by If-Match, an upload by its offsets. So each is repeated once.
+ * a create has no body yet (else it is `isOnce`), a PATCH is guarded by If-Match, an upload by its offsets. So each is repeated once.
  */
 async function sendTwiceIfStale(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
   try {
     return await send(client, trust, ask, url);
   } catch (error) {
-    if (!isStaleConnection(error)) throw error;
+    if (ask.isOnce === true || !isStaleConnection(error)) throw error;
     return send(client, trust, ask, url);
   }
 }

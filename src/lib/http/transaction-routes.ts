@@ -72,6 +72,10 @@ export function addUploadRoutes(app: FastifyInstance, context: RouteContext): vo
 
 function readRoute({ service, bases, closing }: RouteContext) {
   const waiting = new InflightGate(limits.hangingGets);
+  const stops = new Set<() => void>();
+  closing.addEventListener('abort', () => {
+    for (const stop of stops) stop();
+  });
   return async (request: FastifyRequest<{ Params: IdParams }>, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params;
     const ifNoneMatch = request.headers['if-none-match'];
@@ -82,7 +86,7 @@ function readRoute({ service, bases, closing }: RouteContext) {
     const abort = new AbortController();
     const stop = (): void => abort.abort();
     reply.raw.once('close', stop);
-    closing.addEventListener('abort', stop, { once: true });
+    stops.add(stop);
     // Who finds no place waits by coming back: clients pace themselves when nothing changed.
     const hasPlace = waiting.tryEnter();
     try {
@@ -92,7 +96,7 @@ function readRoute({ service, bases, closing }: RouteContext) {
       return view === undefined ? reply.code(304).header('etag', ifNoneMatch).send() : sendView(reply, view, bases);
     } finally {
       if (hasPlace) waiting.leave();
-      closing.removeEventListener('abort', stop);
+      stops.delete(stop);
       reply.raw.removeListener('close', stop);
     }
   };
