@@ -39,6 +39,9 @@ export const limits = {
   messageBuilderHeaders: 1000,
   /** Transactions a REST receiver has open. */
   receiverTransactions: 10_000,
+  /** What `koukan send` waits for the answer to a create, and to an upload. */
+  sendRequestMs: 30_000,
+  sendUploadMs: 600_000,
   /** How much of the original header a delivery status notification quotes. */
   dsnHeaderBytes: 65_536,
   /** Answers an in-process DNS cache keeps. */
