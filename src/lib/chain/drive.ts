@@ -5,7 +5,7 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { LiveTransaction } from '../core/live.ts';
 import { cancelledReply, internalErrorReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
-import { isOk, type Response } from '../core/response.ts';
+import { isOk, type Response, reply } from '../core/response.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
 
 export type DriveEnd = 'decided' | 'cancelled' | 'stopped';
@@ -24,12 +24,20 @@ export async function drive(
   for (;;) {
     const end = endOf(live.state, stop);
     if (end !== undefined) {
+      if (end === 'decided') answerMail(live);
       await follower.close();
       return end;
     }
     follower.askWhatIsNew();
     await live.until((now) => endOf(now, stop) !== undefined || follower.isWorkLeft(now), stop);
   }
+}
+
+/** When a filter refused the recipient by itself, an output that asks upstream at RCPT never heard of it, and MAIL was fine as such. */
+function answerMail(live: LiveTransaction): void {
+  const { mailFrom, replies } = live.state;
+  if (mailFrom === undefined || replies.mail !== undefined) return;
+  live.apply({ type: 'mailReply', response: reply(250, '2.1.0', 'ok') });
 }
 
 /** A cancel comes too late for a message the far end has taken, and in time for anything else. */
