@@ -71,7 +71,12 @@ async function inlineBody(body: Body): Promise<PlannedBody> {
 async function writtenBody(body: Body, writer: GroupCommit, now: number): Promise<PlannedBody> {
   const release = body.retain();
   try {
-    const blobId = await writer.writePiece('beginBlob', { totalLength: body.size, now });
+    const blobId = await writer.writePiece('beginBlob', {
+      length: 0,
+      totalLength: body.size,
+      referenceCount: 0,
+      now,
+    });
     let offset = 0;
     for await (const chunks of chunkGroups(body)) {
       offset = await writer.writePiece('writeBlob', { blobId, offset, chunks, now }, limits.blobWriteBytes);

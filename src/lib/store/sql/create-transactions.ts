@@ -1,7 +1,7 @@
 /** Creates transactions with their attempts and blobs, all or none. Notifications of an outcome are created by the same statements. */
 import { type AttemptRow, TX_COLUMNS, type TxRow } from '../rows.ts';
 import { keepRows, lockRows, type Sql } from './sql.ts';
-import { beginBlob, writeBlob } from './write-blob.ts';
+import { beginBlob, insertChunks } from './write-blob.ts';
 
 /** Bytes to be stored once, however many of the new transactions use them. */
 export type PlannedBody =
@@ -74,23 +74,38 @@ export async function lockReused(
   return found;
 }
 
+/** What does not depend on an answer is sent without waiting for one: on PostgreSQL a create takes three round trips. */
 export async function insertPlanned(sql: Sql, plan: CreatePlan, reused: ReusedBlobs): Promise<void> {
-  const bodyIds: number[] = [];
-  for (const body of plan.bodies) bodyIds.push(await storeBody(sql, body, plan.now));
-  for (const tx of plan.transactions) {
-    const blobs: { name: string; id: number }[] = [];
-    for (const { name, source } of tx.blobs) {
-      blobs.push({ name, id: await blobId(sql, source, bodyIds, reused, plan.now) });
-    }
-    await insertTransaction(sql, tx, blobs);
-  }
+  const uses = countUses(plan);
+  const bodyIds = await Promise.all(plan.bodies.map((body, i) => beginBody(sql, body, uses[i] ?? 0, plan.now)));
+  const blobIds = await Promise.all(
+    plan.transactions.map(({ blobs }) =>
+      Promise.all(blobs.map(({ source }) => blobId(sql, source, bodyIds, reused, plan.now))),
+    ),
+  );
+  await Promise.all([
+    ...plan.bodies.map((body, i) =>
+      body.kind === 'inline' ? insertChunks(sql, bodyIds[i] as number, 0, body.chunks) : undefined,
+    ),
+    ...plan.transactions.map((tx, i) => insertTransaction(sql, tx, blobIds[i] ?? [])),
+  ]);
 }
 
-async function storeBody(sql: Sql, body: PlannedBody, now: number): Promise<number> {
-  if (body.kind === 'written') return body.blobId;
-  const id = await beginBlob(sql, { totalLength: body.size, now });
-  await writeBlob(sql, { blobId: id, offset: 0, chunks: body.chunks, now });
-  return id;
+/** How many of the new transactions' blobs each body is. */
+function countUses(plan: CreatePlan): readonly number[] {
+  const uses = plan.bodies.map(() => 0);
+  for (const { source } of plan.transactions.flatMap(({ blobs }) => blobs)) {
+    if (source.kind === 'body') uses[source.index] = (uses[source.index] ?? 0) + 1;
+  }
+  return uses;
+}
+
+async function beginBody(sql: Sql, body: PlannedBody, uses: number, now: number): Promise<number> {
+  if (body.kind === 'inline') {
+    return beginBlob(sql, { length: body.size, totalLength: body.size, referenceCount: uses, now });
+  }
+  await sql.run('update blobs set reference_count = ? where id = ?', [uses, body.blobId]);
+  return body.blobId;
 }
 
 async function blobId(
@@ -100,32 +115,27 @@ async function blobId(
   reused: ReusedBlobs,
   now: number,
 ): Promise<number> {
-  if (source.kind === 'open') return beginBlob(sql, { totalLength: undefined, now });
-  const id = source.kind === 'body' ? bodyIds[source.index] : reused.get(reuseKey(source.txId, source.name));
-  return id as number;
+  if (source.kind === 'body') return bodyIds[source.index] as number;
+  if (source.kind === 'open') return beginBlob(sql, { length: 0, totalLength: undefined, referenceCount: 1, now });
+  const id = reused.get(reuseKey(source.txId, source.name)) as number;
+  await sql.run('update blobs set reference_count = reference_count + 1 where id = ?', [id]);
+  return id;
 }
 
 const INSERT = `insert into transactions (${TX_COLUMNS.join(', ')}) values (${TX_COLUMNS.map(() => '?').join(', ')})`;
 
 async function insertTransaction(
   sql: Sql,
-  { row, attempts }: PlannedTransaction,
-  blobs: readonly { readonly name: string; readonly id: number }[],
+  { row, attempts, blobs }: PlannedTransaction,
+  blobIds: readonly number[],
 ): Promise<void> {
-  const writes: Promise<unknown>[] = [
-    sql.run(
-      INSERT,
-      TX_COLUMNS.map((column) => row[column]),
-    ),
-  ];
-  for (const attempt of attempts) writes.push(putAttempt(sql, row.id, attempt));
-  for (const { name, id } of blobs) {
-    writes.push(
-      sql.run('insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)', [row.id, name, id]),
-      sql.run('update blobs set reference_count = reference_count + 1 where id = ?', [id]),
-    );
-  }
-  await Promise.all(writes);
+  const values = TX_COLUMNS.map((column) => row[column]);
+  const insertReference = 'insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)';
+  await Promise.all([
+    sql.run(INSERT, values),
+    ...attempts.map((attempt) => putAttempt(sql, row.id, attempt)),
+    ...blobs.map(({ name }, i) => sql.run(insertReference, [row.id, name, blobIds[i] as number])),
+  ]);
 }
 
 /** Writes an attempt, or what has become of it since. */

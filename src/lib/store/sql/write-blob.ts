@@ -4,14 +4,19 @@
  */
 import type { Sql } from './sql.ts';
 
-/** Answers the id of an empty blob that will be `totalLength` bytes long; `undefined` while its total is not known. */
-export async function beginBlob(
-  sql: Sql,
-  args: { readonly totalLength: number | undefined; readonly now: number },
-): Promise<number> {
+export interface NewBlobRow {
+  readonly length: number;
+  /** Absent while it is not known. */
+  readonly totalLength: number | undefined;
+  readonly referenceCount: number;
+  readonly now: number;
+}
+
+/** Answers the id of a new blob, whose bytes are yet to be inserted. */
+export async function beginBlob(sql: Sql, blob: NewBlobRow): Promise<number> {
   const rows = await sql.all<{ id: number }>(
-    'insert into blobs (length, total_length, reference_count, touched_at) values (0, ?, 0, ?) returning id',
-    [args.totalLength ?? null, args.now],
+    'insert into blobs (length, total_length, reference_count, touched_at) values (?, ?, ?, ?) returning id',
+    [blob.length, blob.totalLength ?? null, blob.referenceCount, blob.now],
   );
   return (rows[0] as { id: number }).id;
 }
@@ -25,16 +30,28 @@ export interface BlobWrite {
 }
 
 /** Appends chunks; answers the blob's new length. */
-export async function writeBlob(sql: Sql, args: BlobWrite): Promise<number> {
-  let end = args.offset;
-  const writes: Promise<unknown>[] = [];
-  for (const chunk of args.chunks) {
-    writes.push(
-      sql.run('insert into blob_chunks (blob_id, start_offset, content) values (?, ?, ?)', [args.blobId, end, chunk]),
-    );
-    end += chunk.byteLength;
-  }
-  writes.push(sql.run('update blobs set length = ?, touched_at = ? where id = ?', [end, args.now, args.blobId]));
-  await Promise.all(writes);
+export async function writeBlob(sql: Sql, { blobId, offset, chunks, now }: BlobWrite): Promise<number> {
+  const end = chunks.reduce((sum, chunk) => sum + chunk.byteLength, offset);
+  await Promise.all([
+    insertChunks(sql, blobId, offset, chunks),
+    sql.run('update blobs set length = ?, touched_at = ? where id = ?', [end, now, blobId]),
+  ]);
   return end;
+}
+
+export async function insertChunks(
+  sql: Sql,
+  blobId: number,
+  offset: number,
+  chunks: readonly Uint8Array[],
+): Promise<void> {
+  let at = offset;
+  const inserts: Promise<number>[] = [];
+  for (const chunk of chunks) {
+    inserts.push(
+      sql.run('insert into blob_chunks (blob_id, start_offset, content) values (?, ?, ?)', [blobId, at, chunk]),
+    );
+    at += chunk.byteLength;
+  }
+  await Promise.all(inserts);
 }
