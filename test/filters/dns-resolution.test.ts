@@ -1,4 +1,5 @@
 /** DNS resolution in a chain: what the next hop is offered, and what is observed without being judged. */
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { RestEndpointConfig } from '../../src/lib/config/router-config.ts';
 import { dnsResolutionSignal } from '../../src/lib/core/signals/dns-resolution.ts';
@@ -176,15 +177,13 @@ describe('the domains of the envelope', () => {
 });
 
 it('a transaction that was closed meanwhile is not passed on', async () => {
-  let answer: () => void = () => undefined;
-  const asked = new Promise<void>((resolve) => {
-    answer = resolve;
-  });
+  const gate = new AbortController();
+  const asked = once(gate.signal, 'abort');
   const dns = { ...fakeDns(zone), mx: () => asked.then(() => ({ status: 'notFound' as const })) };
   const chain = openChain({ steps: [all], deps: { dns } });
   const mail = chain.mail('a@two.test');
   await chain.exchange.close();
-  answer();
+  gate.abort();
   expect(await mail).toMatch(/^450 /);
   expect(chain.reached.mail).toEqual([]);
 });
