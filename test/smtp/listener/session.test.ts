@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/lib/core/limits.ts';
 import { type Response, reply } from '../../../src/lib/core/response.ts';
 import { SmtpClient } from '../../helpers/dialog.ts';
+import { FakeClock } from '../../helpers/fake-clock.ts';
 import { fakeHop } from '../../helpers/fake-hop.ts';
 import { smtpService } from '../../helpers/smtp-service.ts';
 
@@ -132,6 +133,23 @@ describe('time and number', () => {
       expect((await client.rest()).split('\r\n').at(-2)).toBe('421 4.4.2 timeout, closing connection');
     }
     expect(service.hop.exchanges.map((exchange) => exchange.isClosed)).toEqual([true, true, true]);
+  });
+
+  it.each([
+    ['a command', '', 'N', 2 * limits.smtpIdleMs],
+    ['a message', 'MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n', 'x', limits.smtpMessageMs],
+  ])('ends a session in which %s trickles in for ever', async (_, start, byte, ms) => {
+    const clock = new FakeClock();
+    await using service = await smtpService({ deps: { clock } });
+    const client = await greeted(service.port);
+    await client.send(start);
+    if (start !== '') expect([await client.line(), await client.line(), await client.line()].at(-1)).toMatch(/^354/);
+    await clock.advance(ms);
+    await client.send(byte);
+    await clock.advance(1);
+    await client.send(byte);
+    expect(await client.reply()).toEqual(['421 4.4.2 timeout, closing connection']);
+    await client.end();
   });
 
   it('does not end a session that waits for us', async () => {

@@ -20,6 +20,7 @@ export interface ConnectionOptions {
   readonly origin: SMTPConnectionOptions;
   readonly settings: SessionSettings;
   readonly maxSessions: number;
+  readonly idleMs: number;
   /** The connection does not count any longer. */
   readonly onEnd: () => void;
 }
@@ -79,7 +80,13 @@ export class Connection extends SMTPConnection implements SessionPort {
 
   /** Called by the library's constructor and for each TLS upgrade, the first time before our own fields exist. */
   override _createParser(): InputStream {
-    const input = new InputStream((line) => this.#session.onLine(line));
+    const input = new InputStream({
+      onLine: (line) => this.#session.onLine(line),
+      now: () => this.#options.settings.deps.clock.now(),
+      onLate: () => this.hangUp(timedOut),
+      // A line may begin when the idle time is nearly over.
+      lineMs: () => 2 * this.#options.idleMs,
+    });
     input.on('error', (error) => {
       this.#options.settings.deps.log.error({ error, session: this.id }, 'an SMTP session failed');
       this.hangUp(reply(421, '4.3.0', 'internal error, try again later'));

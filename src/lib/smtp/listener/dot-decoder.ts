@@ -13,6 +13,8 @@ const LF = 0x0a;
 const CR = 0x0d;
 const DOT = 0x2e;
 const LF_DOT = Buffer.from('\n.');
+/** Up to here, a loop is faster than a call. */
+const NEAR_BYTES = 32;
 const NOTHING = Buffer.alloc(0);
 
 export class DotDecoder {
@@ -28,7 +30,8 @@ export class DotDecoder {
     const kept = new Keeper(bytes);
     let dot = this.#isAtLineStart && bytes[0] === DOT ? 0 : this.#nextDot(bytes, 0);
     while (dot !== -1) {
-      const [, next, afterNext] = bytes.subarray(dot, dot + 3);
+      const next = bytes[dot + 1];
+      const afterNext = bytes[dot + 2];
       if (next === CR && afterNext === LF) return { content: kept.upTo(dot), rest: bytes.subarray(dot + 3) };
       if (next === undefined || (next === CR && afterNext === undefined)) {
         this.#held = Buffer.from(bytes.subarray(dot));
@@ -44,7 +47,7 @@ export class DotDecoder {
 
   /** Index of the next dot that begins a line, or -1. */
   #nextDot(bytes: Buffer, from: number): number {
-    for (let lf = bytes.indexOf(LF_DOT, from); lf !== -1; lf = bytes.indexOf(LF_DOT, lf + 1)) {
+    for (let lf = indexOfLfDot(bytes, from); lf !== -1; lf = indexOfLfDot(bytes, lf + 1)) {
       const isLineEnd = lf === 0 ? this.#endsWithCr : bytes[lf - 1] === CR;
       if (isLineEnd) return lf + 1;
     }
@@ -56,6 +59,16 @@ export class DotDecoder {
     this.#isAtLineStart = bytes.at(-1) === LF && isCrBefore;
     this.#endsWithCr = bytes.at(-1) === CR;
   }
+}
+
+/**
+ * Ordinary text is searched at the speed of memory. A call costs as much as looking at some dozen bytes, though, and a message may be made of
+ * nothing but dots, so the nearest bytes are looked at one by one.
+ */
+function indexOfLfDot(bytes: Buffer, from: number): number {
+  const near = Math.min(bytes.length - 1, from + NEAR_BYTES);
+  for (let i = from; i < near; i += 1) if (bytes[i] === LF && bytes[i + 1] === DOT) return i;
+  return near <= from ? bytes.indexOf(LF_DOT, from) : bytes.indexOf(LF_DOT, near);
 }
 
 /** The bytes of one chunk without some single ones; copies only when there is something to leave out. */
@@ -82,6 +95,10 @@ class Keeper {
   }
 
   #append(copy: Buffer, end: number): void {
-    this.#filled += this.#bytes.copy(copy, this.#filled, this.#from, end);
+    if (end - this.#from > NEAR_BYTES) {
+      this.#filled += this.#bytes.copy(copy, this.#filled, this.#from, end);
+      return;
+    }
+    for (let i = this.#from; i < end; i += 1) copy[this.#filled++] = this.#bytes[i] as number;
   }
 }

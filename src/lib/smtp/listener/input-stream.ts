@@ -4,6 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
+import { limits } from '../../core/limits.ts';
 import type { Decoded } from './dot-decoder.ts';
 import { type CommandLine, LineSplitter } from './line-splitter.ts';
 
@@ -18,19 +19,29 @@ export interface Payload {
 /** Deals with a line; the bytes after it are the payload's when it answers with one. Must not reject. */
 export type LineHandler = (line: CommandLine) => Promise<Payload | undefined>;
 
+export interface InputOptions {
+  readonly onLine: LineHandler;
+  readonly now: () => number;
+  /** A line, or a message, is taking too long although bytes keep trickling in. */
+  readonly onLate: () => void;
+  readonly lineMs: () => number;
+}
+
 /** Lines handled before other sessions get their turn. */
 const LINES_PER_TURN = 100;
 
 export class InputStream extends SMTPStream {
-  readonly #onLine: LineHandler;
+  readonly #options: InputOptions;
   readonly #splitter = new LineSplitter();
   #payload: Payload | undefined;
   #linesThisTurn = 0;
   #isWorking = false;
+  /** When the client was last seen to finish something. */
+  #doneAt: number | undefined;
 
-  constructor(onLine: LineHandler) {
+  constructor(options: InputOptions) {
     super();
-    this.#onLine = onLine;
+    this.#options = options;
   }
 
   /** A line or the end of a message is being dealt with: whoever is late now, it is not the client. */
@@ -39,6 +50,10 @@ export class InputStream extends SMTPStream {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, next: (error?: Error | null) => void): void {
+    const { now, onLate, lineMs } = this.#options;
+    this.#doneAt ??= now();
+    const allowedMs = this.#payload === undefined ? lineMs() : limits.smtpMessageMs;
+    if (now() - this.#doneAt > allowedMs) onLate();
     this.#consume(chunk).then(() => next(), next);
   }
 
@@ -57,8 +72,8 @@ export class InputStream extends SMTPStream {
     this.#linesThisTurn += 1;
     if (this.#linesThisTurn % LINES_PER_TURN === 0) await setImmediate();
     this.#isWorking = true;
-    this.#payload = await this.#onLine(line);
-    this.#isWorking = false;
+    this.#payload = await this.#options.onLine(line);
+    this.#finished();
     return rest;
   }
 
@@ -69,7 +84,12 @@ export class InputStream extends SMTPStream {
     this.#payload = undefined;
     this.#isWorking = true;
     await payload.end();
-    this.#isWorking = false;
+    this.#finished();
     return rest;
+  }
+
+  #finished(): void {
+    this.#isWorking = false;
+    this.#doneAt = this.#options.now();
   }
 }

@@ -63,7 +63,7 @@ export function createSmtpListener(options: SmtpListenerOptions): SmtpListener {
 }
 
 function makeServer(options: SmtpListenerOptions): ListenerServer {
-  const { tls, authenticate, isImplicitTls = false } = options;
+  const { tls, authenticate, isImplicitTls = false, idleMs = limits.smtpIdleMs } = options;
   return new ListenerServer({
     library: {
       secure: isImplicitTls,
@@ -74,7 +74,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       disableReverseLookup: true,
       logger: false,
       noDelay: true,
-      socketTimeout: options.idleMs ?? limits.smtpIdleMs,
+      socketTimeout: idleMs,
     },
     settings: {
       hostName: options.hostName,
@@ -88,6 +88,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       open: options.open,
     },
     maxSessions: options.maxSessions ?? limits.smtpSessions,
+    idleMs,
     proxyTimeoutMs: options.proxyProtocolTimeoutMs,
     authenticate,
   });

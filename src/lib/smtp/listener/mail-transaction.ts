@@ -23,6 +23,8 @@ export class MailTransaction {
     this.isSmtpUtf8 = isSmtpUtf8(from);
     this.#mail = this.#guard(exchange.mail(forwardedMail(from))).then((response) => {
       this.#mailReply = response;
+      // Nothing can come of it, and the client may stay long without another command.
+      if (!isOk(response)) void this.close();
       return response;
     });
   }

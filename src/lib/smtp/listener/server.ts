@@ -12,6 +12,7 @@ export interface ServerOptions {
   readonly library: SMTPServerOptions;
   readonly settings: SessionSettings;
   readonly maxSessions: number;
+  readonly idleMs: number;
   /** A PROXY header is expected within this time. */
   readonly proxyTimeoutMs: number | undefined;
   readonly authenticate: Authenticate | undefined;
@@ -50,9 +51,17 @@ export class ListenerServer extends SMTPServer {
   }
 
   override connect(socket: Socket, origin?: SMTPConnectionOptions | null): void {
-    const { settings, maxSessions } = this.#options;
+    const { settings, maxSessions, idleMs } = this.#options;
     const onEnd = (): void => this.#forget(connection);
-    const connection = new Connection({ server: this, socket, origin: origin ?? {}, settings, maxSessions, onEnd });
+    const connection = new Connection({
+      server: this,
+      socket,
+      origin: origin ?? {},
+      settings,
+      maxSessions,
+      idleMs,
+      onEnd,
+    });
     this.connections.add(connection);
     this.#sessions.add(connection);
     connection.on('error', (error) => this._onError(error));
