@@ -104,6 +104,8 @@ export const limits = {
   smtpSessions: 1000,
   /** Inactivity after which a session is ended (RFC 5321 §4.5.3.2.7). */
   smtpIdleMs: 300_000,
+  /** A message of one session from its first to its last byte, however steadily it trickles in. */
+  smtpMessageMs: 3_600_000,
   /** Commands a session may get wrong between two accepted messages. */
   smtpErrorsPerSession: 20,
   smtpAuthFailuresPerSession: 3,
