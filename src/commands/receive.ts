@@ -1,6 +1,6 @@
+/** Runs a REST receiver that stores what a router sends in files. */
 import { Command, Flags } from '@oclif/core';
 
-/** Runs a REST receiver that stores what a router sends in files. */
 export default class Receive extends Command {
   static override description = `Receive messages from a router over REST, and store each in a directory.
 

@@ -14,6 +14,7 @@ import { RequestProblem } from '../http/service.ts';
 import type { Decide, ReceivedMessage } from './received-message.ts';
 import { ReceivedTransaction, type ReceiverContext } from './received-transaction.ts';
 import { addReceiverRoutes, addReceiverUploads, type ReceiverRoutes } from './receiver-routes.ts';
+import { systemDeps } from './system-deps.ts';
 
 export interface ReceiverOptions {
   /** Where messages are stored; made when it is missing. */
@@ -50,8 +51,8 @@ export interface ReceiverDeps {
 const IDLE_MS = 300_000;
 const SWEEP_MS = 30_000;
 
-/** Starts a receiver; throws `UserError` when the directory or the port cannot be used. */
-export async function createReceiver(options: ReceiverOptions, deps: ReceiverDeps): Promise<Receiver> {
+/** Starts a receiver; throws `UserError` when the directory or the port cannot be used. Without `deps` it uses the machine's own. */
+export async function createReceiver(options: ReceiverOptions, deps: ReceiverDeps = systemDeps()): Promise<Receiver> {
   const { dir, host = '127.0.0.1', idleMs = IDLE_MS } = options;
   await prepare(dir);
   const transactions = new Map<string, ReceivedTransaction>();
