@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Body } from '../../src/lib/core/body.ts';
 import { memoryBody } from '../../src/lib/core/body.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
 import { RedirectProblem, type UploadAsk } from '../../src/lib/http/service.ts';
 import { MemoryService } from '../helpers/memory-service.ts';
+import { testCertificate } from '../smtp/client/certificate.ts';
 import { openExchange } from './client-hop.ts';
 import { newGate } from './gate.ts';
 import { startRestServer } from './rest-server.ts';
@@ -168,6 +172,41 @@ describe('our client with our server', () => {
     await Promise.all([exchange.mail(FROM), exchange.rcpt(KIM)]);
     expect((await exchange.data(largeBody())).code).toBe(250);
     expect(moved.latest.blobs.get('')?.length).toBe(SIZE);
+  });
+
+  it('answers 552 when the next hop takes no message of that size', async () => {
+    const { url } = await startRestServer({}, { bodyLimits: { blobBytes: 1000 } });
+    const exchange = openExchange(url);
+    await Promise.all([exchange.mail(FROM), exchange.rcpt(KIM)]);
+    expect(await exchange.data(memoryBody(Buffer.alloc(1001)))).toMatchObject({ code: 552, enhanced: '5.3.4' });
+  });
+
+  it('speaks TLS, and only with a server whose certificate it can verify', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'koukan-http-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const tls = { cert: join(directory, 'cert.pem'), key: join(directory, 'key.pem') };
+    writeFileSync(tls.cert, testCertificate.cert);
+    writeFileSync(tls.key, testCertificate.key);
+    const { url } = await startRestServer({}, { tls });
+    const codesWith = async (verify: boolean | string): Promise<number[]> => {
+      const exchange = openExchange(url, { hop: { verify } });
+      const replies = await Promise.all([exchange.mail(FROM), exchange.rcpt(KIM)]);
+      return replies.map((r) => r.code);
+    };
+    expect(await codesWith(tls.cert)).toEqual([250, 250]);
+    expect(await codesWith(false)).toEqual([250, 250]);
+    expect(await codesWith(true)).toEqual([450, 450]);
+    expect(() => openExchange(url, { hop: { verify: join(directory, 'none') } })).toThrow(/cannot read the CA file/);
+  });
+
+  it('does not lose a wait that begins while the last one ends', async () => {
+    const { url } = await startRestServer({ mail: async () => reply(250, '2.1.0', 'ok') });
+    for (let ticks = 0; ticks < 20; ticks += 1) {
+      const exchange = openExchange(url, { ask: { createAt: 'mail' } });
+      await exchange.mail(FROM);
+      for (let i = 0; i < ticks; i += 1) await Promise.resolve();
+      expect((await exchange.rcpt(KIM)).code).toBe(250);
+    }
   });
 
   it('runs many exchanges at once', async () => {

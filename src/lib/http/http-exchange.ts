@@ -196,15 +196,17 @@ export class HttpExchange implements Exchange {
   #follow(): void {
     if (this.#isPolling || this.#remote === undefined) return;
     this.#isPolling = true;
-    void this.#poll(this.#remote).finally(() => {
-      this.#isPolling = false;
-    });
+    void this.#poll(this.#remote);
   }
 
   async #poll(remote: RemoteTransaction): Promise<void> {
     for (;;) {
       await this.#writes;
-      if (!this.#watch.isWaitedFor || this.#stop.signal.aborted) return;
+      if (!this.#watch.isWaitedFor || this.#stop.signal.aborted) {
+        // In the same turn as the look at who waits: the next wait must start a new loop.
+        this.#isPolling = false;
+        return;
+      }
       // Not shorter than a pause: a wait that is about to end must not make us spin.
       const deadline = this.#deadline(Math.max(limits.pollPauseMs, this.#watch.leftMs()));
       try {

@@ -53,7 +53,7 @@ export function mergePeerView(known: PeerView, shown: PeerView): PeerView {
     ...(mail && { mail }),
     rcpt: [...known.rcpt, ...shown.rcpt.slice(known.rcpt.length)],
     ...(data && { data }),
-    rcptCount: shown.rcptCount,
+    rcptCount: Math.max(known.rcptCount, shown.rcptCount),
     isEnded: shown.isEnded,
     ...(bodyUri !== undefined && { bodyUri }),
     isReceiver: known.isReceiver || shown.isReceiver,

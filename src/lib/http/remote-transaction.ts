@@ -58,8 +58,13 @@ export class RemoteTransaction {
     signal: AbortSignal,
     onView: (view: PeerView) => void,
   ): Promise<RemoteTransaction> {
-    const ask = { method: 'POST', url: endpoint, headers: JSON_TYPE, body: JSON.stringify(json), signal } as const;
-    const answer = await httpRequest(peer.client, peer.trust, ask);
+    const answer = await httpRequest(peer.client, peer.trust, {
+      method: 'POST',
+      url: endpoint,
+      headers: JSON_TYPE,
+      body: JSON.stringify(json),
+      signal,
+    });
     if (answer.status !== 201 && answer.status !== 200) throw new UpstreamTrouble(`http error ${answer.status}`);
     const location = headerOf(answer, 'location');
     const url = location === undefined ? undefined : resolveUrl(location, answer.url);

@@ -1,6 +1,6 @@
 /**
- * One HTTP request with a bounded answer: redirects are followed with method and body, and a kept connection that turns out to be dead is
- * replaced once. Everything that goes wrong below HTTP is one `HttpTrouble`; a status is never an error here.
+ * One HTTP request with a bounded answer: redirects are followed with method and body, and what can be repeated survives a kept connection
+ * that turns out to be dead. Everything that goes wrong below HTTP is one `HttpTrouble`; a status is never an error here.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';

@@ -9,7 +9,7 @@ import { limits } from '../core/limits.ts';
 import { BodyReader } from './body-reader.ts';
 import { type ContentRange, formatContentRange, parseContentRange, parseUnsatisfiedRange } from './content-range.ts';
 import { type HttpAnswer, type HttpAsk, HttpTrouble, headerOf } from './request.ts';
-import { UpstreamTrouble } from './upstream-trouble.ts';
+import { TooLargeTrouble, UpstreamTrouble } from './upstream-trouble.ts';
 
 export interface UploadTarget {
   readonly url: URL;
@@ -46,6 +46,7 @@ export async function uploadBody(request: Requester, clock: Clock, target: Uploa
         continue;
       }
       if (isComplete(stored, size)) return; // a finalizing PUT whose answer was lost
+      if (answer?.status === 413) throw new TooLargeTrouble('blob upload error 413');
       if (answer?.status === 416 && stored !== undefined && !isRefusingRanges) {
         offset = withinBody(stored.end, size);
         isWhole = false;

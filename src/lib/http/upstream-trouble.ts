@@ -1,4 +1,4 @@
-/** What goes wrong between us and a REST peer, and the reply it becomes: always temporary, because it says nothing about the message. */
+/** What goes wrong between us and a REST peer, and the reply it becomes: temporary, unless the peer says that the message is too large. */
 import type { Log } from '../core/deps.ts';
 import { cancelledReply, internalErrorReply } from '../core/precondition.ts';
 import { type Response, reply } from '../core/response.ts';
@@ -9,6 +9,9 @@ import { HttpTrouble } from './request.ts';
 export class UpstreamTrouble extends Error {
   override readonly name = 'UpstreamTrouble';
 }
+
+/** The peer will never take a message of this size (HTTP 413). */
+export class TooLargeTrouble extends UpstreamTrouble {}
 
 export const timeoutReply: Response = reply(450, '4.4.7', 'upstream timeout');
 
@@ -21,6 +24,7 @@ export function troubleReply(error: unknown, deadline: Deadline, log: Log): Resp
     log.info({ err: error }, 'no answer from the next hop');
     return reply(450, '4.4.1', 'upstream http exception');
   }
+  if (error instanceof TooLargeTrouble) return reply(552, '5.3.4', 'message too large for the next hop');
   if (error instanceof UpstreamTrouble) {
     log.info({ err: error }, 'the next hop cannot be used');
     return reply(450, '4.4.1', `upstream ${error.message}`);
