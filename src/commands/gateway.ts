@@ -1,3 +1,4 @@
+/** `koukan gateway`: the stateless half, between SMTP and REST. */
 import { Args, Command } from '@oclif/core';
 
 /** Runs a gateway until a signal stops it. */

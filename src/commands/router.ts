@@ -1,3 +1,4 @@
+/** `koukan router`: the half that owns all state. */
 import { Args, Command } from '@oclif/core';
 
 /** Runs a router until a signal stops it. */

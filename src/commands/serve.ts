@@ -1,3 +1,4 @@
+/** `koukan serve`: both halves in one process. */
 import { Args, Command } from '@oclif/core';
 
 /** Runs a router and a gateway in one process until a signal stops it. */

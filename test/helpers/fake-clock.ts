@@ -56,3 +56,12 @@ export class FakeClock implements Clock {
 export async function settle(rounds = 10): Promise<void> {
   for (let i = 0; i < rounds; i += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
+
+/** Waits, for as long as real sockets and files take, until something is true; throws after very many turns. */
+export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 20_000; turn += 1) {
+    if (await holds()) return;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  throw new Error(`never became true: ${holds.toString()}`);
+}

@@ -13,7 +13,7 @@ import { Spool } from '../../src/lib/spool/spool.ts';
 import { openStore } from '../../src/lib/store/open.ts';
 import type { Store } from '../../src/lib/store/store.ts';
 import { FakeClock } from './fake-clock.ts';
-import { type LogLine, fakeDns, memoryLog, realClock, seededRng } from './fake-deps.ts';
+import { fakeDns, type LogLine, memoryLog, seededRng } from './fake-deps.ts';
 import { FarEnd } from './far-end.ts';
 
 export interface HarnessOptions {
@@ -93,7 +93,7 @@ storage: {url: '${options.databaseUrl}', auto_migrate: true${options.storage ?? 
 ${options.chains ?? DEFAULT_CHAINS}`,
     'router.yaml',
   );
-  const store = await openStore({ url: options.databaseUrl, clock: realClock, log, autoMigrate: true });
+  const store = await openStore({ url: options.databaseUrl, clock, log, autoMigrate: true });
   const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps);
   await spool.prepare();
   const far = options.far ?? new FarEnd();

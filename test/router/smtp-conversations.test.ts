@@ -45,7 +45,8 @@ describe.each(databases)('a conversation on $name', (kind) => {
   });
 
   it('keeps a temporary connection failure temporary at RCPT', async () => {
-    harness.far.answers = (stage) => (stage === 'mail' ? { code: 450, enhanced: '4.4.1', text: 'connect error' } : undefined);
+    harness.far.answers = (stage) =>
+      stage === 'mail' ? { code: 450, enhanced: '4.4.1', text: 'connect error' } : undefined;
     const verdict = await sendAs(harness, 'ingress', ['bob@example.com']);
     expect(verdict.rcpts[0]).toMatchObject({ code: 450, text: 'connect error' });
   });

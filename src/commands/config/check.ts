@@ -1,3 +1,4 @@
+/** `koukan config check`: every mistake of configuration files, with its place. */
 import { Args, Command, Flags } from '@oclif/core';
 import type { ConfigReport } from '../../lib/chain/check-config.ts';
 

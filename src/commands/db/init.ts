@@ -1,3 +1,4 @@
+/** `koukan db init`: makes a database ready for a router. */
 import { Command, Flags } from '@oclif/core';
 import type { MigrationReport } from '../../lib/store/migrate.ts';
 

@@ -1,3 +1,4 @@
+/** `koukan db migrate`: brings the schema of a database up to date. */
 import { Command, Flags } from '@oclif/core';
 import type { MigrationReport } from '../../lib/store/migrate.ts';
 

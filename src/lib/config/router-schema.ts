@@ -95,7 +95,7 @@ const storageUrl = z.string().transform((text, context) => {
 
 const storage = z.strictObject({
   url: storageUrl,
-  auto_migrate: orDefault(z.boolean(), true),
+  auto_migrate: orDefault(z.boolean(), false),
   gc_interval: orDefault(someSecondsAsMs, 60_000),
   gc_ttl: orDefault(secondsAsMs, 86_400_000),
   session_refresh_interval: orDefault(someSecondsAsMs, 30_000),

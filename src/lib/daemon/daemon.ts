@@ -1,7 +1,9 @@
 /** One running process of Koukan: a router, a gateway, or both joined by a call. Commands start it, signals stop it. */
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { registry } from '../chain/registry.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
+import { listening } from '../config/listening.ts';
 import type { LogConfig, RouterConfig } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -14,8 +16,6 @@ import { Router } from '../router/router.ts';
 import { Spool } from '../spool/spool.ts';
 import { openStore } from '../store/open.ts';
 import { Hops } from './hops.ts';
-import { listening } from '../config/listening.ts';
-import { registry } from '../chain/registry.ts';
 
 export interface DaemonAsk {
   readonly router?: RouterConfig;
@@ -64,12 +64,17 @@ interface Shared {
 
 type Stop = (hurry: AbortSignal) => Promise<void>;
 
-async function startRouter(config: RouterConfig, join: DaemonAsk['join'], { deps, hops, spool }: Shared): Promise<Stop> {
+async function startRouter(
+  config: RouterConfig,
+  join: DaemonAsk['join'],
+  { deps, hops, spool }: Shared,
+): Promise<Stop> {
   const { url, autoMigrate } = config.storage;
   const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate });
   try {
     const router = new Router({ config, deps, registry, store, spool, hop: hops.resolve });
-    if (join === 'call') hops.join({ listener: config.restListener, hop: () => router.hop, takes: (asked) => router.converses(asked) });
+    if (join === 'call')
+      hops.join({ listener: config.restListener, hop: () => router.hop, takes: (asked) => router.converses(asked) });
     await listening(config.source, () => router.start());
     return (hurry) => router.stop(hurry);
   } catch (error) {
@@ -78,7 +83,11 @@ async function startRouter(config: RouterConfig, join: DaemonAsk['join'], { deps
   }
 }
 
-async function startGateway(config: GatewayConfig, join: DaemonAsk['join'], { deps, hops, spool }: Shared): Promise<Stop> {
+async function startGateway(
+  config: GatewayConfig,
+  join: DaemonAsk['join'],
+  { deps, hops, spool }: Shared,
+): Promise<Stop> {
   const gateway: Gateway = new Gateway({
     config,
     deps,

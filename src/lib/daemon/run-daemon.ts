@@ -19,5 +19,9 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
   }
   const daemon = await startDaemon({ ...(router && { router }), ...(gateway && { gateway }), join: ask.join });
-  onShutdown((hurry) => daemon.stop(hurry), { clock: daemon.deps.clock, log: daemon.deps.log, deadlineMs: STOP_DEADLINE_MS });
+  onShutdown((hurry) => daemon.stop(hurry), {
+    clock: daemon.deps.clock,
+    log: daemon.deps.log,
+    deadlineMs: STOP_DEADLINE_MS,
+  });
 }

@@ -57,7 +57,12 @@ async function checkOne(flow: Flow, arrivals: Arrivals): Promise<FlowResult> {
   if (failure !== undefined) return { title, rcpt, ok: false, detail: failure };
   const ok = await arrivals.has(flow, ARRIVAL_MS);
   const place = flow.arrivesAt === 'sink' ? 'the SMTP sink' : 'the receiving application';
-  return { title, rcpt, ok, detail: ok ? `arrived at ${place}` : `did not arrive at ${place} within ${ARRIVAL_MS / 1000} s` };
+  return {
+    title,
+    rcpt,
+    ok,
+    detail: ok ? `arrived at ${place}` : `did not arrive at ${place} within ${ARRIVAL_MS / 1000} s`,
+  };
 }
 
 /** Runs `koukan …` as a process; answers what it said when it failed. */
@@ -65,7 +70,9 @@ function runCommand(flow: Flow): Promise<string | undefined> {
   return new Promise((resolve) => {
     const args = [path.join(packageRoot, 'bin/koukan.js'), ...flow.command];
     const child = execFile(process.execPath, args, { timeout: COMMAND_MS }, (error, stdout, stderr) => {
-      resolve(error === null ? undefined : `the command failed (${error.code ?? error.signal}): ${(stderr || stdout).trim()}`);
+      resolve(
+        error === null ? undefined : `the command failed (${error.code ?? error.signal}): ${(stderr || stdout).trim()}`,
+      );
     });
     child.stdin?.end(flow.stdin === undefined ? '' : `${flow.stdin}\n`);
   });

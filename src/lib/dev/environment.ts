@@ -46,9 +46,14 @@ export async function startDev(options: DevOptions): Promise<DevEnvironment> {
   };
   try {
     const deps = systemDeps(options.log);
-    const sink = await orPortProblem('the SMTP sink', SINK_PORT, () => startSink({ port: SINK_PORT, onMessage: options.onSink, keep: 0 }));
+    const sink = await orPortProblem('the SMTP sink', SINK_PORT, () =>
+      startSink({ port: SINK_PORT, onMessage: options.onSink, keep: 0 }),
+    );
     stops.push(() => sink.close());
-    const receiver = await createReceiver({ dir: receivedDir, port: RECEIVER_PORT, onMessage: options.onReceiver }, deps);
+    const receiver = await createReceiver(
+      { dir: receivedDir, port: RECEIVER_PORT, onMessage: options.onReceiver },
+      deps,
+    );
     stops.push((hurry) => receiver.close(hurry));
     const daemon = await startDaemon({ router: withDatabase(router, dir), gateway, join: options.join, deps });
     stops.push((hurry) => daemon.stop(hurry));
@@ -57,7 +62,9 @@ export async function startDev(options: DevOptions): Promise<DevEnvironment> {
     throw error;
   }
   const listeners = [
-    ...gateway.services.map(({ addr, tag, smtps }) => [`${addr.host}:${addr.port}`, `SMTP${smtps ? ' over TLS' : ''}, ${tag}`] as const),
+    ...gateway.services.map(
+      ({ addr, tag, smtps }) => [`${addr.host}:${addr.port}`, `SMTP${smtps ? ' over TLS' : ''}, ${tag}`] as const,
+    ),
     [router.restListener.sessionUri, 'REST, router'] as const,
     [gateway.restListener.sessionUri, 'REST, gateway'] as const,
     [`http://localhost:${RECEIVER_PORT}`, `REST, the receiving application (files in ${receivedDir})`] as const,

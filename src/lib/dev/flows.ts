@@ -25,7 +25,13 @@ export function flows(examplesDir: string, name?: string): readonly Flow[] {
   const builder = `${examplesDir}/send-message/message-builder.json`;
   return [
     { title: 'SMTP → SMTP', command: ssmtp(1025, bob), stdin: 'hello, world!', arrivesAt: 'sink', rcpt: bob },
-    { title: 'SMTP → application', command: ssmtp(1025, app), stdin: 'hello, world!', arrivesAt: 'receiver', rcpt: app },
+    {
+      title: 'SMTP → application',
+      command: ssmtp(1025, app),
+      stdin: 'hello, world!',
+      arrivesAt: 'receiver',
+      rcpt: app,
+    },
     { title: 'submission → SMTP', command: ssmtp(1587, bob), stdin: 'hello, world!', arrivesAt: 'sink', rcpt: bob },
     {
       title: 'REST → SMTP',

@@ -1,8 +1,8 @@
 /** What `koukan dev` does and prints. */
 import { exitCodes } from '../core/errors.ts';
-import { onShutdown } from '../ops/shutdown.ts';
-import { createLog } from '../ops/log.ts';
 import { systemClock } from '../ops/clock.ts';
+import { createLog } from '../ops/log.ts';
+import { onShutdown } from '../ops/shutdown.ts';
 import type { ReceivedMessage } from '../receiver/received-message.ts';
 import type { SinkMessage } from '../smtp/sink/sink.ts';
 import { Arrivals, checkFlows, type FlowResult } from './check.ts';
@@ -43,10 +43,12 @@ export async function runDev(ask: DevAsk): Promise<number> {
 
 async function check(environment: DevEnvironment, arrivals: Arrivals, json: boolean): Promise<number> {
   try {
-    const isOk = await checkFlows(arrivals, (result) => process.stdout.write(`${json ? JSON.stringify(result) : resultLine(result)}\n`));
+    const isOk = await checkFlows(arrivals, (result) =>
+      process.stdout.write(`${json ? JSON.stringify(result) : resultLine(result)}\n`),
+    );
     return isOk ? exitCodes.ok : exitCodes.unavailable;
   } finally {
-    await environment.stop(AbortSignal.timeout(STOP_DEADLINE_MS));
+    await environment.stop(AbortSignal.abort());
   }
 }
 
@@ -77,6 +79,11 @@ function describeReceived({ mailFrom = '', rcptTo, file, sizeBytes }: ReceivedMe
 }
 
 function subjectOf(body: Buffer): string {
-  const subject = /^subject:[ \t]*(.*)$/im.exec(body.subarray(0, 4096).toString('utf8').split(/\r?\n\r?\n/)[0] ?? '')?.[1];
+  const subject = /^subject:[ \t]*(.*)$/im.exec(
+    body
+      .subarray(0, 4096)
+      .toString('utf8')
+      .split(/\r?\n\r?\n/)[0] ?? '',
+  )?.[1];
   return subject === undefined ? '' : `, "${subject.trim()}"`;
 }

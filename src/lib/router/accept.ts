@@ -64,7 +64,11 @@ export class Accept implements TransactionService {
   openConversation(route: Route, ask: CreateAsk, silenceMs: number): Conversation {
     const { deps, conversations, restIdEntropy } = this.#options;
     const { remoteHost, localHost, smtpMeta } = ask;
-    const origin = { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+    const origin = {
+      ...(remoteHost && { remoteHost }),
+      ...(localHost && { localHost }),
+      ...(smtpMeta && { smtpMeta }),
+    };
     const id = newTransactionId(deps.rng, restIdEntropy);
     const log = deps.log.child({ tx: id });
     return conversations.open(id, origin, silenceMs, async ({ live, stop }) => {
@@ -75,9 +79,13 @@ export class Accept implements TransactionService {
         log,
         onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
       });
-      const end = await drive(live, exchange, stop.signal, (error) => log.error({ error }, 'a step of the chain failed with a bug'));
-      if (end === 'cancelled') live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
-      if (end === 'stopped') live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
+      const end = await drive(live, exchange, stop.signal, (error) =>
+        log.error({ error }, 'a step of the chain failed with a bug'),
+      );
+      if (end === 'cancelled')
+        live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
+      if (end === 'stopped')
+        live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     });
   }
 

@@ -2,8 +2,8 @@
 import { drive } from '../chain/drive.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
-import type { AttemptEnd } from '../core/retry.ts';
 import { isOk } from '../core/response.ts';
+import type { AttemptEnd } from '../core/retry.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
 import type { Work } from './work.ts';
 

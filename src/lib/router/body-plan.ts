@@ -50,7 +50,9 @@ const BODY_URI = /^(?:[a-z][a-z0-9+.-]*:\/\/[^/]*)?(?:\/[^/]+)*\/transactions\/(
 function reusedTxId(uri: string): string {
   const id = BODY_URI.exec(uri)?.[1];
   if (id === undefined) {
-    throw new RequestProblem(400, 'reuse_uri must be the URI of a body: …/transactions/ID/body', { pointer: '/body/reuse_uri' });
+    throw new RequestProblem(400, 'reuse_uri must be the URI of a body: …/transactions/ID/body', {
+      pointer: '/body/reuse_uri',
+    });
   }
   return id;
 }

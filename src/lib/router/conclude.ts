@@ -4,10 +4,10 @@
  */
 import type { Deps } from '../core/deps.ts';
 import { LeaseLostError } from '../core/errors.ts';
-import { afterAttempt, type RetryDecision } from '../core/retry.ts';
+import { upstreamTimeout } from '../core/fanout.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { formatResponse, type Response } from '../core/response.ts';
-import { upstreamTimeout } from '../core/fanout.ts';
+import { afterAttempt, type RetryDecision } from '../core/retry.ts';
 import { decisive } from '../core/transaction.ts';
 import type { NewTransaction, NextStep, Outcome, Store } from '../store/store.ts';
 import type { WorkEnd } from './attempt.ts';
@@ -46,7 +46,9 @@ export async function consequences(
 }
 
 function lastFailure(work: Work): Response {
-  return decisive(work.live.state) ?? (work.live.state.replies.mail === undefined ? internalErrorReply : upstreamTimeout);
+  return (
+    decisive(work.live.state) ?? (work.live.state.replies.mail === undefined ? internalErrorReply : upstreamTimeout)
+  );
 }
 
 const STORE_RETRY_MS = 1000;
@@ -55,7 +57,11 @@ const STORE_RETRY_MS = 1000;
  * Records the outcome of a durable transaction. While the store is away it tries again, because the lease is still ours and the far end has
  * answered: giving up early would send the message twice. Answers the notifications that were created.
  */
-export async function recordOutcome(work: Work, decision: RetryDecision, env: ConcludeEnv): Promise<readonly NewTransaction[]> {
+export async function recordOutcome(
+  work: Work,
+  decision: RetryDecision,
+  env: ConcludeEnv,
+): Promise<readonly NewTransaction[]> {
   const { store, deps, abandon } = env;
   const { next, spawn } = await consequences(work, decision, env);
   const outcome: Outcome = {

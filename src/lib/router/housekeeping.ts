@@ -49,7 +49,10 @@ async function repeat(
 async function refresh({ config, deps, store, onDue }: HousekeepingOptions): Promise<void> {
   const now = deps.clock.now();
   if (!(await store.refreshSession(now))) {
-    deps.log.error({}, 'this session was declared dead by another replica: opening a new one; what was in work is taken over');
+    deps.log.error(
+      {},
+      'this session was declared dead by another replica: opening a new one; what was in work is taken over',
+    );
     await store.openSession(config.restListener.sessionUri, now);
   }
   const released = await store.expireSessions(now - config.storage.sessionTtlMs);

@@ -6,7 +6,12 @@ import { normaliseBuilder } from '../message/normalise-builder.ts';
 import { BODY_BLOB, type Store } from '../store/store.ts';
 
 /** Answers `undefined` while a blob is missing or unfinished. `messageBuilder` is the JSON as the store has it. */
-export async function loadBody(store: Store, txId: string, messageBuilder: unknown, deps: Deps): Promise<Body | undefined> {
+export async function loadBody(
+  store: Store,
+  txId: string,
+  messageBuilder: unknown,
+  deps: Deps,
+): Promise<Body | undefined> {
   if (messageBuilder === undefined) return store.openBlob(txId, BODY_BLOB);
   const builder = normaliseBuilder(messageBuilder);
   const parts = new Map<string, Body>();

@@ -13,7 +13,8 @@ export function localRouterHop(accept: Accept, routes: RouteTable, conversations
     open(ask: HopAsk): Exchange {
       const lookup = routes.find(ask.sender, ask.tag);
       if (lookup.kind !== 'found') return refusing(reply(450, '4.3.5', `sender ${ask.sender} is not configured`));
-      if (!lookup.route.chain.incremental) return refusing(reply(450, '4.3.5', `sender ${ask.sender} does not take SMTP`));
+      if (!lookup.route.chain.incremental)
+        return refusing(reply(450, '4.3.5', `sender ${ask.sender} does not take SMTP`));
       // The gateway watches its own client; silence between commands is its business.
       const conversation = accept.openConversation(lookup.route, { ...ask, rcptTo: [] }, Number.POSITIVE_INFINITY);
       return exchangeOf(conversation.live, () => conversations.cancel(conversation));

@@ -16,7 +16,14 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
-import { type AppendResult, type BlobPiece, BlobReuseError, BODY_BLOB, type Store, type StoredTransaction } from '../store/store.ts';
+import {
+  type AppendResult,
+  type BlobPiece,
+  BlobReuseError,
+  BODY_BLOB,
+  type Store,
+  type StoredTransaction,
+} from '../store/store.ts';
 import { type BodyPlan, planBody } from './body-plan.ts';
 import { loadBody } from './load-body.ts';
 import { inPieces } from './pieces.ts';
@@ -46,13 +53,23 @@ export class NativeTransactions {
     const { deps, store, workshop, restIdEntropy } = this.#options;
     const [rcpt] = ask.rcptTo;
     if (ask.mailFrom === undefined || rcpt === undefined || ask.rcptTo.length !== 1) {
-      throw new RequestProblem(400, 'transaction creation to non-incremental endpoint must contain mail_from and exactly 1 rcpt_to', {
-        pointer: ask.mailFrom === undefined ? '/mail_from' : '/rcpt_to',
-      });
+      throw new RequestProblem(
+        400,
+        'transaction creation to non-incremental endpoint must contain mail_from and exactly 1 rcpt_to',
+        {
+          pointer: ask.mailFrom === undefined ? '/mail_from' : '/rcpt_to',
+        },
+      );
     }
     const now = deps.clock.now();
     const plan = planBody(ask.body);
-    const work = this.#newWork(newTransactionId(deps.rng, restIdEntropy), route, ask, { mailFrom: ask.mailFrom, rcpt }, plan);
+    const work = this.#newWork(
+      newTransactionId(deps.rng, restIdEntropy),
+      route,
+      ask,
+      { mailFrom: ask.mailFrom, rcpt },
+      plan,
+    );
     const hasRoom = workshop.room > 0;
     if (hasRoom) work.attemptStartedAt = now;
     const transaction = {
@@ -70,10 +87,20 @@ export class NativeTransactions {
     return viewOfWork(work);
   }
 
-  #newWork(id: string, route: Route, ask: Origin, envelope: { mailFrom: Mailbox; rcpt: Mailbox }, plan: BodyPlan): Work {
+  #newWork(
+    id: string,
+    route: Route,
+    ask: Origin,
+    envelope: { mailFrom: Mailbox; rcpt: Mailbox },
+    plan: BodyPlan,
+  ): Work {
     const now = this.#options.deps.clock.now();
     const { remoteHost, localHost, smtpMeta } = ask;
-    const origin = { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+    const origin = {
+      ...(remoteHost && { remoteHost }),
+      ...(localHost && { localHost }),
+      ...(smtpMeta && { smtpMeta }),
+    };
     const { retry, notification } = route.sender;
     const messageBuilder = plan.messageBuilder;
     const facts = { id, route, origin, createdAt: now, ...(messageBuilder !== undefined && { messageBuilder }) };
@@ -86,7 +113,9 @@ export class NativeTransactions {
       await commit;
     } catch (error) {
       if (!(error instanceof BlobReuseError)) throw error;
-      throw new RequestProblem(error.reason === 'missing' ? 404 : 409, `reuse_uri: ${error.message}`, { pointer: '/body' });
+      throw new RequestProblem(error.reason === 'missing' ? 404 : 409, `reuse_uri: ${error.message}`, {
+        pointer: '/body',
+      });
     }
   }
 
@@ -153,7 +182,8 @@ export class NativeTransactions {
   async #attachBody(work: Work): Promise<void> {
     const body = await loadBody(this.#options.store, work.facts.id, work.facts.messageBuilder, this.#options.deps);
     const { state } = work.live;
-    if (body === undefined || state.body !== undefined || state.final !== undefined || state.cancelled || work.hasEnded) return;
+    if (body === undefined || state.body !== undefined || state.final !== undefined || state.cancelled || work.hasEnded)
+      return;
     work.hold(body);
     work.live.apply({ type: 'body', body });
   }
@@ -164,8 +194,13 @@ export class NativeTransactions {
 
   async cancel(id: string): Promise<void> {
     const work = this.#options.workshop.find(id);
-    if (work !== undefined && !work.hasEnded) work.live.apply({ type: 'cancel' });
-    else if (work === undefined) await this.#options.store.cancel(id, this.#options.deps.clock.now());
+    if (work !== undefined && !work.hasEnded) {
+      work.live.apply({ type: 'cancel' });
+      return;
+    }
+    // An attempt that has just ended is recorded first; what it leaves waiting can then be cancelled.
+    await work?.running;
+    await this.#options.store.cancel(id, this.#options.deps.clock.now());
   }
 }
 

@@ -36,7 +36,10 @@ export async function notificationsFor(
   const rcpt = rcptTo[0];
   if (!notification || mailFrom === undefined || mailFrom.address === '' || rcpt === undefined) return [];
   if (target === undefined || settings.mailerDaemonMailbox === undefined) {
-    deps.log.warn({ tx: work.facts.id }, 'a failure cannot be reported: no notification sender or mailer_daemon_mailbox is configured');
+    deps.log.warn(
+      { tx: work.facts.id },
+      'a failure cannot be reported: no notification sender or mailer_daemon_mailbox is configured',
+    );
     return [];
   }
   const now = deps.clock.now();

@@ -2,7 +2,9 @@
 import { must } from '../core/errors.ts';
 import type { Route } from './work.ts';
 
-export type RouteLookup = { readonly kind: 'found'; readonly route: Route } | { readonly kind: 'unknownSender' | 'unknownTag' };
+export type RouteLookup =
+  | { readonly kind: 'found'; readonly route: Route }
+  | { readonly kind: 'unknownSender' | 'unknownTag' };
 
 export class RouteTable {
   readonly #routes: ReadonlyMap<string, ReadonlyMap<string | undefined, Route>>;

@@ -83,7 +83,13 @@ export class Router {
     });
     const { chunkSize } = config.restListener;
     const native = new NativeTransactions({ deps, store, workshop: this.#workshop, restIdEntropy, chunkSize, onDue });
-    const accept = new Accept({ deps, routes: this.#routes, conversations: this.#conversations, native, restIdEntropy });
+    const accept = new Accept({
+      deps,
+      routes: this.#routes,
+      conversations: this.#conversations,
+      native,
+      restIdEntropy,
+    });
     this.hop = localRouterHop(accept, this.#routes, this.#conversations);
     this.#accept = accept;
   }

@@ -77,7 +77,10 @@ export class Schedule {
     const lookup = routes.find(record.sender, record.tag);
     if (lookup.kind !== 'found') {
       // The configuration changed under a waiting transaction: it waits on, under its lease, for the name to come back.
-      log.error({ sender: record.sender, tag: record.tag }, 'the sender of a stored transaction is not configured; it is kept');
+      log.error(
+        { sender: record.sender, tag: record.tag },
+        'the sender of a stored transaction is not configured; it is kept',
+      );
       return;
     }
     const body = await loadBody(store, record.id, record.messageBuilder, deps);
@@ -92,7 +95,13 @@ export class Schedule {
     };
     const past = stored.attempts.slice(0, -1);
     const state = { ...NEW_TX, ...stateOf(stored), ...(body !== undefined && { body }), attemptCount: past.length };
-    const work = new Work(facts, { state, version: stored.version, pastAttempts: past, isDurable: true, now: deps.clock.now() });
+    const work = new Work(facts, {
+      state,
+      version: stored.version,
+      pastAttempts: past,
+      isDurable: true,
+      now: deps.clock.now(),
+    });
     work.declareBlobs(stored.blobs);
     if (body !== undefined) work.hold(body);
     workshop.start(work);

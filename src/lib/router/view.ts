@@ -6,8 +6,12 @@ import type { Work } from './work.ts';
 
 type BodyView = TransactionView['body'];
 
-function bodyView(isBuilder: boolean, blobs: readonly { readonly name: string; readonly finalized: boolean }[]): BodyView {
-  if (!isBuilder) return { kind: 'plain', finalized: blobs.some(({ name, finalized }) => name === BODY_BLOB && finalized) };
+function bodyView(
+  isBuilder: boolean,
+  blobs: readonly { readonly name: string; readonly finalized: boolean }[],
+): BodyView {
+  if (!isBuilder)
+    return { kind: 'plain', finalized: blobs.some(({ name, finalized }) => name === BODY_BLOB && finalized) };
   return { kind: 'builder', blobs: blobs.map(({ name, finalized }) => ({ name, finalized })) };
 }
 

@@ -5,9 +5,9 @@ import type { Body } from '../core/body.ts';
 import type { Origin } from '../core/envelope.ts';
 import { LiveTransaction } from '../core/live.ts';
 import { NEW_TX, type TxState } from '../core/transaction.ts';
-import type { WorkEnd } from './attempt.ts';
 import type { BlobView } from '../http/service.ts';
 import type { AttemptRecord, TxRecord } from '../store/store.ts';
+import type { WorkEnd } from './attempt.ts';
 
 /** A sender with its compiled chain: where a transaction of that sender goes. */
 export interface Route {

@@ -5,8 +5,8 @@
 import { must } from '../core/errors.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
-import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
 import { runAttempt } from './attempt.ts';
+import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
 import type { Work } from './work.ts';
 
 export interface WorkshopOptions extends ConcludeEnv {
