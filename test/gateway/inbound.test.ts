@@ -2,8 +2,11 @@ import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { Body } from '../../src/lib/core/body.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
+import { Spool } from '../../src/lib/spool/spool.ts';
+import { SpoolWriter } from '../../src/lib/spool/spool-writer.ts';
 import { SmtpClient } from '../helpers/dialog.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { fakeDeps } from '../helpers/fake-deps.ts';
 import { fakeHop } from '../helpers/fake-hop.ts';
 import { type SmtpService, smtpService } from '../helpers/smtp-service.ts';
 
@@ -161,6 +164,42 @@ describe('trouble', () => {
     const client = await greeted(service);
     expect(await deliver(client)).toEqual(['451 4.3.0 internal error, try again later']);
     client.destroy();
+  });
+});
+
+describe('a client that goes away', () => {
+  it('after the last dot and before the next hop heard of the message has not sent it', async () => {
+    let finishing = (): void => undefined;
+    const isFinishing = new Promise<void>((resolve) => {
+      finishing = resolve;
+    });
+    let proceed = (): void => undefined;
+    const isOver = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    class SlowWriter extends SpoolWriter {
+      override async finish(): Promise<Body> {
+        finishing();
+        await isOver;
+        return super.finish();
+      }
+    }
+    const fail = (): never => {
+      throw new Error('small messages need no file');
+    };
+    const slow = new SlowWriter({ maxBytes: 1000, inMemoryBytes: 1000, openFile: fail, onCloseFailed: fail });
+    const spool = new Spool('unused', fakeDeps());
+    spool.writer = () => slow;
+    await using service = await smtpService({ spool });
+    const client = await greeted(service);
+    await client.send('MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nx\r\n.\r\n');
+    await isFinishing;
+    client.destroy();
+    await service.hop.exchanges[0]?.closed;
+    proceed();
+    await service.close();
+    expect(service.hop.delivered).toEqual([]);
+    expect(service.log.lines.filter((line) => line.level === 'error')).toEqual([]);
   });
 });
 

@@ -54,16 +54,22 @@ export function fakeHop(script: FakeHopScript = {}): FakeHop {
       closed,
     };
     exchanges.push(seen);
+    const mustBeOpen = (): void => {
+      if (seen.isClosed) throw new Error('an exchange was asked for something after it was closed');
+    };
     return {
       async mail(from) {
+        mustBeOpen();
         seen.mail.push(from);
         return (await script.mail?.(from)) ?? reply(250, '2.1.0', 'sender ok');
       },
       async rcpt(to) {
+        mustBeOpen();
         seen.rcpts.push(to);
         return (await script.rcpt?.(to)) ?? reply(250, '2.1.5', 'recipient ok');
       },
       async data(body) {
+        mustBeOpen();
         const answer = (await script.data?.(body)) ?? reply(250, '2.0.0', 'message ok');
         if (script.keepsBodies !== false) seen.body = (await bodyBytes(body)).toString('latin1');
         seen.sizeBytes = body.size;

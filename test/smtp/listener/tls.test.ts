@@ -44,6 +44,18 @@ describe('TLS', () => {
     client.destroy();
   });
 
+  it('keeps nothing that was sent in the clear behind STARTTLS, however much it is (CVE-2011-0411)', async () => {
+    await using service = await smtpService({ config: { tls: testTls } });
+    const client = await SmtpClient.connect(service.port);
+    await client.reply();
+    await client.send(`STARTTLS\r\n${'NOOP\r\n'.repeat(1000)}HELO evil.example\r\nMAIL FROM:<evil@b.example>\r\n`);
+    expect(await client.reply()).toEqual(['220 2.0.0 ready to start TLS']);
+    await client.startTls();
+    expect(await client.command('RCPT TO:<c@d.example>')).toEqual(['503 5.5.1 send EHLO or HELO first']);
+    expect(service.hop.exchanges).toEqual([]);
+    client.destroy();
+  });
+
   it('is never required', async () => {
     await using service = await smtpService({ config: { tls: testTls }, authenticate });
     const client = await SmtpClient.connect(service.port);

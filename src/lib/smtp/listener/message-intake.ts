@@ -19,6 +19,7 @@ export class MessageIntake {
   readonly #check = new ContentCheck();
   #refusal: Response | undefined;
   #size = 0;
+  #isDiscarded = false;
 
   constructor(writer: SpoolWriter, maxBytes: number, log: Log) {
     this.#writer = writer;
@@ -69,6 +70,7 @@ export class MessageIntake {
 
   /** Nobody needs the bytes any longer; idempotent. */
   discard(): void {
+    this.#isDiscarded = true;
     this.#writer.discard();
   }
 
@@ -77,7 +79,8 @@ export class MessageIntake {
       this.#refusal = tooBig(this.#maxBytes);
     } else {
       this.#refusal = noSpace;
-      this.#log.error({ error }, 'a message could not be spooled');
+      // A client that goes away takes its message from under the writer.
+      if (!this.#isDiscarded) this.#log.error({ error }, 'a message could not be spooled');
     }
     this.#writer.discard();
   }
