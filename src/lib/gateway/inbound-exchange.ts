@@ -25,6 +25,8 @@ export interface InboundExchangeOptions {
   readonly onClosed: () => void;
 }
 
+/** A reason that exists already: without one, each abort makes an exception with a stack, and that on every command. */
+const ANSWERED = 'answered';
 const mailTimeout = reply(450, '4.4.7', 'MAIL upstream timeout');
 const rcptTimeout = reply(450, '4.4.7', 'RCPT upstream timeout');
 /** Never 5xx: the message may still be delivered, and the client must keep it until somebody says so. */
@@ -105,7 +107,7 @@ export class InboundExchange implements Exchange {
     try {
       return await Promise.race([asked, clock.sleep(ms, stop.signal).then(() => late)]);
     } finally {
-      stop.abort();
+      stop.abort(ANSWERED);
     }
   }
 }
