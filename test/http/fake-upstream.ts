@@ -85,6 +85,9 @@ export function behave(state: UpstreamState, asked: Asked): Answered {
   const { json } = state;
   if (asked.method === 'POST' && asked.path.endsWith('/cancel')) return { status: 200 };
   if (asked.method === 'PUT') return store(state, asked);
+  if (asked.json !== undefined && asked.method === 'PATCH' && asked.headers['if-match'] !== String(state.etag)) {
+    return { status: 412, text: 'update conflict' };
+  }
   if (asked.method === 'POST' || asked.method === 'PATCH') {
     const { mail_from, rcpt_to } = (asked.json ?? {}) as { mail_from?: object; rcpt_to?: object[] };
     if (mail_from !== undefined) Object.assign(json, { mail_from: {}, mail_response: { code: 250, message: 'ok' } });

@@ -66,10 +66,11 @@ export class HttpExchange implements Exchange {
   rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
     const index = this.#rcpts.length;
-    const answer = this.#reply((view) => refusedMail(view) ?? view.rcpt[index], this.#ask.rcptTimeoutMs);
-    this.#rcpts.push(answer);
     if (this.#ask.createAt === 'rcpt' && index === 0) this.#create([to]);
     else this.#send(to);
+    // Asked first and waited for then, so that the next poll comes after the PATCH.
+    const answer = this.#reply((view) => refusedMail(view) ?? view.rcpt[index], this.#ask.rcptTimeoutMs);
+    this.#rcpts.push(answer);
     return answer;
   }
 
@@ -201,7 +202,10 @@ export class HttpExchange implements Exchange {
 
   async #poll(remote: RemoteTransaction): Promise<void> {
     for (;;) {
-      await this.#writes;
+      for (let seen: unknown; seen !== this.#writes; ) {
+        seen = this.#writes;
+        await seen;
+      }
       if (!this.#watch.isWaitedFor || this.#stop.signal.aborted) {
         // In the same turn as the look at who waits: the next wait must start a new loop.
         this.#isPolling = false;
