@@ -79,7 +79,7 @@ async function answered<T>(answer: Answer<T> = ok, value: T): Promise<Response> 
 }
 
 /** Opens one exchange after the other with the given answers; the last ones serve for all that follow. */
-export class FakeHop implements Hop {
+export class HopSequence implements Hop {
   readonly asks: HopAsk[] = [];
   readonly exchanges: FakeExchange[] = [];
   readonly #answers: readonly FakeAnswers[];

@@ -1,0 +1,53 @@
+/** Children of an exploder without a router behind them: each answers as the test says for its recipient, and adoption is remembered. */
+import type { Child, ChildAsk, ChildOpener } from '../../src/lib/chain/child.ts';
+import type { Body } from '../../src/lib/core/body.ts';
+import { type FakeAnswers, FakeExchange } from './fake-exchange.ts';
+
+export interface FakeChildAnswers extends FakeAnswers {
+  /** A permanent failure after adoption reaches the sender; true when absent. */
+  readonly bounces?: boolean;
+}
+
+export interface FakeChild extends Child {
+  readonly exchange: FakeExchange;
+  isAdopted: boolean;
+}
+
+export class FakeChildren implements ChildOpener {
+  readonly asks: ChildAsk[] = [];
+  readonly opened: FakeChild[] = [];
+  readonly adoptions: (readonly Child[])[] = [];
+  /** What an adoption waits for before it is done. */
+  commit: () => Promise<void> = () => Promise.resolve();
+  readonly #answers: readonly (FakeChildAnswers | 'full')[];
+
+  /** In the order of RCPT; `full`: there are too many at work already. */
+  constructor(...answers: readonly (FakeChildAnswers | 'full')[]) {
+    this.#answers = answers;
+  }
+
+  open(ask: ChildAsk): FakeChild | undefined {
+    const answers = this.#answers[this.asks.length] ?? {};
+    this.asks.push(ask);
+    if (answers === 'full') return undefined;
+    const child: FakeChild = {
+      id: `child-${this.asks.length}`,
+      exchange: new FakeExchange(answers),
+      bounces: answers.bounces ?? true,
+      isAdopted: false,
+    };
+    this.opened.push(child);
+    return child;
+  }
+
+  async adopt(children: readonly Child[], _body: Body): Promise<void> {
+    await this.commit();
+    this.adoptions.push(children);
+    for (const child of this.opened) child.isAdopted ||= children.includes(child);
+  }
+
+  /** Ids of the children somebody is responsible for. */
+  get adopted(): readonly string[] {
+    return this.opened.filter(({ isAdopted }) => isAdopted).map(({ id }) => id);
+  }
+}
