@@ -12,6 +12,7 @@ import type { ClientProfile, TlsUse } from '../smtp/client/profile.ts';
 import { readInput } from './input-file.ts';
 import { textMessage } from './smtp-message.ts';
 import { exitCodeOf, type SmtpMessage, type SmtpResult, submit, verdicts } from './smtp-submit.ts';
+import { SmtpTally } from './smtp-tally.ts';
 import { worstExitCode } from './verdict.ts';
 
 export interface RunSsmtpAsk {
@@ -52,29 +53,29 @@ export async function runSsmtp(ask: RunSsmtpAsk): Promise<number> {
   const { mailFrom, rcptTo } = ask;
   const bytes = await readMessage(ask);
   const startedAt = systemClock.now();
-  const workers = Array.from({ length: ask.concurrency }, () => work(ask, profile, { mailFrom, rcptTo, bytes }));
-  const results = (await Promise.all(workers)).flat();
-  const exitCode = worstExitCode(results.flatMap(verdicts).map(exitCodeOf));
-  if (!ask.json && results.length > 1) printSummary(results, systemClock.now() - startedAt);
-  return exitCode;
+  const tally = new SmtpTally();
+  const message = { mailFrom, rcptTo, bytes };
+  await Promise.all(Array.from({ length: ask.concurrency }, () => work(ask, profile, message, tally)));
+  if (!ask.json && !isSingle(ask)) process.stdout.write(tally.summary(systemClock.now() - startedAt));
+  return tally.exitCode;
 }
 
 /** One connection, for as long as it lasts; then another. */
-async function work(ask: RunSsmtpAsk, profile: ClientProfile, message: SmtpMessage): Promise<SmtpResult[]> {
-  const results: SmtpResult[] = [];
+async function work(ask: RunSsmtpAsk, profile: ClientProfile, message: SmtpMessage, tally: SmtpTally): Promise<void> {
   let connection: SmtpConnection | Response | undefined;
   for (let i = 0; i < ask.iters; i += 1) {
     if (!(connection instanceof SmtpConnection) || !(connection.isClean || (await connection.reset())))
       connection = await openConnection({ host: ask.host, port: ask.port, profile }, systemClock);
     const result =
       connection instanceof SmtpConnection ? await submit(connection, message) : { connect: connection, rcpts: [] };
-    results.push(result);
+    tally.add(result);
     if (ask.json) process.stdout.write(`${JSON.stringify(toJson(result))}\n`);
-    else if (ask.iters * ask.concurrency === 1) printResult(result);
+    else if (isSingle(ask)) printResult(result);
   }
   if (connection instanceof SmtpConnection) await connection.quit();
-  return results;
 }
+
+const isSingle = ({ iters, concurrency }: RunSsmtpAsk): boolean => iters * concurrency === 1;
 
 async function profileOf(ask: RunSsmtpAsk): Promise<ClientProfile> {
   const credentials = await readCredentials(ask);
@@ -143,17 +144,6 @@ function finalLines({ rcpts }: SmtpResult): string[] {
   const texts = new Set(answered.map(({ data }) => formatResponse(data)));
   if (texts.size === 1) return [`DATA: ${[...texts][0]}`];
   return answered.map(({ address, data }) => `DATA ${address}: ${formatResponse(data)}`);
-}
-
-function printSummary(results: readonly SmtpResult[], elapsedMs: number): void {
-  const counts = new Map<string, number>();
-  for (const verdict of results.flatMap(verdicts)) {
-    const text = formatResponse(verdict);
-    counts.set(text, (counts.get(text) ?? 0) + 1);
-  }
-  for (const [text, count] of counts) process.stdout.write(`${count} × ${text}\n`);
-  const perSecond = Math.round((results.length * 1000) / Math.max(1, elapsedMs));
-  process.stdout.write(`${results.length} messages in ${(elapsedMs / 1000).toFixed(2)} s, ${perSecond}/s\n`);
 }
 
 function toJson(result: SmtpResult): object {

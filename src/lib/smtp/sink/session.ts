@@ -23,6 +23,8 @@ export class SinkSession {
   readonly #voice: SinkVoice;
   #input = new SinkInput((line) => this.#command(line));
   #socket: Socket;
+  /** RFC 5321 §3.1: whom the greeting has refused can only leave. */
+  #isWelcome = true;
   #hello = '';
   #isTls = false;
   #sequence = 0;
@@ -61,7 +63,7 @@ export class SinkSession {
 
   start(): void {
     this.#listen();
-    this.#voice.answer('connect', '', { code: 220, text: 'koukan fake smtpd ESMTP' });
+    this.#isWelcome = this.#voice.answer('connect', '', { code: 220, text: 'koukan fake smtpd ESMTP' });
     this.#voice.flush();
   }
 
@@ -91,13 +93,17 @@ export class SinkSession {
       this.#voice.say(unknownCommand);
       return;
     }
+    if (!this.#isWelcome) {
+      this.#voice.say(badSequence);
+      return;
+    }
     this.#forget();
-    this.#hello = name;
     const keywords = [...(options.extensions ?? [...EXTENSIONS, `SIZE ${maxMessageBytes}`])];
     if (secureContext !== undefined && !this.#isTls) keywords.push('STARTTLS');
     if (options.auth !== undefined) keywords.push('AUTH PLAIN');
     const lines = ['koukan fake smtpd', ...(isExtended ? keywords : [])];
-    this.#voice.answer('hello', name, { code: 250, text: lines.join('\n') });
+    const isAccepted = this.#voice.answer('hello', name, { code: 250, text: lines.join('\n') });
+    this.#hello = isAccepted ? name : '';
   }
 
   #onMail(rest: string): void {
