@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Body, bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
-import { buildMessage } from '../../src/lib/message/builder.ts';
+import { builderHeaderBlock, buildMessage } from '../../src/lib/message/builder.ts';
 import { normaliseBuilder } from '../../src/lib/message/normalise-builder.ts';
 import { seededRng } from '../helpers/fake-deps.ts';
 import { decodeWords, header, type MimeNode, readMime, readParams, shape } from './mime-reader.ts';
@@ -228,6 +228,13 @@ describe('a message built from JSON', () => {
     expect(largest).toBeLessThan(300_000);
     body.retain()();
     expect(released).toBe(1);
+  });
+
+  it('can show its header before its parts are there', () => {
+    const part = { content_type: 'text/plain', content: { create_id: 'later' } };
+    const block = builderHeaderBlock({ headers: [['Subject', 'ü']], text_body: [part] });
+    expect(block.toString()).toBe('Subject: =?UTF-8?B?w7w=?=\r\n');
+    expect(builderHeaderBlock({ headers: 7 }).toString()).toBe('');
   });
 
   it('refuses text that is not UTF-8 and parts that are missing, with a pointer', async () => {

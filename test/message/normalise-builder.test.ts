@@ -56,12 +56,12 @@ describe('message-builder JSON', () => {
     ],
     ['the name of the message', part({ create_id: 'body' }), 'the name "body" is reserved'],
     ['an internal name', part({ create_id: '__internal_x' }), 'the name "__internal_x" is reserved'],
-    ['a path', part({ create_id: '../x' }), 'create_id must be 1 to 200 characters without spaces, slashes or % ? #'],
-    ['dots', part({ create_id: '..' }), 'create_id must be 1 to 200 characters without spaces, slashes or % ? #'],
+    ['a path', part({ create_id: '../x' }), 'create_id must be 1 to 128 characters without spaces, slashes or % ? #'],
+    ['dots', part({ create_id: '..' }), 'create_id must be 1 to 128 characters without spaces, slashes or % ? #'],
     [
       'an empty name',
       part({ create_id: '' }),
-      'create_id must be 1 to 200 characters without spaces, slashes or % ? #',
+      'create_id must be 1 to 128 characters without spaces, slashes or % ? #',
     ],
   ])('refuses %s, with a pointer', (_, text, detail) => {
     const normalised = normaliseBuilder({ text_body: [text] });

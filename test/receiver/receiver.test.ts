@@ -198,6 +198,31 @@ describe('a receiver', () => {
     expect((await call('PUT', `${uri}/body`, `${MESSAGE}more`)).status).toBe(416);
   });
 
+  it('answers the last upload once it has decided, so that a router finds the answer at once', async () => {
+    const { uri } = await create(await start());
+    await call('PUT', `${uri}/body`, MESSAGE);
+    expect((await call('GET', uri)).json.data_response.code).toBe(250);
+  });
+
+  it('does not let an upload wait for a slow decision', async () => {
+    const clock = new FakeClock();
+    let accept: () => void = () => undefined;
+    const decision = new Promise<undefined>((resolve) => {
+      accept = () => resolve(undefined);
+    });
+    const { uri } = await create(
+      await start({ decide: ({ phase }) => (phase === 'data' ? decision : undefined) }, clock),
+    );
+    const upload = call('PUT', `${uri}/body`, MESSAGE);
+    // The sweep and the upload sleep.
+    await expect.poll(() => clock.sleeping).toBe(2);
+    await clock.advance(2000);
+    expect((await upload).status).toBe(200);
+    expect((await call('GET', uri)).json.data_response).toBeUndefined();
+    accept();
+    expect((await verdict(uri)).json.data_response.code).toBe(250);
+  });
+
   it('takes a chunked upload and an empty one', async () => {
     const receiver = await start();
     for (const chunks of [['From: a@b.test\r\n', '\r\n', 'x\r\n'], []]) {

@@ -39,6 +39,8 @@ export const limits = {
   messageBuilderHeaders: 1000,
   /** Transactions a REST receiver has open. */
   receiverTransactions: 10_000,
+  /** What the answer to the last upload waits for the decision about the message. */
+  receiverLingerMs: 2000,
   /** What `koukan send` waits for the answer to a create, and to an upload. */
   sendRequestMs: 30_000,
   sendUploadMs: 600_000,

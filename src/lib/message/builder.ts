@@ -10,6 +10,7 @@ import { BUILDER_POINTER, BuilderError, type BuilderSpec, PART_LISTS, type PartS
 import { scanText, withCrlf } from './canonical-text.ts';
 import { writeField } from './header-field.ts';
 import { renderHeader } from './header-values.ts';
+import { normaliseBuilder } from './normalise-builder.ts';
 import { isText, partHeader } from './part-header.ts';
 import { base64Body, joinSegments, type Segment } from './segments.ts';
 
@@ -41,9 +42,18 @@ export async function buildMessage(
     lists[list] = nodes;
   }
   const root = tree(spec, lists, deps.rng);
-  const headers = spec.headers.map(([name, value]) => renderHeader(name, value)).join('');
-  const head = `${headers}MIME-Version: 1.0\r\n${root?.header ?? ''}\r\n`;
+  const head = `${headerLines(spec)}MIME-Version: 1.0\r\n${root?.header ?? ''}\r\n`;
   return joinSegments([Buffer.from(head), ...(root?.content ?? [])]);
+}
+
+/** The header of the message alone, from stored JSON: what a report can quote of a message that was never built. Empty when it is no good. */
+export function builderHeaderBlock(json: unknown): Buffer {
+  const normalised = normaliseBuilder(json);
+  return Buffer.from(normalised.ok ? headerLines(normalised.spec) : '');
+}
+
+function headerLines(spec: BuilderSpec): string {
+  return spec.headers.map(([name, value]) => renderHeader(name, value)).join('');
 }
 
 function tree(

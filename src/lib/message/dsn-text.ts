@@ -17,7 +17,7 @@ export function dsnText(ask: DsnAsk): Buffer {
     ...advice(ask),
     '',
     `The message arrived here on ${formatDate(original.arrivalAt)}.`,
-    'Its header is attached.',
+    ...(original.headerBlock.length === 0 ? [] : ['Its header is attached.']),
   ];
   return Buffer.from(`${lines.map(oneLine).join('\r\n')}\r\n`);
 }

@@ -15,10 +15,12 @@ import { headerValue, parseHeaders } from './headers.ts';
 /** The complete message with CRLF line ends. It goes out with the null reverse-path, so that nobody answers it with another one. */
 export function buildDsn(ask: DsnAsk, deps: { readonly clock: Clock; readonly rng: Rng }): Buffer {
   const boundary = `=_report_${deps.rng.bytes(12).toString('hex')}`;
+  const { headerBlock } = ask.original;
   const parts = [
     part('text/plain; charset="utf-8"', dsnText(ask)),
     part('message/delivery-status', deliveryStatus(ask)),
-    part('text/rfc822-headers', originalHeader(ask.original.headerBlock)),
+    // RFC 6522 §3: the third part is optional, and an empty one says nothing.
+    ...(headerBlock.length === 0 ? [] : [part('text/rfc822-headers', originalHeader(headerBlock))]),
   ];
   const report = parts.map((each) => `--${boundary}\r\n${each}\r\n`).join('');
   return Buffer.from(`${header(ask, boundary, deps)}\r\n${report}--${boundary}--\r\n`);

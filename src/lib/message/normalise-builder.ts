@@ -3,6 +3,7 @@
  * transaction, and each blob says where its bytes come from. Doing it twice changes nothing, so stored JSON is read back the same way.
  */
 import { type Body, memoryBody } from '../core/body.ts';
+import { limits } from '../core/limits.ts';
 import { BUILDER_POINTER, type BuilderMistake, type BuilderSpec, PART_LISTS, type PartSpec } from './builder-spec.ts';
 import { validateBuilder } from './validate-builder.ts';
 
@@ -81,8 +82,9 @@ function sourceOf(content: CheckedContent, index: number): Omit<PartBlob, 'point
 function nameMistake(name: string, taken: ReadonlySet<string>): string | undefined {
   if (taken.has(name)) return `two parts are named "${name}"`;
   if (name === 'body' || name.startsWith('__internal')) return `the name "${name}" is reserved`;
-  if (!/^[^/?#%\\\x00-\x20\x7f]{1,200}$/.test(name) || /^\.+$/.test(name)) {
-    return 'create_id must be 1 to 200 characters without spaces, slashes or % ? #';
+  const isSegment = /^[^/?#%\\\x00-\x20\x7f]+$/.test(name) && !/^\.+$/.test(name);
+  if (!isSegment || name.length > limits.requestNameChars) {
+    return `create_id must be 1 to ${limits.requestNameChars} characters without spaces, slashes or % ? #`;
   }
   return undefined;
 }

@@ -115,6 +115,16 @@ export class ReceivedTransaction {
     this.#deciding = this.#finish();
   }
 
+  /** Waits a moment for a decision that is being made, so that the first look after the last upload finds it. */
+  async linger(): Promise<void> {
+    if (this.#deciding === undefined || this.isOver) return;
+    const timer = new AbortController();
+    const late = new AbortController();
+    void this.pause(limits.receiverLingerMs, timer.signal).then(() => late.abort());
+    await this.live.until(() => this.isOver, late.signal);
+    timer.abort();
+  }
+
   /** Waits by the receiver's clock. */
   pause(ms: number, signal: AbortSignal): Promise<void> {
     return this.#context.clock.sleep(ms, signal);

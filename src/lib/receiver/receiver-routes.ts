@@ -64,6 +64,7 @@ export function addReceiverUploads(app: FastifyInstance, { find, bytesMax }: Rec
       if (file === undefined) throw new RequestProblem(404, 'unknown blob');
       const header = progressHeader(await file.append(readUpload(request.raw, bytesMax)));
       tx.progressed();
+      await tx.linger();
       if (header !== undefined) reply.header('content-range', header);
       return reply.header('content-type', 'application/json').send(Buffer.from('{}'));
     } finally {
