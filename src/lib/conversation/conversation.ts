@@ -5,7 +5,6 @@
 import type { Origin } from '../core/envelope.ts';
 import { LiveTransaction } from '../core/live.ts';
 import { NEW_TX } from '../core/transaction.ts';
-import { NEW_TX } from '../core/transaction.ts';
 import type { SpoolWriter } from '../spool/spool-writer.ts';
 
 export interface ConversationFacts {
@@ -31,7 +30,7 @@ export class Conversation {
 
   constructor(facts: ConversationFacts, now: number) {
     this.facts = facts;
-    this.live = new LiveTransaction(facts.id, { ...NEW_TX, takesMoreRcpts: true });
+    this.live = new LiveTransaction(facts.id, { ...NEW_TX, incremental: true });
     this.lastHeardAt = now;
   }
 

@@ -1,7 +1,7 @@
 /** A gateway: SMTP in to REST out, REST in to SMTP out. The two directions are independent of each other. This file only wires. */
-import { listenAt } from '../config/listening.ts';
-import type { GatewayConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
 import { loadSecrets } from '../auth/secrets.ts';
+import type { GatewayConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
+import { listenAt } from '../config/listening.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop } from '../core/hop.ts';

@@ -45,7 +45,9 @@ export class Outbound implements TransactionService {
   readonly hop: Hop = {
     open: (ask) => {
       const output = this.#options.outputs.get(ask.tag ?? '');
-      return output === undefined ? refusing(reply(450, '4.3.5', `unknown SMTP profile ${ask.tag ?? ''}`)) : output.open(ask);
+      return output === undefined
+        ? refusing(reply(450, '4.3.5', `unknown SMTP profile ${ask.tag ?? ''}`))
+        : output.open(ask);
     },
   };
 
@@ -53,19 +55,26 @@ export class Outbound implements TransactionService {
     const { config, deps, outputs, conversations } = this.#options;
     const output = outputs.get(ask.tag ?? '');
     if (output === undefined) {
-      const detail = ask.tag === undefined ? 'sender.tag names the SMTP profile and is missing' : `unknown SMTP profile ${ask.tag}`;
+      const detail =
+        ask.tag === undefined ? 'sender.tag names the SMTP profile and is missing' : `unknown SMTP profile ${ask.tag}`;
       throw new RequestProblem(400, detail, { pointer: '/sender/tag' });
     }
     if (ask.body !== undefined && ask.body.kind !== 'inline') {
       throw new RequestProblem(400, 'a gateway takes the message by PUT', { pointer: '/body' });
     }
     const { remoteHost, localHost, smtpMeta } = ask;
-    const origin = { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+    const origin = {
+      ...(remoteHost && { remoteHost }),
+      ...(localHost && { localHost }),
+      ...(smtpMeta && { smtpMeta }),
+    };
     const id = deps.rng.bytes(config.restListener.restIdEntropy).toString('base64url');
     const log = deps.log.child({ tx: id });
     const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
-      await drive(live, output.open(origin), stop.signal, (error) => log.error({ error }, 'an SMTP exchange failed with a bug'));
+      await drive(live, output.open(origin), stop.signal, (error) =>
+        log.error({ error }, 'an SMTP exchange failed with a bug'),
+      );
     });
     this.#addEnvelope(conversation, ask);
     return viewOf(conversation);

@@ -52,10 +52,12 @@ export class Accept implements TransactionService {
     if (ask.body !== undefined) {
       throw new RequestProblem(400, 'a sender that explodes recipients takes the message by PUT', { pointer: '/body' });
     }
+    if (ask.mailFrom === undefined && ask.rcptTo.length > 0) {
+      throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
+    }
     const conversation = this.openConversation(route, ask, route.handler.downstreamTimeoutMs);
     const { live } = conversation;
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
-    else if (ask.rcptTo.length > 0) throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
     return viewOf(conversation);
   }
