@@ -44,7 +44,7 @@ export async function storeMessage(
 
 async function writeDurably(dir: string, name: string, json: unknown): Promise<void> {
   const part = join(dir, `${name}.part`);
-  const file = await open(part, 'w');
+  const file = await open(part, 'w', 0o600);
   try {
     await file.writeFile(`${JSON.stringify(json, null, 2)}\n`);
     await file.sync();
