@@ -179,6 +179,18 @@ describe('the SMTP output', () => {
     },
   );
 
+  it('is not held up by another exchange whose peer keeps silent', async () => {
+    const sink = await sinkWith();
+    const pool = makePool();
+    const stuck = deliver(exchangeTo(sink, {}, pool), ['datatimeout@x.example']);
+    await until(() => sink.commands.includes('DATA'));
+    for (let i = 0; i < 5; i += 1)
+      expect((await deliver(exchangeTo(sink, {}, pool), ['b@x.example'])).at(-1)?.code).toBe(250);
+    expect(sink.connections).toBe(2);
+    await pool.close(AbortSignal.abort());
+    expect((await stuck).at(-1)?.text).toContain('may have been delivered');
+  });
+
   it('ends the transaction with RSET when it is closed before the message, and keeps the connection', async () => {
     const sink = await sinkWith();
     const pool = makePool();

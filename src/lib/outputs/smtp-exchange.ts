@@ -30,6 +30,8 @@ interface Session {
   readonly mail: Promise<Response>;
 }
 
+/** A reason of one's own: the default one is an exception with a stack, made anew for every message. */
+const CLOSED = 'closed';
 const noRecipients = reply(554, '5.5.1', 'no valid recipients');
 const oneAtATime = reply(452, '4.5.3', 'one recipient at a time over LMTP');
 
@@ -84,7 +86,7 @@ export class SmtpExchange implements Exchange {
   }
 
   close(): Promise<void> {
-    this.#cancel.abort();
+    this.#cancel.abort(CLOSED);
     this.#giveBack();
     return Promise.resolve();
   }
@@ -119,7 +121,7 @@ export class SmtpExchange implements Exchange {
     const answer = await session.mail;
     if (this.#cancel.signal.aborted) return cancelledReply;
     // The server had closed an idle connection, by hanging up or with 421: it has not seen this transaction.
-    if (!session.isReused || session.connection.isOpen || isOk(answer)) return answer;
+    if (!session.isReused || session.connection.isOpen || !isTemporary(answer)) return answer;
     this.#options.log.debug({ reply: formatResponse(answer) }, 'a stale connection, trying a new one');
     this.#giveBack();
     this.#session = this.#begin(from, true);

@@ -37,6 +37,8 @@ export class SmtpPool {
   /** Where each open connection belongs, and how long it may idle. */
   readonly #homes = new Map<SmtpConnection, { readonly site: Site; readonly idleTimeoutMs: number }>();
   readonly #closing = new AbortController();
+  /** Of those who wait for a connection, or for one to open. */
+  readonly #wanted = new Set<AbortController>();
   #isSweeping = false;
   #onEmpty: (() => void) | undefined;
 
@@ -81,6 +83,7 @@ export class SmtpPool {
   /** Lends out no more and waits for what is lent, until `hurry` aborts; then drops it. */
   async close(hurry: AbortSignal): Promise<void> {
     this.#closing.abort();
+    for (const wanted of this.#wanted) wanted.abort();
     for (const site of this.#sites.values()) {
       for (let idle = site.takeOldest(); idle !== undefined; idle = site.takeOldest()) void idle.quit();
     }
@@ -146,12 +149,14 @@ export class SmtpPool {
     const wanted = new AbortController();
     const done = new AbortController();
     const onAbort = (): void => wanted.abort();
-    for (const source of [signal, this.#closing.signal])
-      source.addEventListener('abort', onAbort, { signal: done.signal });
+    this.#wanted.add(wanted);
+    signal.addEventListener('abort', onAbort, { once: true });
     if (timeoutMs !== undefined) void this.#deps.clock.sleep(timeoutMs, done.signal).then(onAbort);
     try {
       return await work(wanted.signal);
     } finally {
+      this.#wanted.delete(wanted);
+      signal.removeEventListener('abort', onAbort);
       done.abort();
     }
   }
