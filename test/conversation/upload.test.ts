@@ -5,6 +5,7 @@ import type { Conversation } from '../../src/lib/conversation/conversation.ts';
 import { viewOf } from '../../src/lib/conversation/conversation-table.ts';
 import { bodyBytes } from '../../src/lib/core/body.ts';
 import { must } from '../../src/lib/core/errors.ts';
+import type { Response } from '../../src/lib/core/response.ts';
 import { RangeProblem, type UploadAsk, type UploadProgress } from '../../src/lib/http/service.ts';
 import {
   finalizeAt,
@@ -16,7 +17,8 @@ import {
   tableHarness,
   whole,
 } from '../helpers/conversation-table.ts';
-import { deferred, never, recipient, sender } from '../helpers/fake-exchange.ts';
+import { settle } from '../helpers/fake-clock.ts';
+import { deferred, never, permFail, recipient, sender } from '../helpers/fake-exchange.ts';
 
 let harness: TableHarness;
 beforeEach(async () => {
@@ -213,7 +215,35 @@ test('a message that is too large is refused with 413, and never completed', asy
   expect((await opened().upload(whole('x'.repeat(MAX_BYTES)))).total).toBe(MAX_BYTES);
 });
 
+test('a slow client is not given up as long as bytes come', async () => {
+  const { conversation, upload } = opened();
+  async function* slow(): AsyncGenerator<Buffer> {
+    for (let i = 0; i < 5; i += 1) {
+      await harness.clock.advance(SILENCE_MS - 2000);
+      yield Buffer.from('x');
+    }
+  }
+  expect(await upload({ offset: 0, whole: true, bytes: slow() })).toEqual({ length: 5, total: 5 });
+  expect(await message(conversation)).toBe('xxxxx');
+});
+
 describe('too late', () => {
+  test('after a refused MAIL, even one that is refused during the upload, the message is refused with 409', async () => {
+    const mail = deferred<Response>();
+    const { conversation } = harness.open({ mail: mail.promise });
+    harness.table.update(conversation, { mailFrom: sender, rcptTo: [recipient] }, '1');
+    async function* slow(): AsyncGenerator<Buffer> {
+      yield Buffer.from('hello');
+      mail.resolve(permFail);
+      await settle();
+    }
+    const bytes = slow();
+    const late = { name: 'RequestProblem', status: 409 };
+    await expect(harness.table.upload(conversation, { offset: 0, whole: true, bytes })).rejects.toMatchObject(late);
+    await expect(harness.table.upload(conversation, whole('hello'))).rejects.toMatchObject(late);
+    expect(conversation.isBodyComplete).toBe(false);
+  });
+
   test('after a cancel the message is refused with 409', async () => {
     const { conversation, upload } = opened();
     await upload(range('hello', 0));
@@ -243,11 +273,14 @@ describe('too late', () => {
       yield Buffer.alloc(MEMORY_BYTES + 1);
       yield await more.promise;
     }
-    const running = upload({ offset: 0, whole: true, bytes: slow() });
+    const refused = expect(upload({ offset: 0, whole: true, bytes: slow() })).rejects.toMatchObject({
+      name: 'RequestProblem',
+      status: 409,
+    });
     await harness.clock.advance(2 * SILENCE_MS);
     expect(harness.table.size).toBe(0);
     more.resolve(Buffer.from('lo'));
-    await expect(running).rejects.toMatchObject({ name: 'RequestProblem', status: 409 });
+    await refused;
   });
 
   test('a repetition of what is complete is still granted', async () => {

@@ -26,7 +26,7 @@ export async function takeUpload(conversation: Conversation, ask: UploadAsk, env
     if (fresh.length === 0) continue;
     checkOpen(conversation);
     if (have + fresh.length > (conversation.declaredBytes ?? Number.POSITIVE_INFINITY)) throw outOfRange(conversation);
-    await conversation.append(fresh, env.makeSpool);
+    await append(conversation, fresh, env);
   }
   await completeAt(conversation, ask.whole ? at : conversation.declaredBytes, ask.whole, env);
   return progressOf(conversation);
@@ -40,6 +40,16 @@ function checkRange(conversation: Conversation, ask: UploadAsk): void {
   const known = isBodyComplete ? uploadedBytes : (conversation.declaredBytes ?? ask.total);
   if (ask.total !== known || ask.total < uploadedBytes) throw outOfRange(conversation);
   conversation.declaredBytes = ask.total;
+}
+
+async function append(conversation: Conversation, bytes: Buffer, env: UploadEnv): Promise<void> {
+  try {
+    await conversation.append(bytes, env.makeSpool);
+  } catch (error) {
+    // What it was written to may have been discarded meanwhile, with the conversation.
+    checkOpen(conversation);
+    throw error;
+  }
 }
 
 /** Bytes may come late, after the client was given up or has cancelled: then there is nothing to add them to. */
