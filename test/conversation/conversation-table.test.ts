@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exchangeOf } from '../../src/lib/chain/drive.ts';
 import { viewOf } from '../../src/lib/conversation/conversation-table.ts';
-import { bodyBytes } from '../../src/lib/core/body.ts';
+import { type Body, bodyBytes } from '../../src/lib/core/body.ts';
 import { limits } from '../../src/lib/core/limits.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import {
@@ -226,15 +226,33 @@ describe('an ended conversation', () => {
   });
 
   test('leaves its bytes to who retained them', async () => {
-    const { conversation } = harness.open();
+    const kept: { readonly body: Body; readonly release: () => void }[] = [];
+    const { conversation } = harness.open({
+      data: (body) => {
+        kept.push({ body, release: body.retain() });
+        return ok;
+      },
+    });
     harness.table.update(conversation, { mailFrom: sender, rcptTo: [recipient] }, '1');
     await harness.table.upload(conversation, whole('x'.repeat(2 * MEMORY_BYTES)));
-    const { body } = conversation.live.state;
-    const release = body?.retain();
     await harness.clock.advance(DONE_TTL_MS + 2000);
     expect(harness.table.size).toBe(0);
-    expect(await bodyBytes(body as NonNullable<typeof body>)).toHaveLength(2 * MEMORY_BYTES);
-    release?.();
+    for (const { body, release } of kept) {
+      expect(await bodyBytes(body)).toHaveLength(2 * MEMORY_BYTES);
+      release();
+    }
+    expect(kept).toHaveLength(1);
+  });
+
+  test('still grants a repetition of its upload', async () => {
+    const { conversation } = harness.open();
+    harness.table.update(conversation, { mailFrom: sender, rcptTo: [recipient] }, '1');
+    const text = 'x'.repeat(2 * MEMORY_BYTES);
+    await harness.table.upload(conversation, whole(text));
+    await settle();
+    expect(conversation.endedAt).toBeDefined();
+    expect(await harness.table.upload(conversation, whole(text))).toEqual({ length: text.length, total: text.length });
+    expect(viewOf(conversation).body).toEqual({ kind: 'plain', finalized: true });
   });
 });
 
