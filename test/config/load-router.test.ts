@@ -67,7 +67,7 @@ modules:
   sync_filter: {hello: koukan.hello_filter}
 storage:
   url: postgresql+psycopg://me@/mail?host=/var/run/postgresql
-  auto_migrate: false
+  auto_migrate: true
   gc_interval: 30
   gc_ttl: 3600
   session_refresh_interval: 1
@@ -123,7 +123,7 @@ describe('a router configuration', () => {
     ]);
     expect(config.storage).toEqual({
       url: 'postgresql://me@/mail?host=/var/run/postgresql',
-      autoMigrate: false,
+      autoMigrate: true,
       gcIntervalMs: 30_000,
       gcTtlMs: 3_600_000,
       sessionRefreshIntervalMs: 1000,
@@ -182,7 +182,7 @@ describe('a router configuration', () => {
     });
     expect(config.storage).toEqual({
       url: 'sqlite:///x.sqlite',
-      autoMigrate: true,
+      autoMigrate: false,
       gcIntervalMs: 60_000,
       gcTtlMs: 86_400_000,
       sessionRefreshIntervalMs: 30_000,

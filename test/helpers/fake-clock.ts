@@ -65,3 +65,13 @@ export async function eventually(holds: () => boolean | Promise<boolean>): Promi
   }
   throw new Error(`never became true: ${holds.toString()}`);
 }
+
+/** Moves the clock second by second, with time for real sockets and files in between, until something is true. */
+export async function tickUntil(clock: FakeClock, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let second = 0; second < 3000; second += 1) {
+    if (await holds()) return;
+    await clock.advance(1000);
+    await settle(30);
+  }
+  throw new Error(`never became true: ${holds.toString()}`);
+}

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import type { CreateAsk, TransactionView, UploadAsk } from '../../src/lib/http/service.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
-import { eventually, settle } from '../helpers/fake-clock.ts';
+import { eventually, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { type Harness, startRouter } from '../helpers/router-harness.ts';
 
 const never = new AbortController().signal;
@@ -160,7 +160,7 @@ describe.each(databases)('a native transaction on $name', (kind) => {
     versions.push((await read(id)).version);
     expect((await read(id)).state.replies.data).toMatchObject({ code: 451 });
     isDown = false;
-    await harness.clock.advance(120_000);
+    await tickUntil(harness.clock, () => harness.far.deliveries.length === 1);
     const done = await untilFinal(id);
     versions.push(done.version);
     expect(done.state).toMatchObject({ attemptCount: 2, final: { outcome: 'delivered' } });
@@ -221,7 +221,7 @@ describe.each(databases)('a native transaction on $name', (kind) => {
     const views = await Promise.all(
       Array.from({ length: 12 }, (_, i) => service().create('native', ask(`user${i}@example.com`, inline('x\r\n')))),
     );
-    for (let i = 0; i < 20 && harness.far.deliveries.length < 12; i += 1) await harness.clock.advance(1000);
+    await tickUntil(harness.clock, () => harness.far.deliveries.length >= 12);
     expect(new Set(harness.far.deliveries.map(({ rcptTo }) => rcptTo[0])).size).toBe(12);
     expect(views).toHaveLength(12);
   });

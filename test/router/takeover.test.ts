@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
-import { FakeClock, settle } from '../helpers/fake-clock.ts';
+import { FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
 import { type Harness, sendAs, startRouter } from '../helpers/router-harness.ts';
 
@@ -31,8 +31,7 @@ describe.each(databases)('a router that comes back on $name', (kind) => {
     await first.stop();
     far.answers = () => undefined;
     const second = await startRouter({ databaseUrl: database.url, far, seed: 2 });
-    await second.clock.advance(2000);
-    await far.received(1);
+    await tickUntil(second.clock, () => far.deliveries.length > 0);
     await second.stop();
     expect(far.deliveries).toHaveLength(1);
   });
@@ -44,8 +43,8 @@ describe.each(databases)('a router that comes back on $name', (kind) => {
     await first.stop();
     far.answers = () => ({ code: 250, text: 'ok' });
     const second = await startRouter({ databaseUrl: database.url, far, seed: 2 });
-    await second.clock.advance(120_000);
-    const [delivery] = await far.received(1);
+    await tickUntil(second.clock, () => far.deliveries.length > 0);
+    const [delivery] = far.deliveries;
     expect(delivery?.body).toContain('hello');
     await second.stop();
   });
@@ -96,8 +95,7 @@ describe.each(postgres)('two routers on one $name', (kind) => {
     await one.store.expireSessions(Number.MAX_SAFE_INTEGER);
     await two.store.openSession('http://two.example:8000', clock.now());
     far.answers = () => undefined;
-    for (let i = 0; i < 10 && far.deliveries.length === 0; i += 1) await clock.advance(2000);
-    await far.received(1);
+    await tickUntil(clock, () => far.deliveries.length > 0);
     const view = await two.router.service
       .read(id, undefined, never)
       .catch(() => one.router.service.read(id, undefined, never));

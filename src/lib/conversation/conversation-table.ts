@@ -65,6 +65,9 @@ export class ConversationTable {
     if (!live.state.cancelled && live.state.final === undefined && decisive(live.state) === undefined) {
       live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     }
+    // It stays readable for a while; its bytes need not.
+    conversation.discard();
+    live.dropBody();
   }
 
   find(id: string): Conversation | undefined {

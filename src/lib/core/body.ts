@@ -1,5 +1,7 @@
 /** The bytes of a message: a length, and a way to read them more than once. Incremental upload stays at the edges. */
 
+import { InvariantError } from './errors.ts';
+
 /** Small bodies are one buffer in memory, large ones a spool file or chunks in the store; a reader sees no difference. */
 export interface Body {
   readonly size: number;
@@ -39,6 +41,17 @@ export function prefixedBody(prefix: Buffer, rest: Body): Body {
       yield* rest.chunks();
     },
     retain: () => rest.retain(),
+  };
+}
+
+/** What stands for a body whose bytes nobody may need any more: it only remembers how many there were. */
+export function spentBody(size: number): Body {
+  return {
+    size,
+    chunks: () => {
+      throw new InvariantError('the bytes of this message were let go');
+    },
+    retain: () => NOTHING_TO_RELEASE,
   };
 }
 

@@ -2,6 +2,7 @@
  * A live transaction: one in-memory object that both halves of the work share. The downstream half (accept) records what is asked and
  * awaits replies; the upstream half (attempt) follows the asks and records the replies. Nobody polls: every change wakes who waits.
  */
+import { spentBody } from './body.ts';
 import { NEW_TX, reduce, type TxEvent, type TxState } from './transaction.ts';
 
 type Watcher = () => void;
@@ -32,6 +33,15 @@ export class LiveTransaction {
     this.#state = reduce(this.#state, event);
     this.#version += 1;
     for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /**
+   * Lets go of the bytes of the message once the transaction has ended, while the rest stays readable for a while. Nobody can see the
+   * difference from outside, so this is no step and no new version.
+   */
+  dropBody(): void {
+    const { body } = this.#state;
+    if (body !== undefined) this.#state = { ...this.#state, body: spentBody(body.size) };
   }
 
   /** Resolves with `true` once `holds` is true of the transaction, or with `false` when `signal` aborts first. Never rejects. */

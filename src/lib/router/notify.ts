@@ -1,8 +1,9 @@
 /** Notifications (bounces): the message that tells a sender what became of one recipient, as a transaction of its own (RFC 3464). */
-import { type Body, memoryBody } from '../core/body.ts';
+import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { domainOf, mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
+import { builderHeaderBlock } from '../message/builder.ts';
 import { isBuilderBody } from '../message/builder-body.ts';
 import { buildDsn } from '../message/dsn.ts';
 import { readHeaderBlock } from '../message/headers.ts';
@@ -31,7 +32,7 @@ export async function notificationsFor(
   settings: NotifySettings,
   deps: Deps,
 ): Promise<readonly NewTransaction[]> {
-  const { notification, mailFrom, rcptTo, body } = work.live.state;
+  const { notification, mailFrom, rcptTo } = work.live.state;
   const target = work.facts.route.handler.notification;
   const rcpt = rcptTo[0];
   if (!notification || mailFrom === undefined || mailFrom.address === '' || rcpt === undefined) return [];
@@ -51,7 +52,7 @@ export async function notificationsFor(
       original: {
         rcpt: rcpt.address,
         arrivalAt: work.facts.createdAt,
-        headerBlock: await originalHeaders(body),
+        headerBlock: await originalHeaders(work),
       },
       response: failure,
       lastAttemptAt: now,
@@ -82,8 +83,11 @@ export async function notificationsFor(
   ];
 }
 
-/** The header of the message, empty when it never came or could not be built. */
-async function originalHeaders(body: Body | undefined): Promise<Buffer> {
-  const isReadable = body !== undefined && !(isBuilderBody(body) && body.builder.fault !== undefined);
-  return isReadable ? readHeaderBlock(body) : Buffer.alloc(0);
+/** The header of the message; of a message builder also before its parts were uploaded; empty when there is none yet. */
+async function originalHeaders(work: Work): Promise<Buffer> {
+  const { body } = work.live.state;
+  const { messageBuilder } = work.facts;
+  if (messageBuilder !== undefined && (body === undefined || isBuilderBody(body)))
+    return builderHeaderBlock(messageBuilder);
+  return body === undefined ? Buffer.alloc(0) : readHeaderBlock(body);
 }

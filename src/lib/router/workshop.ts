@@ -107,6 +107,7 @@ export class Workshop {
 
   #retire(work: Work): void {
     work.release();
+    work.live.dropBody();
     const isFinal = work.live.state.final !== undefined;
     // A deferred one is the store's again at once: another replica may claim it. A child has no client that asks for it by its id.
     if (isFinal && work.facts.parentId === undefined) this.#ended.push({ work, at: this.#options.deps.clock.now() });
