@@ -4,7 +4,7 @@
  */
 import type { Origin } from '../core/envelope.ts';
 import { LiveTransaction } from '../core/live.ts';
-import { NEW_TX } from '../core/transaction.ts';
+import { decisive, NEW_TX } from '../core/transaction.ts';
 import type { SpoolWriter } from '../spool/spool-writer.ts';
 
 export interface ConversationFacts {
@@ -32,6 +32,11 @@ export class Conversation {
     this.facts = facts;
     this.live = new LiveTransaction(facts.id, { ...NEW_TX, incremental: true });
     this.lastHeardAt = now;
+  }
+
+  /** Nothing will change any more: the attempt is over, or a reply has decided it. */
+  get isAnswered(): boolean {
+    return this.endedAt !== undefined || decisive(this.live.state) !== undefined;
   }
 
   /** Bytes of the message received so far. */

@@ -89,7 +89,7 @@ export class Outbound implements TransactionService {
 
   async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
     const conversation = this.#find(id);
-    const isEnded = (): boolean => conversation.endedAt !== undefined;
+    const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
     return changed ? viewOf(conversation) : undefined;
   }

@@ -94,7 +94,7 @@ export class Accept implements TransactionService {
   async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
     const conversation = this.#options.conversations.find(id);
     if (conversation === undefined) return this.#options.native.read(id, wait, signal);
-    const isEnded = (): boolean => conversation.endedAt !== undefined;
+    const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
     return changed ? viewOf(conversation) : undefined;
   }

@@ -2,6 +2,7 @@
 import { drive } from '../chain/drive.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
+import { internalErrorReply } from '../core/precondition.ts';
 import { isOk } from '../core/response.ts';
 import type { AttemptEnd } from '../core/retry.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
@@ -23,19 +24,19 @@ export async function runAttempt(work: Work, startedAt: number, log: Log): Promi
     log,
     onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
   });
-  let isBug = false;
   const end = await drive(live, exchange, stop.signal, (error) => {
-    isBug = true;
     log.error({ error }, 'a step of the chain failed with a bug');
   });
   if (end === 'cancelled') return { kind: 'cancelled' };
   if (end === 'stopped') return { kind: stop.signal.reason as StopReason };
-  return isBug ? { kind: 'bug' } : repliedEnd(live.state);
+  return repliedEnd(live.state);
 }
 
 function repliedEnd(state: TxState): AttemptEnd {
   const reply = decisive(state);
   must(reply !== undefined, 'an attempt that was decided has a decisive reply');
+  // A bug that came after the far end had answered changes nothing about the answer.
+  if (reply === internalErrorReply) return { kind: 'bug' };
   const { mail, data } = state.replies;
   if (data !== undefined) return { kind: 'replied', phase: 'data', reply };
   return { kind: 'replied', phase: mail !== undefined && !isOk(mail) ? 'mail' : 'rcpt', reply };
