@@ -1,0 +1,72 @@
+/** The clients, as a process of their own: so many sessions at once, each message once, and when each was begun and accepted. */
+import { answerParent } from './child.mjs';
+import { now } from './clock.mjs';
+import { MessageKind } from './message.mjs';
+import { runRestSession } from './rest-load.mjs';
+import { runSmtpSession } from './smtp-load.mjs';
+
+const sessionsOf = { smtp: runSmtpSession, rest: runRestSession };
+const WATCH_MS = 250;
+
+class Job {
+  #count;
+  #next = 0;
+  #progressAt = now();
+  isOver = false;
+  refusals = {};
+
+  constructor({ target, runId, sizeBytes, count }) {
+    Object.assign(this, target);
+    this.kind = new MessageKind(runId, sizeBytes);
+    this.#count = count;
+    this.startedAt = new Float64Array(count);
+    this.acceptedAt = new Float64Array(count);
+  }
+
+  next() {
+    if (this.isOver || this.#next >= this.#count) return undefined;
+    this.#next += 1;
+    return this.#next - 1;
+  }
+
+  started(number) {
+    this.startedAt[number] = now();
+  }
+
+  accepted(number) {
+    this.#progressAt = now();
+    this.acceptedAt[number] = this.#progressAt;
+  }
+
+  refused(_number, stage, code) {
+    this.#progressAt = now();
+    const key = `${stage}:${code === 0 ? 'connection lost' : code}`;
+    this.refusals[key] = (this.refusals[key] ?? 0) + 1;
+  }
+
+  /** Resolves when nothing was answered for so long. */
+  stalled(patienceMs, signal) {
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        if (now() - this.#progressAt > patienceMs) resolve('stalled');
+      }, WATCH_MS);
+      signal.addEventListener('abort', () => clearInterval(timer));
+    });
+  }
+}
+
+answerParent({
+  run: async (ask) => {
+    const cpuAtStart = process.cpuUsage();
+    const job = new Job(ask);
+    const runSession = sessionsOf[ask.target.protocol];
+    const done = new AbortController();
+    const sessions = Array.from({ length: Math.min(ask.sessions, ask.count) }, () => runSession(job));
+    const end = await Promise.race([Promise.all(sessions), job.stalled(ask.patienceMs, done.signal)]);
+    done.abort();
+    job.isOver = true;
+    const { user, system } = process.cpuUsage(cpuAtStart);
+    const { startedAt, acceptedAt, refusals } = job;
+    return { startedAt, acceptedAt, refusals, hasStalled: end === 'stalled', cpuMs: (user + system) / 1000 };
+  },
+});

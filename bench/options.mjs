@@ -1,0 +1,112 @@
+/** The command line of the benchmark. */
+import { parseArgs } from 'node:util';
+import { MIN_SIZE_BYTES } from './message.mjs';
+import { scenarios, scenariosNamed } from './scenarios.mjs';
+
+export const HELP = `Usage: npm run bench -- [options]
+
+Sends messages through Koukan to a sink of its own, everything on 127.0.0.1, accounts for every one of them, and prints one line of
+JSON for each scenario: the medians of its runs. Progress goes to standard error. Exit code 1 when a message was lost, duplicated,
+altered or refused, 64 for wrong options.
+
+  --scenario NAMES   separated by commas; a part of the names (relay, serve) stands for all that have it (default: all)
+${scenarios.map(({ name, summary }) => `                       ${name.padEnd(13)} ${summary}`).join('\n')}
+  --store KIND       sqlite, or postgres: a server of its own, with fsync (default: sqlite)
+  --n COUNT          messages of a run (default: 4000; less for more than 16 KB each)
+  --size BYTES       of a message, header and body (default: 4096)
+  --sessions COUNT   SMTP sessions, or REST clients, at the same time (default: 20)
+  --warmup COUNT     messages before the first run, not measured (default: a half of --n)
+  --repeat COUNT     measured runs of each scenario (default: 3)
+  --json-out FILE    all runs of all scenarios, with machine and versions
+  --target HOST:PORT measure another SMTP relay instead, which delivers to --sink-port
+  --pid PIDS         with --target: its processes, for CPU and memory
+  --sink-port PORT   where the sink listens (default: any)
+  --node-options OPT options of node for the processes under test, for example --node-options=--cpu-prof
+  --help
+
+Examples:
+  npm run bench
+  npm run bench -- --scenario relay --size 65536 --n 1000
+  npm run bench -- --scenario stored-serve --store postgres --json-out stored.json
+  npm run bench -- --target 127.0.0.1:2525 --sink-port 3025 --pid 4711
+`;
+
+/** What a user can mend. */
+export class UsageError extends Error {}
+
+const text = { type: 'string' };
+const OPTIONS = {
+  scenario: { ...text, default: 'all' },
+  store: { ...text, default: 'sqlite' },
+  n: text,
+  size: { ...text, default: '4096' },
+  sessions: { ...text, default: '20' },
+  warmup: text,
+  repeat: { ...text, default: '3' },
+  'json-out': text,
+  target: text,
+  pid: text,
+  'sink-port': { ...text, default: '0' },
+  'node-options': text,
+  help: { type: 'boolean', default: false },
+};
+
+/** Throws a `UsageError`. */
+export function readOptions(args) {
+  const values = parse(args);
+  const sizeBytes = whole(values, 'size', MIN_SIZE_BYTES, 64 * 1024 * 1024);
+  const count = whole(values, 'n', 1, 10_000_000) ?? defaultCount(sizeBytes);
+  return {
+    help: values.help,
+    scenarios: namedScenarios(values.scenario),
+    store: oneOf(values, 'store', ['sqlite', 'postgres']),
+    count,
+    sizeBytes,
+    sessions: whole(values, 'sessions', 1, 10_000),
+    warmup: whole(values, 'warmup', 0, 10_000_000) ?? Math.ceil(count / 2),
+    repeat: whole(values, 'repeat', 1, 1000),
+    jsonOut: values['json-out'],
+    target: values.target === undefined ? undefined : addressOf(values.target),
+    pids: (values.pid ?? '').split(',').filter(Boolean).map(Number),
+    sinkPort: whole(values, 'sink-port', 0, 65_535),
+    nodeOptions: (values['node-options'] ?? '').split(' ').filter(Boolean),
+  };
+}
+
+function parse(args) {
+  try {
+    return parseArgs({ args, options: OPTIONS, strict: true }).values;
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+/** About as many bytes for every size above the usual ones. */
+const defaultCount = (sizeBytes) => Math.max(100, Math.min(4000, Math.floor((64 * 1024 * 1024) / sizeBytes)));
+
+function whole(values, name, min, max) {
+  const given = values[name];
+  if (given === undefined) return undefined;
+  const number = Number(given);
+  if (Number.isInteger(number) && number >= min && number <= max) return number;
+  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not ${given}`);
+}
+
+function oneOf(values, name, choices) {
+  if (choices.includes(values[name])) return values[name];
+  throw new UsageError(`--${name} must be ${choices.join(' or ')}, not ${values[name]}`);
+}
+
+function namedScenarios(names) {
+  try {
+    return scenariosNamed(names.split(','));
+  } catch (error) {
+    throw new UsageError(`--scenario: ${error.message}`);
+  }
+}
+
+function addressOf(given) {
+  const [, host, port] = /^(.+):(\d+)$/.exec(given) ?? [];
+  if (host === undefined) throw new UsageError(`--target must be HOST:PORT, not ${given}`);
+  return { protocol: 'smtp', host, port: Number(port) };
+}

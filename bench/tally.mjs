@@ -1,0 +1,74 @@
+/** What arrived in one run, and what that means for what was sent. Pure accounting: no sockets, no clock. */
+
+export class Tally {
+  #runId;
+  #wireCrc;
+  #isThere;
+  /** When each message arrived first, in ms; 0 for not at all. */
+  at;
+  unique = 0;
+  duplicated = 0;
+  altered = 0;
+  /** The envelope of one message with the content of another. */
+  swapped = 0;
+  /** Of another run: for example a duplicate that came late. */
+  stray = 0;
+
+  constructor({ runId, count, wireCrc }) {
+    this.#runId = runId;
+    this.#wireCrc = wireCrc;
+    this.#isThere = new Uint8Array(count);
+    this.at = new Float64Array(count);
+  }
+
+  get runId() {
+    return this.#runId;
+  }
+
+  /** One message for one recipient: the numbers in its envelope and in its content, -1 when they are of another run. */
+  deliver({ rcptNumber, contentNumber, crc, at }) {
+    if (!(rcptNumber >= 0 && rcptNumber < this.at.length)) {
+      this.stray += 1;
+      return;
+    }
+    if (contentNumber !== rcptNumber) this.swapped += 1;
+    else if (crc !== this.#wireCrc) this.altered += 1;
+    if (this.#isThere[rcptNumber] === 1) {
+      this.duplicated += 1;
+      return;
+    }
+    this.#isThere[rcptNumber] = 1;
+    this.at[rcptNumber] = at;
+    this.unique += 1;
+  }
+
+  /** Plain values, to be sent to another process. */
+  report() {
+    const { at, unique, duplicated, altered, swapped, stray } = this;
+    return { at, unique, duplicated, altered, swapped, stray };
+  }
+}
+
+/**
+ * Compares what was accepted with what arrived. `acceptedAt` has 0 where the answer was not a positive one. `unpromised` arrived although nobody
+ * said that it was accepted: SMTP allows that, and a client that tries again makes it a duplicate.
+ */
+export function judge(acceptedAt, arrived) {
+  let lost = 0;
+  let unpromised = 0;
+  let accepted = 0;
+  for (let i = 0; i < acceptedAt.length; i += 1) {
+    const isAccepted = acceptedAt[i] > 0;
+    const isThere = arrived.at[i] > 0;
+    if (isAccepted) accepted += 1;
+    if (isAccepted && !isThere) lost += 1;
+    if (!isAccepted && isThere) unpromised += 1;
+  }
+  const { unique: delivered, duplicated, altered, swapped, stray } = arrived;
+  const refused = acceptedAt.length - accepted;
+  return { accepted, delivered, lost, duplicated, altered, swapped, stray, refused, unpromised };
+}
+
+/** Whether every message was accepted and arrived once, as it was. */
+export const isClean = ({ lost, duplicated, altered, swapped, stray, refused }) =>
+  lost + duplicated + altered + swapped + stray + refused === 0;
