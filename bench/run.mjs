@@ -44,22 +44,28 @@ const relayOf = ({ target, pids }, interrupted) => ({ target, pids, storePids: [
 /** All runs of one scenario, in an environment of its own. */
 async function runScenario(scenario, options, interrupted) {
   const stops = new Stops();
-  try {
-    const harness = await startHarness(options.sinkPort, stops);
-    const environment = options.target
-      ? relayOf(options, interrupted)
-      : await startEnvironment(scenario, { ...options, sinkPort: harness.sinkPort, interrupted }, stops);
-    const { count, sizeBytes, sessions, warmup, repeat } = options;
-    if (warmup > 0) await measure(environment, harness, { count: warmup, sizeBytes, sessions });
-    const runs = [];
-    for (let i = 0; i < repeat; i += 1) {
-      runs.push(await measure(environment, harness, { count, sizeBytes, sessions }));
-      printRun(scenario.name, runs[i]);
-    }
-    return runs;
-  } finally {
+  const runs = await runIn(stops, scenario, options, interrupted).catch(async (error) => {
     await stops.run();
+    throw error;
+  });
+  const [trouble] = await stops.run();
+  if (trouble !== undefined) throw trouble;
+  return runs;
+}
+
+async function runIn(stops, scenario, options, interrupted) {
+  const harness = await startHarness(options.sinkPort, stops);
+  const environment = options.target
+    ? relayOf(options, interrupted)
+    : await startEnvironment(scenario, { ...options, sinkPort: harness.sinkPort, interrupted }, stops);
+  const { count, sizeBytes, sessions, warmup, repeat } = options;
+  if (warmup > 0) await measure(environment, harness, { count: warmup, sizeBytes, sessions });
+  const runs = [];
+  for (let i = 0; i < repeat; i += 1) {
+    runs.push(await measure(environment, harness, { count, sizeBytes, sessions }));
+    printRun(scenario.name, runs[i]);
   }
+  return runs;
 }
 
 async function main(args) {

@@ -6,7 +6,7 @@ export class Stops {
     this.#stops.push(stop);
   }
 
-  /** Stops everything, whatever fails; then rejects with the first failure. */
+  /** Stops everything, whatever fails; resolves with what failed. */
   async run() {
     const errors = [];
     for (const stop of this.#stops.splice(0).reverse()) {
@@ -16,6 +16,6 @@ export class Stops {
         errors.push(error);
       }
     }
-    if (errors.length > 0) throw errors[0];
+    return errors;
   }
 }

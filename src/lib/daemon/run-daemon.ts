@@ -1,4 +1,6 @@
 /** What the daemon commands do: load the configuration, start, and stay until a signal. */
+import { stepChecker } from '../chain/compile.ts';
+import { registry } from '../chain/registry.ts';
 import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
 import { onShutdown } from '../ops/shutdown.ts';
 import { type DaemonAsk, startDaemon } from './daemon.ts';
@@ -13,7 +15,7 @@ export interface RunAsk {
 
 /** Resolves when the daemon is up; signals do the rest. Throws `UserError` for anything a user can mend. */
 export async function runDaemon(ask: RunAsk): Promise<void> {
-  const router = ask.routerFile === undefined ? undefined : loadRouterConfig(ask.routerFile);
+  const router = ask.routerFile === undefined ? undefined : loadRouterConfig(ask.routerFile, { checkFiles: true, checkStep: stepChecker(registry) });
   const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);
   for (const config of [router, gateway]) {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);

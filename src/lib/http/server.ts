@@ -55,7 +55,7 @@ export interface RestServerOptions {
 }
 
 export interface RestServer {
-  /** Binds; resolves with the address (port 0 asks for a free one). */
+  /** Binds; resolves with the address (port 0 asks for a free one). Rejects with the error of the system. */
   listen(addr: HostPort): Promise<HostPort>;
   /** Answers who hangs, finishes what is at work, and closes; with `signal` aborted, cuts what is left. */
   close(signal?: AbortSignal): Promise<void>;
@@ -188,11 +188,7 @@ function addGate(scope: FastifyInstance, max: number): void {
 }
 
 async function listen(app: FastifyInstance, { host, port }: HostPort): Promise<HostPort> {
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    throw new UserError(`cannot listen on ${host}:${port}: ${(error as Error).message}`, exitCodes.osErr);
-  }
+  await app.listen({ host, port });
   const bound = app.server.address() as AddressInfo;
   return { host: bound.address, port: bound.port };
 }
