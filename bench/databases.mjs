@@ -1,5 +1,5 @@
 /** Databases to measure on, both with every commit synced to disk, and how many commits they have made. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { Child } from './child.mjs';
 
@@ -12,6 +12,8 @@ function openSqlite(dir) {
 /** `iChange` in the header of SQLite's WAL index (sqlite.org/walformat.html): it counts the transactions that wrote. */
 function walCommits(file) {
   const header = new Uint32Array(3);
+  // Nobody has written yet.
+  if (!existsSync(file)) return 0;
   const fd = openSync(file, 'r');
   try {
     // In the byte order of the machine.

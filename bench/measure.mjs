@@ -11,6 +11,8 @@ const PATIENCE_MS = 20_000;
 /** How long duplicates may come late and still count in their run. */
 const GRACE_MS = 300;
 const LOOK_AGAIN_MS = 10;
+/** Each takes the time of grace. */
+const READY_TRIES = 50;
 
 /** `environment` is what is measured, `harness` the sink and the generator. Rejects when a process under test ends. */
 export async function measure(environment, harness, { count, sizeBytes, sessions }) {
@@ -25,6 +27,15 @@ export async function measure(environment, harness, { count, sizeBytes, sessions
   await sleep(GRACE_MS);
   const arrived = await harness.sink.ask('report');
   return resultOf(sent, arrived, { before, after, count });
+}
+
+/** Resolves when a message gets through: listeners open a little before everything behind them is there. */
+export async function untilReady(environment, harness, sizeBytes) {
+  for (let i = 0; i < READY_TRIES; i += 1) {
+    const { accepted, refusals } = await measure(environment, harness, { count: 1, sizeBytes, sessions: 1 });
+    if (accepted === 1) return;
+    if (i === READY_TRIES - 1) throw new Error(`not ready: ${JSON.stringify(refusals)}`);
+  }
 }
 
 function orEnded(promise, ended) {

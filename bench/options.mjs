@@ -12,7 +12,7 @@ altered or refused, 64 for wrong options.
   --scenario NAMES   separated by commas; a part of the names (relay, serve) stands for all that have it (default: all)
 ${scenarios.map(({ name, summary }) => `                       ${name.padEnd(13)} ${summary}`).join('\n')}
   --store KIND       sqlite, or postgres: a server of its own, with fsync (default: sqlite)
-  --n COUNT          messages of a run (default: 4000; less for more than 16 KB each)
+  --n COUNT          messages of a run (default: 3000 in one process, 1000 in two, fewer of more than 16 KB)
   --size BYTES       of a message, header and body (default: 4096)
   --sessions COUNT   SMTP sessions, or REST clients, at the same time (default: 20)
   --warmup COUNT     messages before the first run, not measured (default: a half of --n)
@@ -30,6 +30,8 @@ Examples:
   npm run bench -- --scenario stored-serve --store postgres --json-out stored.json
   npm run bench -- --target 127.0.0.1:2525 --sink-port 3025 --pid 4711
 `;
+
+const COUNT_MAX = 10_000_000;
 
 /** What a user can mend. */
 export class UsageError extends Error {}
@@ -55,15 +57,17 @@ const OPTIONS = {
 export function readOptions(args) {
   const values = parse(args);
   const sizeBytes = whole(values, 'size', MIN_SIZE_BYTES, 64 * 1024 * 1024);
-  const count = whole(values, 'n', 1, 10_000_000) ?? defaultCount(sizeBytes);
+  const count = whole(values, 'n', 1, COUNT_MAX);
+  const warmup = whole(values, 'warmup', 0, COUNT_MAX);
+  const countOf = (scenario) => count ?? defaultCount(scenario, sizeBytes);
   return {
     help: values.help,
     scenarios: namedScenarios(values.scenario),
     store: oneOf(values, 'store', ['sqlite', 'postgres']),
-    count,
+    countOf,
+    warmupOf: (scenario) => warmup ?? Math.ceil(countOf(scenario) / 2),
     sizeBytes,
     sessions: whole(values, 'sessions', 1, 10_000),
-    warmup: whole(values, 'warmup', 0, 10_000_000) ?? Math.ceil(count / 2),
     repeat: whole(values, 'repeat', 1, 1000),
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),
@@ -81,8 +85,9 @@ function parse(args) {
   }
 }
 
-/** About as many bytes for every size above the usual ones. */
-const defaultCount = (sizeBytes) => Math.max(100, Math.min(4000, Math.floor((64 * 1024 * 1024) / sizeBytes)));
+/** At most 64 MB in one run, and never less than a hundred messages. */
+const defaultCount = ({ messages }, sizeBytes) =>
+  Math.max(100, Math.min(messages, Math.floor((64 * 1024 * 1024) / sizeBytes)));
 
 function whole(values, name, min, max) {
   const given = values[name];

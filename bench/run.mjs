@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { Child } from './child.mjs';
 import { startEnvironment } from './environment.mjs';
 import { machine } from './machine.mjs';
-import { measure } from './measure.mjs';
+import { measure, untilReady } from './measure.mjs';
 import { HELP, readOptions, UsageError } from './options.mjs';
 import { printRun, summaryOf } from './report.mjs';
 import { Stops } from './stops.mjs';
 import { isClean } from './tally.mjs';
 
 const EXIT_USAGE = 64;
+const OTHER_RELAY_MESSAGES = 1000;
 
 class InterruptedError extends Error {
   constructor(signal, number) {
@@ -58,7 +59,10 @@ async function runIn(stops, scenario, options, interrupted) {
   const environment = options.target
     ? relayOf(options, interrupted)
     : await startEnvironment(scenario, { ...options, sinkPort: harness.sinkPort, interrupted }, stops);
-  const { count, sizeBytes, sessions, warmup, repeat } = options;
+  const { sizeBytes, sessions, repeat } = options;
+  const count = options.countOf(scenario);
+  const warmup = options.warmupOf(scenario);
+  await untilReady(environment, harness, sizeBytes);
   if (warmup > 0) await measure(environment, harness, { count: warmup, sizeBytes, sessions });
   const runs = [];
   for (let i = 0; i < repeat; i += 1) {
@@ -75,12 +79,13 @@ async function main(args) {
     return;
   }
   const interrupted = untilInterrupted();
-  const { count, sizeBytes, sessions, store } = options;
-  const scenarios = options.target ? [{ name: 'other relay' }] : options.scenarios;
+  const { sizeBytes, sessions, store } = options;
+  const scenarios = options.target ? [{ name: 'other relay', messages: OTHER_RELAY_MESSAGES }] : options.scenarios;
   const results = [];
   for (const scenario of scenarios) {
     const runs = await runScenario(scenario, options, interrupted);
-    const facts = { scenario: scenario.name, ...(!options.target && { store }), n: count, size: sizeBytes, sessions };
+    const n = options.countOf(scenario);
+    const facts = { scenario: scenario.name, ...(!options.target && { store }), n, size: sizeBytes, sessions };
     process.stdout.write(`${JSON.stringify({ ...facts, ...summaryOf(runs) })}\n`);
     results.push({ ...facts, runs });
     if (!runs.every(isClean)) process.exitCode = 1;

@@ -1,5 +1,6 @@
 /** What is measured: which way in, what is promised, and which processes do it. */
 
+/** `messages`: in one run, unless `--n` says so or they are large. */
 export const scenarios = [
   {
     name: 'relay-serve',
@@ -7,6 +8,7 @@ export const scenarios = [
     protocol: 'smtp',
     smtpTag: 'relay',
     shape: 'serve',
+    messages: 3000,
   },
   {
     name: 'relay-split',
@@ -14,6 +16,7 @@ export const scenarios = [
     protocol: 'smtp',
     smtpTag: 'relay',
     shape: 'split',
+    messages: 1000,
   },
   {
     name: 'stored-serve',
@@ -21,16 +24,32 @@ export const scenarios = [
     protocol: 'smtp',
     smtpTag: 'stored',
     shape: 'serve',
+    messages: 3000,
   },
-  { name: 'stored-split', summary: 'The same in two processes.', protocol: 'smtp', smtpTag: 'stored', shape: 'split' },
+  {
+    name: 'stored-split',
+    summary: 'The same in two processes.',
+    protocol: 'smtp',
+    smtpTag: 'stored',
+    shape: 'split',
+    messages: 1000,
+  },
   {
     name: 'rest-serve',
     summary: 'REST submission: create with the message inline, committed, 201, then SMTP out. One process.',
     protocol: 'rest',
     smtpTag: 'relay',
     shape: 'serve',
+    messages: 3000,
   },
-  { name: 'rest-split', summary: 'The same in two processes.', protocol: 'rest', smtpTag: 'relay', shape: 'split' },
+  {
+    name: 'rest-split',
+    summary: 'The same in two processes.',
+    protocol: 'rest',
+    smtpTag: 'relay',
+    shape: 'split',
+    messages: 1000,
+  },
 ];
 
 /** Those that a word names: all, one by its name, or all that have the word in their name (`relay`, `serve`). */
