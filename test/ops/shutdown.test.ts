@@ -12,14 +12,14 @@ afterEach(() => {
 });
 
 /** A daemon whose orderly stop is `stop`, an expression of JavaScript; its log and what it says come out as lines, `ready` first. */
-function daemon(stop: string, deadlineMs: number) {
+function daemon(stop: string, deadlineMs: number, graceMs = 20) {
   const code = `
     import { onShutdown } from '${lib}shutdown.js';
     import { systemClock as clock } from '${lib}clock.js';
     import { createLog } from '${lib}log.js';
     const log = createLog({ level: 'info', format: 'text', destination: 'stdout' });
     const keepAlive = setInterval(() => undefined, 1000);
-    onShutdown(${stop}, { clock, log, deadlineMs: ${deadlineMs} });
+    onShutdown(${stop}, { clock, log, deadlineMs: ${deadlineMs}, graceMs: ${graceMs} });
     console.log('ready');
   `;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
@@ -44,13 +44,27 @@ describe('onShutdown', () => {
     expect(said.at(-1)).toBe('all stopped');
   });
 
-  it('exits 0 at the deadline when the stop takes longer, having told it to hurry', async () => {
+  it('tells a stop that takes too long to hurry, and lets it give back what it holds', async () => {
+    const stop = `async (deadline) => {
+      await new Promise((resolve) => deadline.addEventListener('abort', resolve));
+      await clock.sleep(20);
+      console.log('leases released');
+    }`;
+    const { child, exited, said, until } = daemon(stop, 20, 60_000);
+    await until('ready');
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(said.at(-1)).toBe('leases released');
+  });
+
+  it('exits 1 when the stop does not end even in a hurry', async () => {
     const stop = "(deadline) => new Promise(() => deadline.addEventListener('abort', () => console.log('hurried')))";
     const { child, exited, said, until } = daemon(stop, 20);
     await until('ready');
     child.kill('SIGTERM');
-    expect(await exited).toBe(0);
+    expect(await exited).toBe(1);
     expect(said).toContain('hurried');
+    expect(said.at(-1)).toContain('ending with work left');
   });
 
   it('ends at once on a second signal', async () => {

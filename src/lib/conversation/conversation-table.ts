@@ -33,6 +33,8 @@ export class ConversationTable {
   readonly #options: ConversationTableOptions;
   readonly #byId = new Map<string, Conversation>();
   readonly #running = new Set<Promise<void>>();
+  #isDraining = false;
+  #onShown: () => void = () => undefined;
 
   constructor(options: ConversationTableOptions) {
     this.#options = options;
@@ -42,8 +44,14 @@ export class ConversationTable {
     return this.#byId.size;
   }
 
-  /** Opens a conversation and starts to follow it; throws `RequestProblem` when there are too many. */
+  /** No more are taken, because the process is about to end. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Opens a conversation and starts to follow it; throws `RequestProblem` when there are too many, or the process is about to end. */
   open(id: string, origin: Origin, silenceMs: number, follow: Follow): Conversation {
+    if (this.#isDraining) throw new RequestProblem(503, 'shutting down');
     if (this.#running.size >= limits.conversations) throw new RequestProblem(503, 'too many transactions at work');
     const conversation = new Conversation({ id, origin, silenceMs }, this.#options.deps.clock.now());
     this.#byId.set(id, conversation);
@@ -74,6 +82,13 @@ export class ConversationTable {
     return this.#byId.get(id);
   }
 
+  /** A conversation as its REST client is about to see it. */
+  show(conversation: Conversation): TransactionView {
+    conversation.shownVersion = conversation.live.version;
+    this.#onShown();
+    return viewOf(conversation);
+  }
+
   /** Adds to the envelope when `ifMatch` is the current version. */
   update(conversation: Conversation, ask: UpdateAsk, ifMatch: string): TransactionView {
     const { live } = conversation;
@@ -102,13 +117,13 @@ export class ConversationTable {
       throw asProblem(error);
     }
     for (const step of steps) live.apply(step);
-    return viewOf(conversation);
+    return this.show(conversation);
   }
 
   heartbeat(conversation: Conversation): TransactionView {
     this.#heard(conversation);
     conversation.live.apply({ type: 'touch' });
-    return viewOf(conversation);
+    return this.show(conversation);
   }
 
   /** Takes bytes of the message; a prefix that is there already is skipped, so a plain retry works. */
@@ -160,6 +175,21 @@ export class ConversationTable {
     conversation.discard();
   }
 
+  /**
+   * Takes no more, and resolves when all have ended and their clients have seen how: a client that misses the answer would send its message
+   * again. Gives up when `hurry` aborts.
+   */
+  async drain(hurry: AbortSignal): Promise<void> {
+    this.#isDraining = true;
+    await Promise.race([Promise.all(this.#running), aborted(hurry)]);
+    const allSeen = new AbortController();
+    this.#onShown = () => {
+      if ([...this.#byId.values()].every(({ isSeen }) => isSeen)) allSeen.abort();
+    };
+    this.#onShown();
+    await this.#options.deps.clock.sleep(limits.drainLingerMs, AbortSignal.any([hurry, allSeen.signal]));
+  }
+
   /** Stops all; resolves when every attempt has ended. */
   async close(): Promise<void> {
     for (const conversation of this.#byId.values()) conversation.stop.abort();
@@ -177,6 +207,11 @@ export function viewOf(conversation: Conversation): TransactionView {
     origin: facts.origin,
     body: { kind: 'plain', finalized: isBodyComplete },
   };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function asProblem(error: unknown): unknown {

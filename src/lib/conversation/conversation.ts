@@ -26,6 +26,8 @@ export class Conversation {
   declaredBytes: number | undefined;
   /** When its one attempt ended. */
   endedAt: number | undefined;
+  /** What its REST client has seen of it; a conversation by a call has no such client. */
+  shownVersion: number | undefined;
   #spool: SpoolWriter | undefined;
 
   constructor(facts: ConversationFacts, now: number) {
@@ -51,6 +53,13 @@ export class Conversation {
   /** Nobody follows it any more: its attempt has ended, or is about to. */
   get isOver(): boolean {
     return this.endedAt !== undefined || this.live.state.cancelled || this.live.state.final !== undefined;
+  }
+
+  /** It has ended and its client knows how, or does not care. */
+  get isSeen(): boolean {
+    const { version, state } = this.live;
+    if (this.endedAt === undefined) return false;
+    return state.cancelled || this.shownVersion === undefined || this.shownVersion === version;
   }
 
   /** It is the client's turn: nothing can happen upstream until it says more. */

@@ -37,6 +37,10 @@ export const limits = {
   conversations: 20_000,
   messageBuilderParts: 1000,
   messageBuilderHeaders: 1000,
+  /** What a process that ends waits for its REST clients to read the last answers. */
+  drainLingerMs: 3000,
+  /** What an orderly stop that was told to hurry may still take. */
+  stopGraceMs: 5000,
   /** Transactions a REST receiver has open. */
   receiverTransactions: 10_000,
   /** What the answer to the last upload waits for the decision about the message. */

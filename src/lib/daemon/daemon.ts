@@ -5,6 +5,7 @@ import { registry } from '../chain/registry.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
 import { listening } from '../config/listening.ts';
 import type { LogConfig, RouterConfig } from '../config/router-config.ts';
+import type { ConfigSource } from '../config/source.ts';
 import type { Deps } from '../core/deps.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { HttpClient } from '../http/http-client.ts';
@@ -42,13 +43,14 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   const hops = new Hops(deps, client);
   const spool = new Spool(path.join(tmpdir(), `koukan-spool-${process.getuid?.() ?? 0}`), deps);
   await spool.prepare();
-  const stops: ((hurry: AbortSignal) => Promise<void>)[] = [(hurry) => client.close(hurry)];
+  const parts: Part[] = [{ stop: (hurry) => client.close(hurry) }];
   const stop = async (hurry: AbortSignal): Promise<void> => {
-    for (const stopOne of stops.splice(0).reverse()) await stopOne(hurry);
+    for (const part of parts) part.quiesce?.();
+    for (const part of parts.splice(0).reverse()) await part.stop(hurry);
   };
   try {
-    if (ask.router !== undefined) stops.push(await startRouter(ask.router, ask.join, { deps, hops, spool }));
-    if (ask.gateway !== undefined) stops.push(await startGateway(ask.gateway, ask.join, { deps, hops, spool }));
+    if (ask.router !== undefined) parts.push(await startRouter(ask.router, ask.join, { deps, hops, spool }));
+    if (ask.gateway !== undefined) parts.push(await startGateway(ask.gateway, ask.join, { deps, hops, spool }));
   } catch (error) {
     await stop(AbortSignal.abort());
     throw error;
@@ -62,32 +64,37 @@ interface Shared {
   readonly spool: Spool;
 }
 
-type Stop = (hurry: AbortSignal) => Promise<void>;
+/** What is stopped in the order opposite to the start. */
+interface Part {
+  /** Begins nothing by itself any more; all parts are told before the first one stops. */
+  quiesce?(): void;
+  stop(hurry: AbortSignal): Promise<void>;
+}
 
 async function startRouter(
   config: RouterConfig,
   join: DaemonAsk['join'],
   { deps, hops, spool }: Shared,
-): Promise<Stop> {
+): Promise<Part> {
   const { url, autoMigrate } = config.storage;
   const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate });
+  let router: Router;
   try {
-    const router = new Router({ config, deps, registry, store, spool, hop: hops.resolve });
-    if (join === 'call')
-      hops.join({ listener: config.restListener, hop: () => router.hop, takes: (asked) => router.converses(asked) });
-    await listening(config.source, () => router.start());
-    return (hurry) => router.stop(hurry);
+    router = new Router({ config, deps, registry, store, spool, hop: hops.resolve });
   } catch (error) {
     await store.close();
     throw error;
   }
+  if (join === 'call')
+    hops.join({ listener: config.restListener, hop: () => router.hop, takes: (asked) => router.converses(asked) });
+  return started(router, config.source);
 }
 
 async function startGateway(
   config: GatewayConfig,
   join: DaemonAsk['join'],
   { deps, hops, spool }: Shared,
-): Promise<Stop> {
+): Promise<Part> {
   const gateway: Gateway = new Gateway({
     config,
     deps,
@@ -100,6 +107,16 @@ async function startGateway(
     },
   });
   if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop, takes: () => true });
-  await listening(config.source, () => gateway.start());
-  return (hurry) => gateway.stop(hurry);
+  return started(gateway, config.source);
+}
+
+/** Starts a part; one that could only start in part is stopped again. */
+async function started<P extends Part & { start(): Promise<void> }>(part: P, source: ConfigSource): Promise<P> {
+  try {
+    await listening(source, () => part.start());
+    return part;
+  } catch (error) {
+    await part.stop(AbortSignal.abort());
+    throw error;
+  }
 }

@@ -15,7 +15,10 @@ export interface RunAsk {
 
 /** Resolves when the daemon is up; signals do the rest. Throws `UserError` for anything a user can mend. */
 export async function runDaemon(ask: RunAsk): Promise<void> {
-  const router = ask.routerFile === undefined ? undefined : loadRouterConfig(ask.routerFile, { checkFiles: true, checkStep: stepChecker(registry) });
+  const router =
+    ask.routerFile === undefined
+      ? undefined
+      : loadRouterConfig(ask.routerFile, { checkFiles: true, checkStep: stepChecker(registry) });
   const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);
   for (const config of [router, gateway]) {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);

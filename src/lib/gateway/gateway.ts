@@ -79,9 +79,13 @@ export class Gateway {
     deps.log.info({ rest: config.restListener.addr, smtp: config.services.map(({ addr }) => addr) }, 'gateway ready');
   }
 
-  /** Stops accepting, lets SMTP sessions finish their transaction until `hurry` aborts, closes the connections it keeps. */
+  /**
+   * Stops accepting and lets SMTP sessions, then REST transactions, finish until `hurry` aborts; then closes the connections it keeps. REST
+   * answers until the end: a router that does not hear what became of its message sends it again.
+   */
   async stop(hurry: AbortSignal): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.close(hurry)));
+    await this.#conversations.drain(hurry);
     this.#stop.abort();
     await this.#sweep;
     await this.#rest?.close(hurry);

@@ -7,7 +7,7 @@ import { refusing } from '../chain/refusing.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import { type ConversationTable, viewOf } from '../conversation/conversation-table.ts';
+import type { ConversationTable } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
@@ -77,7 +77,7 @@ export class Outbound implements TransactionService {
       );
     });
     this.#addEnvelope(conversation, ask);
-    return viewOf(conversation);
+    return this.#options.conversations.show(conversation);
   }
 
   #addEnvelope({ live }: Conversation, ask: CreateAsk): void {
@@ -91,7 +91,7 @@ export class Outbound implements TransactionService {
     const conversation = this.#find(id);
     const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
-    return changed ? viewOf(conversation) : undefined;
+    return changed ? this.#options.conversations.show(conversation) : undefined;
   }
 
   async update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView> {

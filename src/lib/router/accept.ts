@@ -5,7 +5,7 @@
 import { drive } from '../chain/drive.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import { type ConversationTable, viewOf } from '../conversation/conversation-table.ts';
+import type { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import {
   type CreateAsk,
@@ -37,6 +37,7 @@ export class Accept implements TransactionService {
   }
 
   async create(sender: string, ask: CreateAsk): Promise<TransactionView> {
+    if (this.#options.conversations.isDraining) throw new RequestProblem(503, 'shutting down');
     const lookup = this.#options.routes.find(sender, ask.tag);
     if (lookup.kind === 'unknownSender') throw new RequestProblem(404, `unknown sender ${sender}`);
     if (lookup.kind !== 'found') {
@@ -59,7 +60,7 @@ export class Accept implements TransactionService {
     const { live } = conversation;
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
-    return viewOf(conversation);
+    return this.#options.conversations.show(conversation);
   }
 
   /** Opens a conversation with a chain that explodes; also how the other half of one process does it, without HTTP. */
@@ -96,7 +97,7 @@ export class Accept implements TransactionService {
     if (conversation === undefined) return this.#options.native.read(id, wait, signal);
     const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
-    return changed ? viewOf(conversation) : undefined;
+    return changed ? this.#options.conversations.show(conversation) : undefined;
   }
 
   async update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView> {

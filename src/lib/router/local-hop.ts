@@ -11,6 +11,7 @@ import type { RouteTable } from './route-table.ts';
 export function localRouterHop(accept: Accept, routes: RouteTable, conversations: ConversationTable): Hop {
   return {
     open(ask: HopAsk): Exchange {
+      if (conversations.isDraining) return refusing(reply(451, '4.3.2', 'shutting down, try again'));
       const lookup = routes.find(ask.sender, ask.tag);
       if (lookup.kind !== 'found') return refusing(reply(450, '4.3.5', `sender ${ask.sender} is not configured`));
       if (!lookup.route.chain.incremental)

@@ -36,6 +36,8 @@ export class Router {
   readonly #workshop: Workshop;
   readonly #schedule: Schedule;
   readonly #conversations: ConversationTable;
+  /** Ends the search for due work, and later the housekeeping: a session is kept alive as long as work is leased to it. */
+  readonly #quiet = new AbortController();
   readonly #stop = new AbortController();
   /** Gives up waiting for a store that is away. */
   readonly #abandon = new AbortController();
@@ -43,6 +45,7 @@ export class Router {
   #rest: RestServer | undefined;
   /** The router as a next hop by a call, for a gateway in the same process. */
   readonly hop: Hop;
+  #claims: Promise<void> = Promise.resolve();
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: RouterOptions) {
@@ -118,24 +121,35 @@ export class Router {
     await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));
     await store.openSession(config.restListener.sessionUri, deps.clock.now());
     const stop = this.#stop.signal;
+    if (config.global.dequeue) this.#claims = this.#schedule.run(this.#quiet.signal);
     this.#loops = Promise.all([
-      config.global.dequeue ? this.#schedule.run(stop) : undefined,
       keepHouse({ config, deps, store, workshop: this.#workshop, onDue: () => this.#schedule.ring() }, stop),
       this.#conversations.sweep(stop),
     ]);
     deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');
   }
 
-  /** Stops accepting, lets what is in work finish until `hurry` aborts, releases the leases, closes the store. */
+  /** Looks for no more due work; the first thing to do when the process is to end. */
+  quiesce(): void {
+    this.#quiet.abort();
+  }
+
+  /**
+   * Takes no more, lets what is in work finish until `hurry` aborts, releases the leases, closes the store. REST answers until the end: a
+   * gateway that does not hear what became of its message has its client send it again.
+   */
   async stop(hurry: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    this.#stop.abort();
-    await this.#loops;
-    await this.#rest?.close(hurry);
+    this.quiesce();
+    await this.#conversations.drain(hurry);
+    await this.#conversations.close();
     if (hurry.aborted) this.#abandon.abort();
     else hurry.addEventListener('abort', () => this.#abandon.abort(), { once: true });
+    await this.#claims;
     await this.#workshop.drain(hurry);
-    await this.#conversations.close();
+    await this.#rest?.close(hurry);
+    this.#stop.abort();
+    await this.#loops;
     await store.closeSession();
     await store.close();
   }

@@ -134,7 +134,7 @@ export class Workshop {
     };
     if (hurry.aborted) stopAll();
     hurry.addEventListener('abort', stopAll, { once: true });
-    await Promise.all([...this.#byId.values()].map((work) => work.running));
+    while (this.#inflight > 0) await Promise.all([...this.#byId.values()].map((work) => work.running));
     hurry.removeEventListener('abort', stopAll);
   }
 }

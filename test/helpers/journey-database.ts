@@ -1,0 +1,42 @@
+/** What is in a router's database, looked at from outside while no router runs, or beside one. */
+import Database from 'better-sqlite3';
+import pg from 'pg';
+
+/** What somebody still has to do, or holds. */
+export interface Unfinished {
+  /** Transactions that wait for their next attempt. */
+  readonly due: number;
+  /** Transactions that a session has in work. */
+  readonly leased: number;
+  readonly sessions: number;
+}
+
+const QUESTION = `select
+  (select count(*) from transactions where next_attempt_at is not null) as due,
+  (select count(*) from transactions where lease_session_id is not null) as leased,
+  (select count(*) from sessions) as sessions`;
+
+export async function unfinished(databaseUrl: string): Promise<Unfinished> {
+  const row = await one(databaseUrl, QUESTION);
+  return { due: Number(row.due), leased: Number(row.leased), sessions: Number(row.sessions) };
+}
+
+export const NOTHING_LEFT: Unfinished = { due: 0, leased: 0, sessions: 0 };
+
+async function one(databaseUrl: string, question: string): Promise<Record<string, unknown>> {
+  if (databaseUrl.startsWith('sqlite:')) {
+    const db = new Database(databaseUrl.replace('sqlite:///', ''), { readonly: true });
+    try {
+      return db.prepare(question).get() as Record<string, unknown>;
+    } finally {
+      db.close();
+    }
+  }
+  const client = new pg.Client(databaseUrl);
+  await client.connect();
+  try {
+    return (await client.query(question)).rows[0] as Record<string, unknown>;
+  } finally {
+    await client.end();
+  }
+}
