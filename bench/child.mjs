@@ -19,8 +19,6 @@ export function answerParent(handlers, onEnd = () => undefined) {
       process.exit();
     }
   });
-  // Ctrl-C reaches the whole process group; what it means is for the parent to say.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal).on(signal, () => undefined);
 }
 
 export class Child {
@@ -28,9 +26,10 @@ export class Child {
   #asked = new Map();
   #sequence = 0;
 
-  /** `file` is one of this directory. */
+  /** `file` is one of this directory. It is in a process group of its own: Ctrl-C reaches the benchmark only, which stops things in order. */
   constructor(file) {
-    this.#process = fork(fileURLToPath(new URL(file, import.meta.url)), { serialization: 'advanced' });
+    const options = { serialization: 'advanced', detached: true };
+    this.#process = fork(fileURLToPath(new URL(file, import.meta.url)), options);
     this.#process.on('message', ({ id, value, error }) => {
       const { resolve, reject } = this.#asked.get(id);
       this.#asked.delete(id);

@@ -14,8 +14,9 @@ export class Daemon {
   /** `nodeOptions` go to node itself, for example `--cpu-prof`. */
   constructor(args, nodeOptions) {
     this.#name = `koukan ${args[0]}`;
-    const stdio = ['ignore', 'ignore', 'inherit'];
-    this.#process = spawn(process.execPath, [...nodeOptions, KOUKAN, ...args], { stdio });
+    // In a process group of its own, so that Ctrl-C does not reach it: a second signal would cut its orderly stop short.
+    const options = { stdio: ['ignore', 'ignore', 'inherit'], detached: true };
+    this.#process = spawn(process.execPath, [...nodeOptions, KOUKAN, ...args], options);
     this.#process.once('exit', (code, signal) => {
       this.#ended.abort(new Error(`${this.#name} ended by itself (${signal ?? code})`));
     });

@@ -6,23 +6,27 @@ import { usageOf } from './process-usage.mjs';
 import { percentile, round } from './statistics.mjs';
 import { judge } from './tally.mjs';
 
-/** Without an acceptance or a delivery for this long, a run is given up and what is missing is lost. */
-const PATIENCE_MS = 20_000;
 /** How long duplicates may come late and still count in their run. */
 const GRACE_MS = 300;
 const LOOK_AGAIN_MS = 10;
 /** Each takes the time of grace. */
 const READY_TRIES = 50;
 
-/** `environment` is what is measured, `harness` the sink and the generator. Rejects when a process under test ends. */
-export async function measure(environment, harness, { count, sizeBytes, sessions }) {
+/**
+ * `environment` is what is measured, `harness` the sink and the generator. Without an acceptance or a delivery for `patienceMs` the run is given up, and
+ * what is missing is lost. Rejects when a process under test ends.
+ */
+export async function measure(environment, harness, { count, sizeBytes, sessions, patienceMs }) {
   const runId = newRunId();
-  const { wireCrc } = new MessageKind(runId, sizeBytes);
-  await harness.sink.ask('start', { runId, count, wireCrc });
+  const { crc } = new MessageKind(runId, sizeBytes);
+  await harness.sink.ask('start', { runId, count, crc });
   const before = await observe(environment);
-  const ask = { target: environment.target, runId, sizeBytes, count, sessions, patienceMs: PATIENCE_MS };
+  const ask = { target: environment.target, runId, sizeBytes, count, sessions, patienceMs };
   const sent = await orEnded(harness.generator.ask('run', ask), environment.ended);
-  await untilDelivered(harness.sink, sent.acceptedAt.filter((at) => at > 0).length, environment.ended);
+  await untilDelivered(harness.sink, sent.acceptedAt.filter((at) => at > 0).length, {
+    patienceMs,
+    ended: environment.ended,
+  });
   const after = await observe(environment);
   await sleep(GRACE_MS);
   const arrived = await harness.sink.ask('report');
@@ -30,9 +34,9 @@ export async function measure(environment, harness, { count, sizeBytes, sessions
 }
 
 /** Resolves when a message gets through: listeners open a little before everything behind them is there. */
-export async function untilReady(environment, harness, sizeBytes) {
+export async function untilReady(environment, harness, load) {
   for (let i = 0; i < READY_TRIES; i += 1) {
-    const { accepted, refusals } = await measure(environment, harness, { count: 1, sizeBytes, sessions: 1 });
+    const { accepted, refusals } = await measure(environment, harness, { ...load, count: 1 });
     if (accepted === 1) return;
     if (i === READY_TRIES - 1) throw new Error(`not ready: ${JSON.stringify(refusals)}`);
   }
@@ -47,10 +51,10 @@ function orEnded(promise, ended) {
   });
 }
 
-async function untilDelivered(sink, count, ended) {
+async function untilDelivered(sink, count, { patienceMs, ended }) {
   let seen = -1;
   let progressAt = now();
-  while (now() - progressAt < PATIENCE_MS) {
+  while (now() - progressAt < patienceMs) {
     ended.throwIfAborted();
     const delivered = await sink.ask('count');
     if (delivered >= count) return;

@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib';
 const ID_FIELD = 'X-Bench-Id: ';
 const RECIPIENT_DOMAIN = 'sink.example';
 const LINE = 'The quick brown fox jumps over the lazy dog 0123456789 and runs off again.  \r\n';
+const FINAL_DOT = Buffer.from('.\r\n');
 /** Below this there is no room for the header. */
 export const MIN_SIZE_BYTES = 512;
 
@@ -17,16 +18,16 @@ export const newRunId = () => randomBytes(6).toString('hex');
 export const senderAddress = 'author@source.example';
 export const recipientOf = (runId, number) => `${number}.${runId}@${RECIPIENT_DOMAIN}`;
 
-/** The number of a recipient of this run; -1 for any other. */
+/** The number in a recipient of this run; -1 of any other. */
 export function numberOf(address, runId) {
   const [, number, id] = /^(\d+)\.([0-9a-f]+)@/.exec(address) ?? [];
   return id === runId ? Number(number) : -1;
 }
 
-/** The first header field; always of the same length. */
+/** Always of the same length. */
 const idLine = (runId, number) => `${ID_FIELD}${runId}.${String(number).padStart(8, '0')}\r\n`;
 
-/** The messages of a run of `sizeBytes` each (header and body, CRLF line ends). */
+/** The messages of one run, each of `sizeBytes` (header and body, CRLF line ends). */
 export class MessageKind {
   #rest;
   #wireRest;
@@ -38,29 +39,27 @@ export class MessageKind {
     this.#wireRest = Buffer.from(this.#rest.replaceAll('\r\n.', '\r\n..'), 'latin1');
   }
 
-  /** CRC-32 of what follows the first field, in the form it has between DATA and the final dot. */
-  get wireCrc() {
-    return crc32(this.#wireRest);
+  /** CRC-32 of what follows the first header field. */
+  get crc() {
+    return crc32(this.#rest);
   }
 
   text(number) {
     return idLine(this.runId, number) + this.#rest;
   }
 
-  /** As it follows DATA, with the final dot. */
+  /** As it follows DATA: dots doubled, and the final one. */
   wire(number) {
     return Buffer.concat([Buffer.from(idLine(this.runId, number), 'latin1'), this.#wireRest, FINAL_DOT]);
   }
 }
 
-const FINAL_DOT = Buffer.from('.\r\n');
-
 function restOf(sizeBytes) {
-  let text = [
+  const head = [
     `From: <${senderAddress}>`,
     `To: <everybody@${RECIPIENT_DOMAIN}>`,
     'Subject: one of many',
-    `Message-ID: <bench@source.example>`,
+    'Message-ID: <bench@source.example>',
     'Date: Thu, 01 Jan 2026 00:00:00 +0000',
     'MIME-Version: 1.0',
     'Content-Type: text/plain',
@@ -68,42 +67,15 @@ function restOf(sizeBytes) {
     '.A line that begins with a dot.',
     '',
   ].join('\r\n');
-  text += LINE.repeat(Math.max(0, Math.floor((sizeBytes - text.length - 2) / LINE.length)));
-  return `${text}${'x'.repeat(sizeBytes - text.length - 2)}\r\n`;
+  const lines = LINE.repeat(Math.floor((sizeBytes - head.length - 2) / LINE.length));
+  return `${head}${lines}${'x'.repeat(sizeBytes - head.length - lines.length - 2)}\r\n`;
 }
 
-const ID_FIELD_BYTES = Buffer.from(`${ID_FIELD}`);
-const HEADER_BYTES_MAX = 65_536;
-
-/** Reads one message as it arrives, in any pieces: which one it says it is, and the CRC-32 of what follows. */
-export class MessageReader {
-  #head = [];
-  #headBytes = 0;
-  id = undefined;
-  crc = 0;
-
-  push(bytes) {
-    if (this.id !== undefined) {
-      this.crc = crc32(bytes, this.crc);
-      return;
-    }
-    if (this.#headBytes > HEADER_BYTES_MAX) return;
-    // What comes from a socket is overwritten by what follows.
-    this.#head.push(Buffer.from(bytes));
-    this.#headBytes += bytes.length;
-    const head = this.#head.length === 1 ? this.#head[0] : Buffer.concat(this.#head);
-    const start = head.indexOf(ID_FIELD_BYTES);
-    const end = start === -1 ? -1 : head.indexOf('\r\n', start);
-    this.#head = [head];
-    if (end === -1) return;
-    this.id = head.latin1Slice(start + ID_FIELD_BYTES.length, end);
-    this.crc = crc32(head.subarray(end + 2));
-    this.#head = [];
-  }
-
-  /** The number of a message of this run; -1 for any other. */
-  number(runId) {
-    const [id, number] = (this.id ?? '').split('.');
-    return id === runId ? Number(number) : -1;
-  }
+/** Which message of the run this says it is (-1: none), and the CRC-32 of what follows. Relays put their own header fields before ours. */
+export function numberInMessage(bytes, runId) {
+  const start = bytes.indexOf(ID_FIELD);
+  const end = bytes.indexOf('\r\n', start);
+  if (start === -1 || end === -1) return { number: -1, crc: 0 };
+  const [id, number] = bytes.latin1Slice(start + ID_FIELD.length, end).split('.');
+  return { number: id === runId ? Number(number) : -1, crc: crc32(bytes.subarray(end + 2)) };
 }

@@ -17,6 +17,7 @@ ${scenarios.map(({ name, summary }) => `                       ${name.padEnd(13)
   --sessions COUNT   SMTP sessions, or REST clients, at the same time (default: 20)
   --warmup COUNT     messages before the first run, not measured (default: a half of --n)
   --repeat COUNT     measured runs of each scenario (default: 3)
+  --patience SECONDS without an acceptance or a delivery, after which what is missing is lost (default: 20)
   --json-out FILE    all runs of all scenarios, with machine and versions
   --target HOST:PORT measure another SMTP relay instead, which delivers to --sink-port
   --pid PIDS         with --target: its processes, for CPU and memory
@@ -45,6 +46,7 @@ const OPTIONS = {
   sessions: { ...text, default: '20' },
   warmup: text,
   repeat: { ...text, default: '3' },
+  patience: { ...text, default: '20' },
   'json-out': text,
   target: text,
   pid: text,
@@ -69,6 +71,7 @@ export function readOptions(args) {
     sizeBytes,
     sessions: whole(values, 'sessions', 1, 10_000),
     repeat: whole(values, 'repeat', 1, 1000),
+    patienceMs: whole(values, 'patience', 1, 3600) * 1000,
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),
     pids: (values.pid ?? '').split(',').filter(Boolean).map(Number),

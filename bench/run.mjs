@@ -23,6 +23,7 @@ class InterruptedError extends Error {
 function untilInterrupted() {
   const controller = new AbortController();
   for (const [signal, number] of [
+    ['SIGHUP', 1],
     ['SIGINT', 2],
     ['SIGTERM', 15],
   ]) {
@@ -42,16 +43,17 @@ async function startHarness(sinkPort, stops) {
 /** Another relay, which is there already. */
 const relayOf = ({ target, pids }, interrupted) => ({ target, pids, storePids: [], ended: interrupted });
 
-/** All runs of one scenario, in an environment of its own. */
+/** All runs of one scenario, in an environment of its own, of which nothing is left. */
 async function runScenario(scenario, options, interrupted) {
   const stops = new Stops();
-  const runs = await runIn(stops, scenario, options, interrupted).catch(async (error) => {
-    await stops.run();
-    throw error;
-  });
-  const [trouble] = await stops.run();
-  if (trouble !== undefined) throw trouble;
-  return runs;
+  try {
+    return await runIn(stops, scenario, options, interrupted);
+  } finally {
+    for (const error of await stops.run()) {
+      process.stderr.write(`${scenario.name}: ${error.message}\n`);
+      process.exitCode = 1;
+    }
+  }
 }
 
 async function runIn(stops, scenario, options, interrupted) {
@@ -59,14 +61,14 @@ async function runIn(stops, scenario, options, interrupted) {
   const environment = options.target
     ? relayOf(options, interrupted)
     : await startEnvironment(scenario, { ...options, sinkPort: harness.sinkPort, interrupted }, stops);
-  const { sizeBytes, sessions, repeat } = options;
-  const count = options.countOf(scenario);
+  const { sizeBytes, sessions, patienceMs } = options;
+  const load = { sizeBytes, sessions, patienceMs };
+  await untilReady(environment, harness, load);
   const warmup = options.warmupOf(scenario);
-  await untilReady(environment, harness, sizeBytes);
-  if (warmup > 0) await measure(environment, harness, { count: warmup, sizeBytes, sessions });
+  if (warmup > 0) await measure(environment, harness, { ...load, count: warmup });
   const runs = [];
-  for (let i = 0; i < repeat; i += 1) {
-    runs.push(await measure(environment, harness, { count, sizeBytes, sessions }));
+  for (let i = 0; i < options.repeat; i += 1) {
+    runs.push(await measure(environment, harness, { ...load, count: options.countOf(scenario) }));
     printRun(scenario.name, runs[i]);
   }
   return runs;

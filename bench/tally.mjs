@@ -2,7 +2,7 @@
 
 export class Tally {
   #runId;
-  #wireCrc;
+  #crc;
   #isThere;
   /** When each message arrived first, in ms; 0 for not at all. */
   at;
@@ -14,9 +14,9 @@ export class Tally {
   /** Of another run: for example a duplicate that came late. */
   stray = 0;
 
-  constructor({ runId, count, wireCrc }) {
+  constructor({ runId, count, crc }) {
     this.#runId = runId;
-    this.#wireCrc = wireCrc;
+    this.#crc = crc;
     this.#isThere = new Uint8Array(count);
     this.at = new Float64Array(count);
   }
@@ -32,7 +32,7 @@ export class Tally {
       return;
     }
     if (contentNumber !== rcptNumber) this.swapped += 1;
-    else if (crc !== this.#wireCrc) this.altered += 1;
+    else if (crc !== this.#crc) this.altered += 1;
     if (this.#isThere[rcptNumber] === 1) {
       this.duplicated += 1;
       return;
