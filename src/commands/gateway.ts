@@ -1,5 +1,6 @@
 /** `koukan gateway`: the stateless half, between SMTP and REST. */
 import { Args, Command } from '@oclif/core';
+import { stopTimeout } from '../lib/cli/stop-timeout.ts';
 
 /** Runs a gateway until a signal stops it. */
 export default class Gateway extends Command {
@@ -8,10 +9,11 @@ export default class Gateway extends Command {
   static override args = {
     config: Args.string({ description: 'The gateway configuration (YAML).', required: true }),
   };
+  static override flags = { 'stop-timeout': stopTimeout };
 
   async run(): Promise<void> {
-    const { args } = await this.parse(Gateway);
+    const { args, flags } = await this.parse(Gateway);
     const { runDaemon } = await import('../lib/daemon/run-daemon.ts');
-    await runDaemon({ gatewayFile: args.config, join: 'http' });
+    await runDaemon({ gatewayFile: args.config, join: 'http', stopTimeoutMs: flags['stop-timeout'] * 1000 });
   }
 }

@@ -1,5 +1,6 @@
 /** `koukan router`: the half that owns all state. */
 import { Args, Command } from '@oclif/core';
+import { stopTimeout } from '../lib/cli/stop-timeout.ts';
 
 /** Runs a router until a signal stops it. */
 export default class Router extends Command {
@@ -8,10 +9,11 @@ export default class Router extends Command {
   static override args = {
     config: Args.string({ description: 'The router configuration (YAML).', required: true }),
   };
+  static override flags = { 'stop-timeout': stopTimeout };
 
   async run(): Promise<void> {
-    const { args } = await this.parse(Router);
+    const { args, flags } = await this.parse(Router);
     const { runDaemon } = await import('../lib/daemon/run-daemon.ts');
-    await runDaemon({ routerFile: args.config, join: 'http' });
+    await runDaemon({ routerFile: args.config, join: 'http', stopTimeoutMs: flags['stop-timeout'] * 1000 });
   }
 }

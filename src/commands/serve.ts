@@ -1,5 +1,6 @@
 /** `koukan serve`: both halves in one process. */
 import { Args, Command } from '@oclif/core';
+import { stopTimeout } from '../lib/cli/stop-timeout.ts';
 
 /** Runs a router and a gateway in one process until a signal stops it. */
 export default class Serve extends Command {
@@ -10,10 +11,16 @@ export default class Serve extends Command {
     router: Args.string({ description: 'The router configuration (YAML).', required: true }),
     gateway: Args.string({ description: 'The gateway configuration (YAML).', required: true }),
   };
+  static override flags = { 'stop-timeout': stopTimeout };
 
   async run(): Promise<void> {
-    const { args } = await this.parse(Serve);
+    const { args, flags } = await this.parse(Serve);
     const { runDaemon } = await import('../lib/daemon/run-daemon.ts');
-    await runDaemon({ routerFile: args.router, gatewayFile: args.gateway, join: 'call' });
+    await runDaemon({
+      routerFile: args.router,
+      gatewayFile: args.gateway,
+      join: 'call',
+      stopTimeoutMs: flags['stop-timeout'] * 1000,
+    });
   }
 }

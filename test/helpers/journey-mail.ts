@@ -81,3 +81,18 @@ export async function createRest(ask: RestAsk): Promise<Created> {
   await response.arrayBuffer();
   return { status: response.status, location: response.headers.get('location') ?? '' };
 }
+
+/** What an application reads of its transaction; asks again until it has ended. */
+export async function restOutcome(location: string): Promise<Readonly<Record<string, unknown>>> {
+  let etag: string | undefined;
+  for (;;) {
+    const headers = etag === undefined ? {} : { 'if-none-match': etag, 'request-timeout': '30' };
+    const response = await fetch(location, { headers });
+    const text = await response.text();
+    if (response.status !== 304) {
+      const view = JSON.parse(text) as Record<string, unknown>;
+      if (response.status !== 200 || view.final_attempt_reason !== undefined) return view;
+    }
+    etag = response.headers.get('etag') ?? undefined;
+  }
+}

@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { TestContext } from 'vitest';
 import { type Sink, type SinkOptions, startSink } from '../../src/lib/smtp/sink/sink.ts';
 import { gatewayYaml, type JourneyPorts, type JourneyTimes, routerYaml } from './journey-config.ts';
+import { Gate } from './journey-gate.ts';
 import { freePort } from './journey-ports.ts';
 import { KoukanProcess } from './process.ts';
 
@@ -23,6 +24,8 @@ export interface JourneyAsk {
   readonly far?: SinkOptions['reply'];
   /** A far end that is not there until `journey.openFarEnd()`. */
   readonly farIsClosed?: boolean;
+  /** Flags of the daemons. */
+  readonly flags?: readonly string[];
 }
 
 export class Journey {
@@ -33,6 +36,7 @@ export class Journey {
   readonly gatewayFile: string;
   readonly #context: TestContext;
   readonly #ask: JourneyAsk;
+  #gate: Gate | undefined;
   #sink: Sink | undefined;
 
   private constructor(context: TestContext, ask: JourneyAsk, folder: string, ports: JourneyPorts) {
@@ -76,11 +80,22 @@ export class Journey {
     return this.#sink;
   }
 
+  /** Between the programs and the far end. */
+  get gate(): Gate {
+    if (this.#gate === undefined) throw new Error('the far end is closed');
+    return this.#gate;
+  }
+
   async openFarEnd(): Promise<void> {
     const { far } = this.#ask;
-    const sink = await startSink({ port: this.ports.far, ...(far !== undefined && { reply: far }) });
+    const sink = await startSink({ ...(far !== undefined && { reply: far }) });
     this.#sink = sink;
     this.#context.onTestFinished(() => sink.close());
+    this.#gate = await Gate.open(this.#context, this.ports.far, sink.port);
+  }
+
+  get #flags(): readonly string[] {
+    return this.#ask.flags ?? [];
   }
 
   run(...args: readonly string[]): KoukanProcess {
@@ -88,19 +103,19 @@ export class Journey {
   }
 
   async router(): Promise<KoukanProcess> {
-    const router = this.run('router', this.routerFile);
+    const router = this.run('router', ...this.#flags, this.routerFile);
     await router.until('router ready');
     return router;
   }
 
   async gateway(): Promise<KoukanProcess> {
-    const gateway = this.run('gateway', this.gatewayFile);
+    const gateway = this.run('gateway', ...this.#flags, this.gatewayFile);
     await gateway.until('gateway ready');
     return gateway;
   }
 
   async serve(): Promise<KoukanProcess> {
-    const serve = this.run('serve', this.routerFile, this.gatewayFile);
+    const serve = this.run('serve', ...this.#flags, this.routerFile, this.gatewayFile);
     await Promise.all([serve.until('router ready'), serve.until('gateway ready')]);
     return serve;
   }

@@ -15,6 +15,7 @@ import {
 } from '../http/service.ts';
 import { BodyTooLargeError, type SpoolWriter } from '../spool/spool-writer.ts';
 import { Conversation } from './conversation.ts';
+import { LastReads } from './last-reads.ts';
 import { takeUpload } from './take-upload.ts';
 
 export interface ConversationTableOptions {
@@ -34,7 +35,7 @@ export class ConversationTable {
   readonly #byId = new Map<string, Conversation>();
   readonly #running = new Set<Promise<void>>();
   #isDraining = false;
-  #onShown: () => void = () => undefined;
+  readonly #reads = new LastReads();
 
   constructor(options: ConversationTableOptions) {
     this.#options = options;
@@ -84,8 +85,8 @@ export class ConversationTable {
 
   /** A conversation as its REST client is about to see it. */
   show(conversation: Conversation): TransactionView {
-    conversation.shownVersion = conversation.live.version;
-    this.#onShown();
+    conversation.isAnswerShown = conversation.isAnswered;
+    this.#reads.noted();
     return viewOf(conversation);
   }
 
@@ -182,12 +183,7 @@ export class ConversationTable {
   async drain(hurry: AbortSignal): Promise<void> {
     this.#isDraining = true;
     await Promise.race([Promise.all(this.#running), aborted(hurry)]);
-    const allSeen = new AbortController();
-    this.#onShown = () => {
-      if ([...this.#byId.values()].every(({ isSeen }) => isSeen)) allSeen.abort();
-    };
-    this.#onShown();
-    await this.#options.deps.clock.sleep(limits.drainLingerMs, AbortSignal.any([hurry, allSeen.signal]));
+    await this.#reads.wait(() => this.#byId.values(), this.#options.deps.clock, hurry);
   }
 
   /** Stops all; resolves when every attempt has ended. */

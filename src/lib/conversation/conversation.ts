@@ -26,8 +26,8 @@ export class Conversation {
   declaredBytes: number | undefined;
   /** When its one attempt ended. */
   endedAt: number | undefined;
-  /** What its REST client has seen of it; a conversation by a call has no such client. */
-  shownVersion: number | undefined;
+  /** Whether its REST client has seen how it was decided; a conversation by a call has no such client. */
+  isAnswerShown: boolean | undefined;
   #spool: SpoolWriter | undefined;
 
   constructor(facts: ConversationFacts, now: number) {
@@ -57,9 +57,8 @@ export class Conversation {
 
   /** It has ended and its client knows how, or does not care. */
   get isSeen(): boolean {
-    const { version, state } = this.live;
     if (this.endedAt === undefined) return false;
-    return state.cancelled || this.shownVersion === undefined || this.shownVersion === version;
+    return this.live.state.cancelled || this.isAnswerShown !== false;
   }
 
   /** It is the client's turn: nothing can happen upstream until it says more. */

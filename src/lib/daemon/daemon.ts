@@ -43,10 +43,12 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   const hops = new Hops(deps, client);
   const spool = new Spool(path.join(tmpdir(), `koukan-spool-${process.getuid?.() ?? 0}`), deps);
   await spool.prepare();
-  const parts: Part[] = [{ stop: (hurry) => client.close(hurry) }];
+  const parts: Part[] = [];
   const stop = async (hurry: AbortSignal): Promise<void> => {
-    for (const part of parts) part.quiesce?.();
-    for (const part of parts.splice(0).reverse()) await part.stop(hurry);
+    await Promise.all(parts.map((part) => part.quiesce(hurry)));
+    // The router first: what it has in work goes out through the gateway.
+    for (const part of parts) await part.stop(hurry);
+    await client.close(hurry);
   };
   try {
     if (ask.router !== undefined) parts.push(await startRouter(ask.router, ask.join, { deps, hops, spool }));
@@ -64,10 +66,10 @@ interface Shared {
   readonly spool: Spool;
 }
 
-/** What is stopped in the order opposite to the start. */
 interface Part {
-  /** Begins nothing by itself any more; all parts are told before the first one stops. */
-  quiesce?(): void;
+  /** Begins nothing by itself any more, and takes no more from SMTP clients; all parts have done so before the first one stops. */
+  quiesce(hurry: AbortSignal): Promise<void>;
+  /** Ends what is left; nobody uses it any more afterwards. */
   stop(hurry: AbortSignal): Promise<void>;
 }
 
@@ -116,6 +118,7 @@ async function started<P extends Part & { start(): Promise<void> }>(part: P, sou
     await listening(source, () => part.start());
     return part;
   } catch (error) {
+    await part.quiesce(AbortSignal.abort());
     await part.stop(AbortSignal.abort());
     throw error;
   }

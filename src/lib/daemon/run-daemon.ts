@@ -5,12 +5,12 @@ import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
 import { onShutdown } from '../ops/shutdown.ts';
 import { type DaemonAsk, startDaemon } from './daemon.ts';
 
-const STOP_DEADLINE_MS = 20_000;
-
 export interface RunAsk {
   readonly routerFile?: string;
   readonly gatewayFile?: string;
   readonly join: DaemonAsk['join'];
+  /** How long an orderly stop may take before it is told to hurry. */
+  readonly stopTimeoutMs: number;
 }
 
 /** Resolves when the daemon is up; signals do the rest. Throws `UserError` for anything a user can mend. */
@@ -27,6 +27,6 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
   onShutdown((hurry) => daemon.stop(hurry), {
     clock: daemon.deps.clock,
     log: daemon.deps.log,
-    deadlineMs: STOP_DEADLINE_MS,
+    deadlineMs: ask.stopTimeoutMs,
   });
 }

@@ -79,12 +79,16 @@ export class Gateway {
     deps.log.info({ rest: config.restListener.addr, smtp: config.services.map(({ addr }) => addr) }, 'gateway ready');
   }
 
+  /** Takes no more mail by SMTP; lets sessions finish their transaction until `hurry` aborts. */
+  async quiesce(hurry: AbortSignal): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close(hurry)));
+  }
+
   /**
-   * Stops accepting and lets SMTP sessions, then REST transactions, finish until `hurry` aborts; then closes the connections it keeps. REST
-   * answers until the end: a router that does not hear what became of its message sends it again.
+   * Lets REST transactions finish until `hurry` aborts, then closes the connections it keeps. REST answers until the end: a router that does
+   * not hear what became of its message sends it again.
    */
   async stop(hurry: AbortSignal): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close(hurry)));
     await this.#conversations.drain(hurry);
     this.#stop.abort();
     await this.#sweep;

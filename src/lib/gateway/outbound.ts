@@ -62,6 +62,9 @@ export class Outbound implements TransactionService {
     if (ask.body !== undefined && ask.body.kind !== 'inline') {
       throw new RequestProblem(400, 'a gateway takes the message by PUT', { pointer: '/body' });
     }
+    if (ask.mailFrom === undefined && ask.rcptTo.length > 0) {
+      throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
+    }
     const { remoteHost, localHost, smtpMeta } = ask;
     const origin = {
       ...(remoteHost && { remoteHost }),
@@ -82,7 +85,6 @@ export class Outbound implements TransactionService {
 
   #addEnvelope({ live }: Conversation, ask: CreateAsk): void {
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
-    else if (ask.rcptTo.length > 0) throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
     if (ask.body?.kind === 'inline') live.apply({ type: 'body', body: memoryBody(Buffer.from(ask.body.text)) });
   }

@@ -6,7 +6,12 @@ import { drive } from '../chain/drive.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable } from '../conversation/conversation-table.ts';
+import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
+import { must } from '../core/errors.ts';
+import { parseAddress } from '../core/mailbox.ts';
+import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
+import type { TxState } from '../core/transaction.ts';
 import {
   type CreateAsk,
   RequestProblem,
@@ -16,6 +21,7 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
+import { repliedEnd } from './attempt.ts';
 import type { NativeTransactions } from './native.ts';
 import type { RouteTable } from './route-table.ts';
 import { newTransactionId } from './transaction-id.ts';
@@ -45,21 +51,18 @@ export class Accept implements TransactionService {
         pointer: '/sender/tag',
       });
     }
-    if (!lookup.route.chain.incremental) return this.#options.native.create(lookup.route, ask);
-    return this.#converse(lookup.route, ask);
+    if (lookup.route.chain.incremental) return this.#converse(lookup.route, ask);
+    checkAddresses(ask);
+    return this.#options.native.create(lookup.route, ask);
   }
 
   #converse(route: Route, ask: CreateAsk): TransactionView {
-    if (ask.body !== undefined) {
-      throw new RequestProblem(400, 'a sender that explodes recipients takes the message by PUT', { pointer: '/body' });
-    }
-    if (ask.mailFrom === undefined && ask.rcptTo.length > 0) {
-      throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
-    }
+    checkConversation(ask);
     const conversation = this.openConversation(route, ask, route.handler.downstreamTimeoutMs);
     const { live } = conversation;
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
+    if (ask.body?.kind === 'inline') live.apply({ type: 'body', body: memoryBody(Buffer.from(ask.body.text)) });
     return this.#options.conversations.show(conversation);
   }
 
@@ -85,6 +88,7 @@ export class Accept implements TransactionService {
       const end = await drive(live, exchange, stop.signal, (error) =>
         log.error({ error }, 'a step of the chain failed with a bug'),
       );
+      if (end === 'decided') live.apply({ type: 'finish', final: onlyAttemptEnded(live.state, deps.clock.now()) });
       if (end === 'cancelled')
         live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
       if (end === 'stopped')
@@ -125,4 +129,40 @@ export class Accept implements TransactionService {
     if (conversation !== undefined) this.#options.conversations.cancel(conversation);
     else await this.#options.native.cancel(id);
   }
+}
+
+/** Who writes an envelope by hand is told at once; from a gateway comes what an SMTP client wrote, and that is for policies to answer. */
+function checkAddresses({ mailFrom, rcptTo }: CreateAsk): void {
+  if (mailFrom !== undefined && mailFrom.address !== '' && parseAddress(mailFrom.address) === undefined) {
+    throw new RequestProblem(400, 'must be an address, or empty for the null reverse-path', {
+      pointer: '/mail_from/m',
+    });
+  }
+  const wrong = rcptTo.findIndex(({ address }) => parseAddress(address) === undefined);
+  if (wrong !== -1) {
+    throw new RequestProblem(400, 'must be an address: local-part@domain', { pointer: `/rcpt_to/${wrong}/m` });
+  }
+}
+
+/** What a conversation may begin with; checked before it is opened. */
+function checkConversation({ mailFrom, rcptTo, body }: CreateAsk): void {
+  if (body !== undefined && body.kind !== 'inline') {
+    const detail = 'a sender that explodes recipients takes the message inline or by PUT';
+    throw new RequestProblem(400, detail, { pointer: '/body' });
+  }
+  if (mailFrom === undefined && (rcptTo.length > 0 || body !== undefined)) {
+    throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
+  }
+  if (body !== undefined && rcptTo.length === 0) {
+    throw new RequestProblem(400, 'recipients come before the message', { pointer: '/rcpt_to' });
+  }
+}
+
+/** A conversation has one attempt, and who is to try again is its client. */
+function onlyAttemptEnded(state: TxState, now: number): NonNullable<TxState['final']> {
+  const ask = { end: repliedEnd(state), attempt: 1, createdAt: now, retry: false };
+  const decision = afterAttempt(ask, DEFAULT_RETRY, now, 0);
+  must(decision.kind === 'finish', 'without retry every attempt is the last');
+  const hasNone = ask.end.kind === 'replied' && ask.end.phase === 'rcpt' && state.rcptTo.length > 1;
+  return hasNone ? { ...decision.final, text: 'exploder/oneshot all rcpts failed' } : decision.final;
 }

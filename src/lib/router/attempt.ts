@@ -32,7 +32,8 @@ export async function runAttempt(work: Work, startedAt: number, log: Log): Promi
   return repliedEnd(live.state);
 }
 
-function repliedEnd(state: TxState): AttemptEnd {
+/** How an attempt ended that a reply has decided. */
+export function repliedEnd(state: TxState): AttemptEnd {
   const reply = decisive(state);
   must(reply !== undefined, 'an attempt that was decided has a decisive reply');
   // A bug that came after the far end had answered changes nothing about the answer.

@@ -53,9 +53,12 @@ function lastFailure(work: Work): Response {
 
 const STORE_RETRY_MS = 1000;
 
+const STORE_RETRY_MAX_MS = 60_000;
+
 /**
  * Records the outcome of a durable transaction. While the store is away it tries again, because the lease is still ours and the far end has
- * answered: giving up early would send the message twice. Answers the notifications that were created.
+ * answered: giving up early would send the message twice, and letting go without a word would leave it under our lease for ever. Answers
+ * the notifications that were created.
  */
 export async function recordOutcome(
   work: Work,
@@ -63,18 +66,12 @@ export async function recordOutcome(
   env: ConcludeEnv,
 ): Promise<readonly NewTransaction[]> {
   const { store, deps, abandon } = env;
-  const { next, spawn } = await consequences(work, decision, env);
-  const outcome: Outcome = {
-    id: work.facts.id,
-    attempt: work.attemptRecord(deps.clock.now()),
-    filterOutput: work.live.state.filterOutput,
-    next,
-    spawn,
-    version: work.live.version + 1,
-  };
-  for (;;) {
+  const endedAt = deps.clock.now();
+  for (let pauseMs = STORE_RETRY_MS; ; pauseMs = Math.min(2 * pauseMs, STORE_RETRY_MAX_MS)) {
     try {
-      await store.recordOutcome(outcome, deps.clock.now());
+      // A notification quotes the header of the message, which may have to be read from the store.
+      const { next, spawn } = await consequences(work, decision, env);
+      await store.recordOutcome(outcomeOf(work, next, spawn, endedAt), deps.clock.now());
       return spawn;
     } catch (error) {
       if (error instanceof LeaseLostError) {
@@ -83,9 +80,20 @@ export async function recordOutcome(
       }
       deps.log.error({ tx: work.facts.id, error }, 'an outcome could not be recorded, trying again');
       if (abandon.aborted) return [];
-      await deps.clock.sleep(STORE_RETRY_MS, abandon);
+      await deps.clock.sleep(pauseMs, abandon);
     }
   }
+}
+
+function outcomeOf(work: Work, next: Outcome['next'], spawn: readonly NewTransaction[], endedAt: number): Outcome {
+  return {
+    id: work.facts.id,
+    attempt: work.attemptRecord(endedAt),
+    filterOutput: work.live.state.filterOutput,
+    next,
+    spawn,
+    version: work.live.version + 1,
+  };
 }
 
 /** One line about an attempt that ended. */

@@ -124,7 +124,7 @@ export class NativeTransactions {
     if (work !== undefined) {
       const isEnded = (): boolean => work.live.state.final !== undefined;
       const changed = await awaitChange(work.live, wait, isEnded, this.#options.deps.clock, signal);
-      return changed ? viewOfWork(work) : undefined;
+      return changed ? this.#options.workshop.show(work) : undefined;
     }
     const stored = await this.#loadHere(id);
     return wait?.ifNoneMatch === String(stored.version) ? undefined : viewOfStored(stored);

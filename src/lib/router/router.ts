@@ -130,8 +130,9 @@ export class Router {
   }
 
   /** Looks for no more due work; the first thing to do when the process is to end. */
-  quiesce(): void {
+  quiesce(): Promise<void> {
     this.#quiet.abort();
+    return Promise.resolve();
   }
 
   /**
@@ -140,7 +141,7 @@ export class Router {
    */
   async stop(hurry: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    this.quiesce();
+    await this.quiesce();
     await this.#conversations.drain(hurry);
     await this.#conversations.close();
     if (hurry.aborted) this.#abandon.abort();

@@ -25,6 +25,8 @@ export class Schedule {
   #isRung = false;
   /** There was more due than there were slots. */
   #isStarved = false;
+  /** Claimed but not started yet. Nobody else will: the lease is ours. */
+  readonly #unstarted = new Set<string>();
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -57,16 +59,41 @@ export class Schedule {
     this.#isStarved = room === 0;
     if (room === 0) return 0;
     try {
+      await this.#startAgain();
       // A read, so that looking costs the writer nothing.
       const dueAt = await store.nextDueAt();
       if (dueAt === undefined || dueAt > deps.clock.now()) return 0;
       const due = await store.claimDue(deps.clock.now(), room);
       this.#isStarved = due.length === room;
-      await Promise.all(due.map((stored) => this.#start(stored)));
+      await Promise.all(due.map((stored) => this.#tryToStart(stored)));
       return due.length;
     } catch (error) {
       deps.log.error({ error }, 'due transactions could not be claimed, trying again');
       return 0;
+    }
+  }
+
+  /** What could not be started before: the message could not be read, or an attempt under an earlier lease was still under way. */
+  async #startAgain(): Promise<void> {
+    const { store, workshop } = this.#options;
+    for (const id of [...this.#unstarted]) {
+      if (workshop.room === 0) return;
+      const stored = await store.load(id);
+      this.#unstarted.delete(id);
+      // Another replica may have declared us dead and taken it over meanwhile.
+      if (stored?.lease?.sessionId === store.sessionId) await this.#tryToStart(stored);
+    }
+  }
+
+  async #tryToStart(stored: StoredTransaction): Promise<void> {
+    const { deps, workshop } = this.#options;
+    const { id } = stored.record;
+    try {
+      if (workshop.find(id) === undefined) await this.#start(stored);
+      else this.#unstarted.add(id);
+    } catch (error) {
+      deps.log.error({ tx: id, error }, 'a due transaction could not be started, trying again');
+      this.#unstarted.add(id);
     }
   }
 

@@ -45,6 +45,8 @@ export class Work {
   /** How it ended. */
   end: WorkEnd | undefined;
   lastHeardAt: number;
+  /** What a REST client that waits for the outcome has read last. */
+  shownVersion: number | undefined;
   /** The declared blobs of a transaction that came by REST, for its client to see. */
   blobs: readonly BlobView[] = [];
   #releases: (() => void)[] = [];
@@ -55,6 +57,11 @@ export class Work {
     this.pastAttempts = [...init.pastAttempts];
     this.isDurable = init.isDurable;
     this.lastHeardAt = init.now;
+  }
+
+  /** It has ended and who waits for the outcome knows it, or nobody waits. */
+  get isSeen(): boolean {
+    return this.hasEnded && (this.shownVersion === undefined || this.shownVersion === this.live.version);
   }
 
   get attemptNumber(): number {

@@ -2,11 +2,14 @@
  * The workshop: every transaction this router has in work, from its first attempt until what the attempt led to is recorded. It bounds how
  * many there are, and is the one place where an attempt is started and concluded.
  */
+import { LastReads } from '../conversation/last-reads.ts';
 import { must } from '../core/errors.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
+import type { TransactionView } from '../http/service.ts';
 import { runAttempt } from './attempt.ts';
 import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
+import { viewOfWork } from './view.ts';
 import type { Work } from './work.ts';
 
 export interface WorkshopOptions extends ConcludeEnv {
@@ -24,6 +27,7 @@ export class Workshop {
   readonly #byId = new Map<string, Work>();
   /** Attempts under way; what the bound counts. */
   #inflight = 0;
+  readonly #reads = new LastReads();
   readonly #ended: { readonly work: Work; readonly at: number }[] = [];
 
   constructor(options: WorkshopOptions) {
@@ -37,6 +41,13 @@ export class Workshop {
 
   find(id: string): Work | undefined {
     return this.#byId.get(id);
+  }
+
+  /** A transaction as a client that waits for its outcome is about to see it. */
+  show(work: Work): TransactionView {
+    work.shownVersion = work.live.version;
+    this.#reads.noted();
+    return viewOfWork(work);
   }
 
   /** Starts the next attempt of a transaction and sees it through. */
@@ -72,19 +83,19 @@ export class Workshop {
 
   async #concludeDurable(work: Work, decision: RetryDecision): Promise<void> {
     const spawned = await recordOutcome(work, decision, this.#options);
-    this.#show(work, decision);
+    this.#tell(work, decision);
     if (spawned.length > 0) this.#options.onDue();
   }
 
-  /** Shows who waits what was recorded. */
-  #show(work: Work, decision: RetryDecision): void {
+  /** Tells who waits what was recorded. */
+  #tell(work: Work, decision: RetryDecision): void {
     if (decision.kind === 'finish') work.live.apply({ type: 'finish', final: decision.final });
     else work.live.apply({ type: 'touch' });
   }
 
   /** An attempt that had ended before its transaction was adopted: what it led to is recorded with the adoption. */
   settle(work: Work, decision: RetryDecision): void {
-    this.#show(work, decision);
+    this.#tell(work, decision);
     this.#retire(work);
   }
 
@@ -127,7 +138,7 @@ export class Workshop {
     }
   }
 
-  /** Resolves when no attempt is under way; aborting `hurry` stops the rest. */
+  /** Resolves when no attempt is under way and who waits for an outcome has read it; aborting `hurry` stops the rest. */
   async drain(hurry: AbortSignal): Promise<void> {
     const stopAll = (): void => {
       for (const work of this.#byId.values()) if (!work.hasEnded) work.stop.abort('shutdown');
@@ -136,5 +147,6 @@ export class Workshop {
     hurry.addEventListener('abort', stopAll, { once: true });
     while (this.#inflight > 0) await Promise.all([...this.#byId.values()].map((work) => work.running));
     hurry.removeEventListener('abort', stopAll);
+    await this.#reads.wait(() => this.#byId.values(), this.#options.deps.clock, hurry);
   }
 }
