@@ -79,7 +79,6 @@ describe('creating a transaction', () => {
     ['null', { mail_from: null }, '/mail_from', ''],
     ['an empty list', { mail_from: { m: 'a@b.test' }, rcpt_to: [] }, '/rcpt_to', ''],
     ['a recipient without an address', { rcpt_to: [{ m: 'a@b.test' }, {}] }, '/rcpt_to/1/m', ''],
-    ['an address without a domain', { rcpt_to: [{ m: 'kim' }] }, '/rcpt_to/0/m', 'must be an address'],
     ['a line break in an address', { mail_from: { m: 'a@b.test\r\nDATA' } }, '/mail_from/m', ''],
     ['a parameter with a space', { mail_from: { m: '', e: [{ k: 'SIZE', p: '1 2' }] } }, '/mail_from/e/0/p', ''],
     ['a port that is none', { remote_host: ['192.0.2.1', 70_000] }, '/remote_host/1', ''],

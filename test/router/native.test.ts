@@ -144,8 +144,10 @@ describe.each(databases)('a native transaction on $name', (kind) => {
       'a builder that is none',
       'native',
       ask('b@c.example', { kind: 'builder', spec: { text_body: 'x' } as never }),
-      422,
+      400,
     ],
+    ['a recipient without a domain', 'native', ask('kim'), 400],
+    ['a reverse-path without a domain', 'native', { ...ask('b@c.example'), mailFrom: mailbox('ann') }, 400],
   ] as const)('refuses %s', async (_, sender, create, status) => {
     await expect(service().create(sender, create)).rejects.toMatchObject({ status });
   });

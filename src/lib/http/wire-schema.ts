@@ -4,7 +4,6 @@
  */
 import { z } from 'zod';
 import { limits } from '../core/limits.ts';
-import { parseAddress } from '../core/mailbox.ts';
 import { nearestName } from './nearest-name.ts';
 
 /** An object with these keys and no other; an unknown key is answered with the nearest valid name. */
@@ -28,7 +27,6 @@ const line = (charsMax: number) =>
     .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters');
 
 const name = line(limits.requestNameChars).min(1);
-const isAddress = (text: string): boolean => parseAddress(text) !== undefined;
 
 const hostPort = z
   .tuple([line(255).min(1), z.int().min(0).max(65_535)])
@@ -54,14 +52,10 @@ const mailboxOf = (address: z.ZodString) =>
       .describe('ESMTP parameters, in order and as written.'),
   });
 
-const forwardPath = line(limits.requestMailboxChars).refine(isAddress, 'must be an address: local-part@domain');
-const reversePath = line(limits.requestMailboxChars).refine(
-  (text) => text === '' || isAddress(text),
-  'must be an address, or empty for the null reverse-path',
-);
-
-const mailFrom = mailboxOf(reversePath);
-const rcptTo = z.array(mailboxOf(forwardPath)).min(1).max(limits.rcptsPerTransaction);
+// Whether it is an address at all is not for HTTP to say: a gateway passes on what an SMTP client wrote, and policies answer it.
+const envelopeMailbox = mailboxOf(line(limits.requestMailboxChars));
+const mailFrom = envelopeMailbox.describe('An empty address is the null reverse-path.');
+const rcptTo = z.array(envelopeMailbox).min(1).max(limits.rcptsPerTransaction);
 
 const smtpMeta = strict({
   ehlo_host: line(limits.requestMailboxChars).nullable().exactOptional(),

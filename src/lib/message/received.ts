@@ -1,5 +1,6 @@
 /** Writes the Received header (RFC 5321 §4.4) from what is known of a hop. Pure; safe with anything a peer may have said. */
 import { domainToASCII } from 'node:url';
+import { parseAddress } from '../core/mailbox.ts';
 import { formatDate } from './date.ts';
 
 export interface ReceivedFacts {
@@ -45,6 +46,8 @@ function fromClause({ ehloHost, peerAddress, peerName, utf8 }: ReceivedFacts): s
 /** An address that cannot be written in this header is left out: nobody needs the clause. */
 function forClause({ rcptTo, utf8 }: ReceivedFacts): string | undefined {
   if (rcptTo === undefined || rcptTo.length > PATH_CHARS_MAX || /[\u0000-\u001f\u007f]/.test(rcptTo)) return undefined;
+  // What is no address could end the clause and say something of its own.
+  if (parseAddress(rcptTo) === undefined) return undefined;
   const written = utf8 ? rcptTo : asciiAddress(rcptTo);
   return isAscii(written) || utf8 ? `for ${written}` : undefined;
 }

@@ -35,7 +35,7 @@ function planBuilder(spec: unknown): BodyPlan {
   if (!builder.ok) {
     const [first, ...others] = builder.mistakes;
     const more = others.map(({ pointer, detail }) => `; ${pointer}: ${detail}`).slice(0, 4);
-    throw new RequestProblem(422, `${first?.detail ?? 'invalid message_builder'}${more.join('')}`, {
+    throw new RequestProblem(400, `${first?.detail ?? 'invalid message_builder'}${more.join('')}`, {
       ...(first !== undefined && { pointer: first.pointer }),
     });
   }
