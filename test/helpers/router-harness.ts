@@ -26,6 +26,8 @@ export interface HarnessOptions {
   readonly globals?: string;
   readonly far?: FarEnd;
   readonly storage?: string;
+  /** Stands between the router and its store, to play a database in trouble. */
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 export interface Harness {
@@ -93,7 +95,8 @@ storage: {url: '${options.databaseUrl}', auto_migrate: true${options.storage ?? 
 ${options.chains ?? DEFAULT_CHAINS}`,
     'router.yaml',
   );
-  const store = await openStore({ url: options.databaseUrl, clock, log, autoMigrate: true });
+  const opened = await openStore({ url: options.databaseUrl, clock, log, autoMigrate: true });
+  const store = options.wrapStore?.(opened) ?? opened;
   const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps);
   await spool.prepare();
   const far = options.far ?? new FarEnd();

@@ -194,12 +194,10 @@ export class NativeTransactions {
 
   async cancel(id: string): Promise<void> {
     const work = this.#options.workshop.find(id);
-    if (work !== undefined && !work.hasEnded) {
-      work.live.apply({ type: 'cancel' });
-      return;
-    }
+    if (work !== undefined && !work.hasEnded) work.live.apply({ type: 'cancel' });
     // An attempt that has just ended is recorded first; what it leaves waiting can then be cancelled.
-    await work?.running;
+    else await work?.running;
+    // Also what is in work: whoever takes it over after a crash must not send what its client was told is cancelled.
     await this.#options.store.cancel(id, this.#options.deps.clock.now());
   }
 }

@@ -81,7 +81,7 @@ export class Schedule {
       const stored = await store.load(id);
       this.#unstarted.delete(id);
       // Another replica may have declared us dead and taken it over meanwhile.
-      if (stored?.lease?.sessionId === store.sessionId) await this.#tryToStart(stored);
+      if (stored?.lease !== undefined && stored.lease.sessionId === store.sessionId) await this.#tryToStart(stored);
     }
   }
 

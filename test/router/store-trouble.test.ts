@@ -1,0 +1,147 @@
+/** A store that fails for a moment, and leases that are lost: nothing stays behind under a lease that nobody works on. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { refusing } from '../../src/lib/chain/refusing.ts';
+import type { Body } from '../../src/lib/core/body.ts';
+import type { Exchange } from '../../src/lib/core/exchange.ts';
+import type { HopAsk } from '../../src/lib/core/hop.ts';
+import { mailbox } from '../../src/lib/core/mailbox.ts';
+import { type Response, reply } from '../../src/lib/core/response.ts';
+import { type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
+import { databases, type TestDatabase } from '../helpers/databases.ts';
+import { settle, tickUntil } from '../helpers/fake-clock.ts';
+import { FarEnd } from '../helpers/far-end.ts';
+import { startRouter } from '../helpers/router-harness.ts';
+
+const inlineAsk = (rcpt: string) => ({
+  mailFrom: mailbox('alice@example.com'),
+  rcptTo: [mailbox(rcpt)],
+  body: { kind: 'inline', text: 'subject: quoted\r\n\r\nhello\r\n' } as const,
+});
+
+/** The store with some of its calls replaced. */
+function withCalls(calls: (real: Store) => Partial<Store>): (store: Store) => Store {
+  return (store) => {
+    const replaced: Partial<Store> = calls(store);
+    return new Proxy(store, {
+      get: (target, key) => {
+        const value = Reflect.get(key in replaced ? replaced : target, key) as unknown;
+        return typeof value === 'function' ? value.bind(key in replaced ? replaced : target) : value;
+      },
+    });
+  };
+}
+
+/** Lets its first client wait for the answer to MAIL until it is told to refuse. */
+class SlowFarEnd extends FarEnd {
+  answerFirst: () => void = () => undefined;
+
+  override open(ask: HopAsk): Exchange {
+    const exchange = super.open(ask);
+    if (this.asks.length > 1) return exchange;
+    const refused = new Promise<Response>((resolve) => {
+      this.answerFirst = () => resolve(reply(450, '4.2.0', 'later'));
+    });
+    return { ...refusing(reply(450, '4.2.0', 'later')), mail: () => refused, close: () => exchange.close() };
+  }
+}
+
+const away = (): Promise<never> => Promise.reject(new StoreUnavailableError('away'));
+
+describe.each(databases)('a router whose store is in trouble ($name)', (kind) => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await kind.create();
+  });
+
+  afterEach(() => database.drop());
+
+  it('delivers a retry that it had claimed when its message could not be read', async () => {
+    let isAway = false;
+    const failures: string[] = [];
+    const wrapStore = withCalls((real) => ({
+      openBlob: (txId, name) => {
+        if (!isAway) return real.openBlob(txId, name);
+        failures.push(txId);
+        return away();
+      },
+    }));
+    const harness = await startRouter({ databaseUrl: database.url, wrapStore });
+    harness.far.answers = (stage) => (stage === 'data' ? { code: 450, text: 'later' } : undefined);
+    await harness.router.service.create('native', inlineAsk('bob@example.com'));
+    await settle(20);
+    harness.far.answers = () => undefined;
+    isAway = true;
+    await tickUntil(harness.clock, () => failures.length > 0);
+    isAway = false;
+    await tickUntil(harness.clock, () => harness.far.deliveries.length > 0);
+    await harness.stop();
+    expect(harness.far.deliveries).toHaveLength(1);
+  });
+
+  it('goes on with what it claims again while an attempt under its lost lease is still under way', async () => {
+    const far = new SlowFarEnd();
+    const storage = ', session_refresh_interval: 2, session_ttl: 6';
+    const harness = await startRouter({ databaseUrl: database.url, storage, far });
+    const { id } = await harness.router.service.create('native', inlineAsk('bob@example.com'));
+    await settle(20);
+    const firstSession = harness.store.sessionId;
+    await harness.store.expireSessions(Number.MAX_SAFE_INTEGER);
+    // A new session, and the transaction is leased to that while the attempt of the old one waits for an answer.
+    await tickUntil(harness.clock, async () => {
+      const sessionId = (await harness.store.load(id))?.lease?.sessionId;
+      return sessionId !== undefined && sessionId !== firstSession;
+    });
+    far.answerFirst();
+    await tickUntil(harness.clock, () => far.deliveries.length > 0);
+    await harness.stop();
+    expect(far.deliveries).toHaveLength(1);
+  });
+
+  it('bounces although the header to quote could not be read at first', async () => {
+    let reads = 0;
+    const failSecondRead = (body: Body): Body => ({
+      size: body.size,
+      retain: () => body.retain(),
+      async *chunks() {
+        reads += 1;
+        if (reads === 2) await away();
+        yield* body.chunks();
+      },
+    });
+    const wrapStore = withCalls((real) => ({
+      openBlob: async (txId, name) => {
+        const body = await real.openBlob(txId, name);
+        return body === undefined ? undefined : failSecondRead(body);
+      },
+    }));
+    const harness = await startRouter({ databaseUrl: database.url, wrapStore });
+    await harness.router.service.create('native', inlineAsk('dataperm@example.com'));
+    await tickUntil(harness.clock, () => harness.far.deliveries.length > 0);
+    await harness.stop();
+    expect(reads).toBeGreaterThan(2);
+    expect(harness.far.deliveries[0]).toMatchObject({ mailFrom: '', rcptTo: ['alice@example.com'] });
+    expect(harness.far.deliveries[0]?.body).toContain('subject: quoted');
+  });
+
+  it('does not send after a crash what it had answered as cancelled', async () => {
+    const far = new FarEnd();
+    far.answers = () => 'hang';
+    const never = new Promise<never>(() => undefined);
+    // It dies before it has recorded how the cancelled attempt ended.
+    const wrapStore = withCalls(() => ({ recordOutcome: () => never }));
+    const first = await startRouter({ databaseUrl: database.url, far, wrapStore });
+    const { id } = await first.router.service.create('native', inlineAsk('bob@example.com'));
+    await settle(20);
+    await first.router.service.cancel(id);
+    await first.store.closeSession();
+    far.answers = () => undefined;
+    const second = await startRouter({ databaseUrl: database.url, far, seed: 2 });
+    await second.clock.advance(60_000);
+    const stored = await second.store.load(id);
+    await second.stop();
+    await first.store.close();
+    expect(stored?.final?.outcome).toBe('cancelled');
+    expect(far.deliveries).toHaveLength(0);
+  });
+});
