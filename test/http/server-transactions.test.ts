@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { StoreUnavailableError } from '../../src/lib/core/errors.ts';
 import { reply } from '../../src/lib/core/response.ts';
 import { RedirectProblem } from '../../src/lib/http/service.ts';
 import { MemoryService } from '../helpers/memory-service.ts';
@@ -327,6 +328,14 @@ describe('the server', () => {
     gate.open();
     expect((await first).status).toBe(200);
     expect((await rawRequest('POST', `${url}/transactions/c/cancel`)).status).toBe(200);
+  });
+
+  it('answers 503 with retry-after, and without internals, while the store is away', async () => {
+    const { url, service } = await startRestServer();
+    service.heartbeat = () => Promise.reject(new StoreUnavailableError('cannot write /var/lib/secret.sqlite'));
+    const answer = await rawRequest('PATCH', `${url}/transactions/tx1`);
+    expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    expect(JSON.stringify(answer.json)).not.toContain('secret');
   });
 
   it('answers 500 without internals for a bug, and logs it', async () => {

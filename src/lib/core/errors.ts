@@ -48,3 +48,8 @@ export class ConflictError extends Error {
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
 }
+
+/** The database cannot be written or reached now. Nothing of what was asked is promised; a later call tries afresh. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../core/deps.ts';
-import { ConflictError, LeaseLostError } from '../core/errors.ts';
+import { ConflictError, LeaseLostError, StoreUnavailableError } from '../core/errors.ts';
 import { IllegalStepError } from '../core/transaction.ts';
 import { formatContentRange } from './content-range.ts';
 import { RangeProblem, RedirectProblem, RequestProblem, type UploadProgress } from './service.ts';
@@ -65,6 +65,9 @@ function refusalOf(error: unknown, path: string): Refusal {
   if (error instanceof IllegalStepError) return { status: 409, detail: error.message };
   if (error instanceof LeaseLostError) {
     return { status: 503, detail: 'the transaction moved to another replica', headers: { 'retry-after': '1' } };
+  }
+  if (error instanceof StoreUnavailableError) {
+    return { status: 503, detail: 'the store is not available, try again', headers: { 'retry-after': '1' } };
   }
   const { statusCode, message } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode >= 400 && statusCode <= 499) {

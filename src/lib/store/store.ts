@@ -8,6 +8,8 @@ import type { Origin } from '../core/envelope.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
 
+export { StoreUnavailableError } from '../core/errors.ts';
+
 /** The name of the message itself among a transaction's blobs; message-builder parts have the names the client chose. */
 export const BODY_BLOB = 'body';
 
@@ -196,9 +198,4 @@ export class BlobReuseError extends Error {
     this.blob = blob;
     this.reason = reason;
   }
-}
-
-/** The database cannot be written or reached now. Nothing of what was asked is promised; a later call tries afresh. */
-export class StoreUnavailableError extends Error {
-  override readonly name = 'StoreUnavailableError';
 }
