@@ -140,6 +140,16 @@ export class StrictTx {
     throw new Violation(`still in flight: ${JSON.stringify(this.view)}`);
   }
 
+  /** Polls until it will not be tried again. */
+  async untilFinal(): Promise<void> {
+    for (let round = 0; round < POLLS_MAX && this.view.final_attempt_reason === undefined; round += 1) {
+      const before = this.etag;
+      await this.get(5);
+      if (this.etag === before) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    demand(this.view.final_attempt_reason !== undefined, `not final: ${JSON.stringify(this.view)}`);
+  }
+
   async cancel(): Promise<void> {
     const answer = await rawRequest('POST', `${this.url}/cancel`);
     demand(answer.status === 200 && answer.body === '', `cancel: status ${answer.status} ${answer.body}`);

@@ -1,5 +1,5 @@
 /** Native REST transactions: durable before the 201, cut-through, uploads, reuse, cancellation, retries. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import type { CreateAsk, TransactionView, UploadAsk } from '../../src/lib/http/service.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
@@ -190,11 +190,45 @@ describe.each(databases)('a native transaction on $name', (kind) => {
     expect((await read(id)).state.final).toBeUndefined();
   });
 
+  it('stays alive while an upload trickles in, long before a piece of it is complete', async () => {
+    const { id } = await service().create('native', ask('bob@example.com'));
+    async function* slowly(): AsyncGenerator<Buffer> {
+      for (let i = 0; i < 6; i += 1) {
+        await harness.clock.advance(30_000);
+        yield Buffer.from('x\r\n');
+      }
+    }
+    await service().upload(id, undefined, { offset: 0, whole: true, bytes: slowly() });
+    expect((await untilFinal(id)).state.final?.outcome).toBe('delivered');
+  });
+
+  it('shows the end to a client that has read while it was being recorded, however late it comes back', async () => {
+    const recordOutcome = harness.store.recordOutcome.bind(harness.store);
+    let record: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      record = resolve;
+    });
+    vi.spyOn(harness.store, 'recordOutcome').mockImplementation(async (...args) => {
+      await held;
+      return recordOutcome(...args);
+    });
+    const { id } = await service().create('native', ask('bob@example.com', inline('x\r\n')));
+    await eventually(async () => (await read(id)).state.replies.data !== undefined);
+    await settle(20);
+    const { version } = await service().heartbeat(id);
+    record();
+    await untilFinal(id);
+    await harness.clock.advance(60_000);
+    const late = await service().read(id, { ifNoneMatch: String(version), waitMs: 0 }, never);
+    expect(late?.state.final?.outcome).toBe('delivered');
+  });
+
   it('cancels a transaction in work, and the next hop hears of it', async () => {
     const { id } = await service().create('native', ask('datatimeout@example.com', inline('x\r\n')));
     await settle(20);
     await service().cancel(id);
-    expect((await untilFinal(id)).state.final).toEqual({ outcome: 'cancelled', text: 'downstream cancelled' });
+    // At once: a client reads it right after the answer to its cancel.
+    expect((await read(id)).state.final).toEqual({ outcome: 'cancelled', text: 'downstream cancelled' });
     expect(harness.far.cancelled).toBe(1);
   });
 

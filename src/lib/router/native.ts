@@ -5,6 +5,7 @@
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
+import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { NEW_TX } from '../core/transaction.ts';
 import {
@@ -147,7 +148,7 @@ export class NativeTransactions {
     const work = this.#options.workshop.find(id);
     if (work === undefined) return viewOfStored(await this.#loadHere(id));
     this.#heard(work);
-    if (work.live.state.final === undefined) work.live.apply({ type: 'touch' });
+    work.touch();
     return viewOfWork(work);
   }
 
@@ -158,8 +159,18 @@ export class NativeTransactions {
     if (work === undefined) await this.#loadHere(id);
     else this.#heard(work);
     let progress: UploadProgress = { length: 0 };
-    for await (const piece of inPieces(ask, chunkSize)) progress = await this.#append(id, name, piece);
+    const heard = { ...ask, bytes: this.#listeningTo(ask.bytes, id) };
+    for await (const piece of inPieces(heard, chunkSize)) progress = await this.#append(id, name, piece);
     return progress;
+  }
+
+  /** A slow upload is a sign of life, long before a piece of it is complete. */
+  async *#listeningTo(bytes: AsyncIterable<Buffer>, id: string): AsyncGenerator<Buffer> {
+    for await (const chunk of bytes) {
+      const work = this.#options.workshop.find(id);
+      if (work !== undefined) this.#heard(work);
+      yield chunk;
+    }
   }
 
   async #append(id: string, name: string, piece: BlobPiece): Promise<UploadProgress> {
@@ -193,12 +204,22 @@ export class NativeTransactions {
   }
 
   async cancel(id: string): Promise<void> {
-    const work = this.#options.workshop.find(id);
-    if (work !== undefined && !work.hasEnded) work.live.apply({ type: 'cancel' });
+    const { workshop, store, deps } = this.#options;
+    const work = workshop.find(id);
+    const isCancelling = work !== undefined && !work.hasEnded;
+    if (isCancelling) work.live.apply({ type: 'cancel' });
     // An attempt that has just ended is recorded first; what it leaves waiting can then be cancelled.
     else await work?.running;
     // Also what is in work: whoever takes it over after a crash must not send what its client was told is cancelled.
-    await this.#options.store.cancel(id, this.#options.deps.clock.now());
+    await store.cancel(id, deps.clock.now());
+    if (isCancelling) await this.#concluded(work);
+  }
+
+  /** A client that has cancelled may read at once how it ended; a store that is slow keeps it waiting, but not for long. */
+  async #concluded(work: Work): Promise<void> {
+    const enough = new AbortController();
+    await Promise.race([work.running, this.#options.deps.clock.sleep(limits.cancelMs, enough.signal)]);
+    enough.abort();
   }
 }
 

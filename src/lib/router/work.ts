@@ -80,7 +80,12 @@ export class Work {
   /** The last byte of a blob is stored. */
   finalizeBlob(name: string): void {
     this.blobs = this.blobs.map((blob) => (blob.name === name ? { ...blob, finalized: true } : blob));
-    this.live.apply({ type: 'touch' });
+    this.touch();
+  }
+
+  /** Shows that something happened; once the attempt is over, the version of what it led to is decided already. */
+  touch(): void {
+    if (!this.hasEnded) this.live.apply({ type: 'touch' });
   }
 
   release(): void {
