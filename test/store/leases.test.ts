@@ -35,6 +35,17 @@ describe.each(databases)('leases on $name', (kind) => {
   const ids = (claimed: readonly { readonly record: { readonly id: string } }[]): string[] =>
     claimed.map((tx) => tx.record.id);
 
+  it('gives no lease before a session is open, and none after it was closed', async () => {
+    const three = await openTestStore(database);
+    const create = (id: string) => three.create([sampleTransaction(id, { next: LEASED })], 1000);
+    await expect(create('early')).rejects.toThrow(LeaseLostError);
+    await three.openSession('http://three:8000', 1000);
+    await create('ours');
+    await three.closeSession();
+    await expect(create('late')).rejects.toThrow(LeaseLostError);
+    await three.close();
+  });
+
   it('claims what is due, the earliest first, and starts its next attempt', async () => {
     const attempts = [{ number: 1, startedAt: 900, endedAt: 950, replies: { rcpt: [] } }];
     await one.create(

@@ -70,7 +70,9 @@ export class DurableStore implements Store {
   }
 
   async create(transactions: readonly NewTransaction[], now: number): Promise<void> {
-    const { plan, sizeBytes } = await planCreate(transactions, this.#group, this.#sessionId ?? null, now);
+    const isLeased = transactions.some(({ next }) => next.kind === 'leased');
+    const sessionId = isLeased ? this.#session() : (this.#sessionId ?? null);
+    const { plan, sizeBytes } = await planCreate(transactions, this.#group, sessionId, now);
     refuse(await this.#group.write('createTransactions', plan, sizeBytes));
   }
 

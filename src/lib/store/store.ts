@@ -153,7 +153,7 @@ export interface Store {
 
   /**
    * Creates transactions with their blobs, all in one commit. Throws `BlobReuseError` when a reused blob is missing or unfinished,
-   * `LeaseLostError` when one is to stay leased and our session is dead, `ConflictError` when an id is taken.
+   * `LeaseLostError` when one is to stay leased and our session is dead or not open, `ConflictError` when an id is taken.
    */
   create(transactions: readonly NewTransaction[], now: number): Promise<void>;
   /** Appends to an open blob and finalizes it when its declared total is reached. */

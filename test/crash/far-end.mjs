@@ -1,0 +1,59 @@
+/** An SMTP server that remembers which message came when. One recipient in ten is put off at first, so that retries are under way at every kill. */
+import { createServer } from 'node:net';
+
+export class FarEnd {
+  /** When each message came, by its id. */
+  arrivals = new Map();
+  #refusals = new Set();
+  #sockets = new Set();
+  #server = createServer((socket) => this.#serve(socket));
+
+  async listen() {
+    await new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return this.#server.address().port;
+  }
+
+  close() {
+    for (const socket of this.#sockets) socket.destroy();
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #serve(socket) {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => undefined); // the other side was killed
+    socket.write('220 far.example ESMTP\r\n');
+    let text = '';
+    let isMessage = false;
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      for (;;) {
+        const end = isMessage ? '\r\n.\r\n' : '\r\n';
+        const at = text.indexOf(end);
+        if (at === -1) return;
+        const unit = text.slice(0, at);
+        text = text.slice(at + end.length);
+        if (isMessage) this.#arrived(unit);
+        const answer = isMessage ? '250 2.0.0 ok' : this.#answer(unit);
+        isMessage = !isMessage && answer.startsWith('354');
+        socket.write(`${answer}\r\n`);
+      }
+    });
+  }
+
+  #answer(line) {
+    const verb = line.slice(0, 4).toUpperCase();
+    if (verb === 'EHLO') return '250-far.example\r\n250-PIPELINING\r\n250 8BITMIME';
+    if (verb === 'DATA') return '354 go on';
+    if (verb === 'QUIT') return '221 bye';
+    const isPutOff = verb === 'RCPT' && /\d*7@/.test(line) && !this.#refusals.has(line);
+    if (isPutOff) this.#refusals.add(line);
+    return isPutOff ? '450 4.2.0 not yet' : '250 2.0.0 ok';
+  }
+
+  #arrived(message) {
+    const id = /^X-Id: (\S+)/im.exec(message)?.[1] ?? 'unknown';
+    const times = this.arrivals.get(id) ?? [];
+    this.arrivals.set(id, [...times, performance.now()]);
+  }
+}
