@@ -70,7 +70,6 @@ describe('a gateway configuration', () => {
       serviceUri: 'http://gw-1:8001',
       chunkSize: 1000,
       restIdEntropy: 20,
-      gcIntervalMs: 1000,
       gcTxTtlMs: 2000,
       gcDoneTtlMs: 3000,
     });
@@ -95,25 +94,34 @@ describe('a gateway configuration', () => {
         authSecrets: '/etc/koukan/secrets.json',
         proxyProtocolTimeoutMs: 500,
         enableBdat: true,
-        chunkSize: 9,
         rcptTimeoutMs: 1000,
         dataTimeoutMs: 2000,
       },
     ]);
-    expect(config.restOutputs.get('router')).toMatchObject({ verify: '/etc/koukan/ca.crt', refreshIntervalMs: 6000 });
-    expect(config.source.warnings).toHaveLength(3);
+    expect(config.restOutputs.get('router')).toMatchObject({
+      verify: '/etc/koukan/ca.crt',
+      rcptTimeoutMs: 3000,
+      dataTimeoutMs: 4000,
+      refreshIntervalMs: 6000,
+    });
+    expect(config.source.warnings).toHaveLength(5);
   });
 
   it('fills in every default', () => {
     const config = parseGatewayConfig(service('smtps: false'), 'gateway.yaml');
     expect(config.restListener).toMatchObject({
       restIdEntropy: 16,
-      gcIntervalMs: 5000,
       gcTxTtlMs: 600_000,
       gcDoneTtlMs: 10_000,
     });
     expect(config.services[0]).toMatchObject({ enableBdat: false, rcptTimeoutMs: 40_000, dataTimeoutMs: 310_000 });
-    expect(config.restOutputs.get('in')).toMatchObject({ verify: true, rcptTimeoutMs: 30_000, dataTimeoutMs: 60_000 });
+    expect(config.restOutputs.get('in')).toEqual({
+      name: 'in',
+      endpoint: expect.any(String),
+      verify: true,
+      chunkSize: 65_536,
+      refreshIntervalMs: 30_000,
+    });
     expect(config.smtpOutputs.size).toBe(0);
   });
 

@@ -43,7 +43,6 @@ export async function smtpService(ask: SmtpServiceAsk = {}): Promise<SmtpService
       tag: 'mx',
       smtps: false,
       enableBdat: true,
-      chunkSize: 65_536,
       rcptTimeoutMs: 40_000,
       dataTimeoutMs: 310_000,
       ...config,

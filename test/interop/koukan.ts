@@ -35,8 +35,10 @@ export interface KoukanOptions {
   readonly service?: string;
   /** Where the gateway's listeners send to, instead of our own router: a full create URL. */
   readonly listenerHop?: string;
-  readonly downstreamTimeout?: number;
-  readonly gatewayChunkSize?: number;
+  /** More of the `output_handler` of that chain. */
+  readonly handler?: string;
+  /** Options of the gateway's way to the router. */
+  readonly listenerOutput?: string;
 }
 
 export async function startKoukan(options: KoukanOptions = {}): Promise<Koukan> {
@@ -109,7 +111,7 @@ endpoint:
 - {name: msa, chain: [{filter: exploder, msa: true, rcpt_timeout: 2, data_timeout: 3${exploder}}]}
 - name: deliver
   output_handler:
-    downstream_timeout: ${options.downstreamTimeout ?? 60}
+    ${options.handler ?? 'downstream_timeout: 60'}
     retry_params: {max_attempts: 3, min_attempt_time: 0, max_attempt_time: 1}
     notification: {sender: bounces}
   chain:
@@ -122,8 +124,7 @@ endpoint:
 
 function gatewayYaml(place: Place, options: KoukanOptions): string {
   const { router, gateway, gatewayPort, mx, msa } = place;
-  const { profile = '', service = '', listenerHop, gatewayChunkSize } = options;
-  const chunk = gatewayChunkSize === undefined ? '' : `, chunk_size: ${gatewayChunkSize}`;
+  const { profile = '', service = '', listenerHop, listenerOutput = '' } = options;
   const hop = (sender: string): string => listenerHop ?? `${router}/senders/${sender}/transactions`;
   return `rest_listener: {addr: [127.0.0.1, ${gatewayPort}], session_uri: '${gateway}'}
 smtp_output: {hosts: {outbound: {ehlo_host: koukan.example, timeout: 300${profile}}}}
@@ -132,7 +133,7 @@ smtp_listener:
   - {addr: [127.0.0.1, ${mx}], endpoint: ingress, sender: ingress, tag: smtp, enable_bdat: true${service}}
   - {addr: [127.0.0.1, ${msa}], endpoint: submission, sender: submission, tag: smtp${service}}
 rest_output:
-- {name: ingress, endpoint: '${hop('ingress')}'${chunk}}
-- {name: submission, endpoint: '${hop('submission')}'${chunk}}
+- {name: ingress, endpoint: '${hop('ingress')}'${listenerOutput}}
+- {name: submission, endpoint: '${hop('submission')}'${listenerOutput}}
 `;
 }

@@ -64,6 +64,16 @@ describe('our router and the gateway of the original', () => {
     expect(tx.view.final_attempt_reason).toBe('upstream response permfail');
   });
 
+  it('give the gateway signs of life, as often as is configured, while the message is awaited', async () => {
+    const gateway = await startUpstreamGateway();
+    const koukan = await routerBefore(gateway.url, { handler: 'upstream_refresh: 0.2' });
+    const endpoint = `${koukan.router}/senders/app/transactions`;
+    await StrictTx.create(endpoint, { mail_from: { m: 'a@b.test' }, rcpt_to: [{ m: 'c@d.test' }] });
+    await expect
+      .poll(() => gateway.lines().filter((line) => line === 'PATCH /transactions/tx1').length, { timeout: 5000 })
+      .toBeGreaterThan(1);
+  });
+
   it('cancel what is under way when the client cancels', async () => {
     const gateway = await startUpstreamGateway();
     const koukan = await routerBefore(gateway.url);

@@ -106,6 +106,12 @@ describe.each(['call', 'http'] as const)('a message on its whole way, halves joi
     expect(refused.at(-1)?.[0]).toMatch(/^550 /);
   });
 
+  it('is 451 at its end when the router takes longer than its rest_output allows, not longer than the listener', async () => {
+    const { mx } = await koukan({ listenerOutput: ', data_timeout: 1' });
+    const replies = await submit(await client(mx), '<a@far.test>', ['<datatimeout@dest.test>'], 'x: y\r\n\r\n');
+    expect(replies.at(-1)?.[0]).toMatch(/^45\d 4\.4\.7 /);
+  });
+
   it('names the client that a proxy speaks for', async () => {
     const { mx, sink } = await koukan({ service: ', proxy_protocol_timeout: 5' });
     const smtp = await SmtpClient.connect(mx);

@@ -43,9 +43,11 @@ export function compileChain(
   env: CompileEnv,
   registry: StepRegistry,
 ): CompiledChain {
+  const refreshIntervalMs = chain.outputHandler.upstreamRefreshMs;
   const principal = { name: sender.name, ...(sender.tag === undefined ? {} : { tag: sender.tag }) };
   const { filters, output, mistakes } = createSteps(checkedSteps(chain, registry), {
     ...env,
+    hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...options }),
     sender: principal,
     upstreamSender: sender.upstreamSender,
     upstreamTag: sender.upstreamTag,

@@ -18,7 +18,6 @@ export interface SmtpServiceConfig {
   /** Expects a PROXY header (v1 or v2) within this time. */
   readonly proxyProtocolTimeoutMs?: number;
   readonly enableBdat: boolean;
-  readonly chunkSize: number;
   readonly rcptTimeoutMs: number;
   readonly dataTimeoutMs: number;
 }
@@ -30,8 +29,9 @@ export interface RestOutputConfig {
   readonly endpoint: string;
   /** Whether to verify the server's certificate, or the CA file to verify it with. */
   readonly verify: boolean | string;
-  readonly rcptTimeoutMs: number;
-  readonly dataTimeoutMs: number;
+  /** Shorten those of the listener. */
+  readonly rcptTimeoutMs?: number;
+  readonly dataTimeoutMs?: number;
   readonly chunkSize: number;
   readonly refreshIntervalMs: number;
 }
@@ -55,7 +55,6 @@ export interface GatewayConfig {
   readonly global: { readonly maxInflight: number };
   readonly restListener: RestListenerConfig & {
     readonly restIdEntropy: number;
-    readonly gcIntervalMs: number;
     /** An idle transaction is forgotten after `gcTxTtlMs`, a finished one after `gcDoneTtlMs`. */
     readonly gcTxTtlMs: number;
     readonly gcDoneTtlMs: number;

@@ -19,7 +19,6 @@ export function gatewayConfig(yaml: GatewayYaml, source: ConfigSource, resolvePa
       serviceUri: listener.session_uri,
       chunkSize: listener.chunk_size,
       restIdEntropy: restIdEntropy(listener.rest_id_entropy),
-      gcIntervalMs: listener.gc_interval,
       gcTxTtlMs: listener.gc_tx_ttl,
       gcDoneTtlMs: listener.gc_done_ttl,
     },
@@ -57,7 +56,6 @@ function smtpService(
     ...(yaml.auth_secrets ? { authSecrets: resolvePath(yaml.auth_secrets) } : {}),
     ...(yaml.proxy_protocol_timeout ? { proxyProtocolTimeoutMs: yaml.proxy_protocol_timeout } : {}),
     enableBdat: yaml.enable_bdat,
-    chunkSize: yaml.chunk_size,
     rcptTimeoutMs: yaml.rcpt_timeout,
     dataTimeoutMs: yaml.data_timeout,
   };
@@ -68,8 +66,8 @@ function restOutput(yaml: GatewayYaml['rest_output'][number], resolvePath: Resol
     name: yaml.name,
     endpoint: yaml.endpoint,
     verify: typeof yaml.verify === 'string' ? resolvePath(yaml.verify) : yaml.verify,
-    rcptTimeoutMs: yaml.rcpt_timeout,
-    dataTimeoutMs: yaml.data_timeout,
+    ...(yaml.rcpt_timeout ? { rcptTimeoutMs: yaml.rcpt_timeout } : {}),
+    ...(yaml.data_timeout ? { dataTimeoutMs: yaml.data_timeout } : {}),
     chunkSize: yaml.chunk_size,
     refreshIntervalMs: yaml.refresh_interval,
   };

@@ -25,7 +25,7 @@ const globalSection = section({
 const restListener = z.strictObject({
   ...restListenerShape,
   rest_id_entropy: orDefault(z.int().min(1).max(64), 16),
-  gc_interval: orDefault(someSecondsAsMs, 5000),
+  gc_interval: z.unknown().optional(),
   gc_tx_ttl: orDefault(someSecondsAsMs, 600_000),
   gc_done_ttl: orDefault(secondsAsMs, 10_000),
 });
@@ -51,7 +51,7 @@ const service = z.strictObject({
   auth_secrets: filePath.nullish(),
   proxy_protocol_timeout: someSecondsAsMs.nullish(),
   enable_bdat: orDefault(z.boolean(), false),
-  chunk_size: orDefault(sizeBytes, 65_536),
+  chunk_size: z.unknown().optional(),
   rcpt_timeout: orDefault(someSecondsAsMs, 40_000),
   data_timeout: orDefault(someSecondsAsMs, 310_000),
 });
@@ -60,8 +60,8 @@ const restOutput = z.strictObject({
   name,
   endpoint: httpUrl,
   verify: orDefault<boolean | string>(z.union([z.boolean(), filePath]), true),
-  rcpt_timeout: orDefault(someSecondsAsMs, 30_000),
-  data_timeout: orDefault(someSecondsAsMs, 60_000),
+  rcpt_timeout: someSecondsAsMs.nullish(),
+  data_timeout: someSecondsAsMs.nullish(),
   chunk_size: orDefault(sizeBytes, 65_536),
   refresh_interval: orDefault(someSecondsAsMs, 30_000),
 });

@@ -43,6 +43,11 @@ const IGNORED_KEYS: readonly (readonly [pattern: string, why: string])[] = [
     'storage.blob_tx_refresh_interval',
     "'blob_tx_refresh_interval' has no effect: every upload keeps its transaction alive",
   ],
+  ['rest_listener.gc_interval', "'gc_interval' has no effect: what is to be forgotten is looked for every second"],
+  [
+    'smtp_listener.services.*.chunk_size',
+    "'chunk_size' has no effect on a listener: write 'chunk_size' of its 'rest_output'",
+  ],
   ['smtp_output.use_system_smtplib', "'use_system_smtplib' has no effect: there is one SMTP client"],
 ];
 

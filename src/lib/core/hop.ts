@@ -31,6 +31,8 @@ export interface HopOptions {
   readonly verify?: boolean | string;
   /** Uploads larger than this many bytes are sent in ranges. */
   readonly chunkSize?: number;
+  /** Pause between two signs of life while the message is awaited. */
+  readonly refreshIntervalMs?: number;
 }
 
 /** Finds the hop for a create URL: a local one when the URL is this process's own, else one over HTTP. */

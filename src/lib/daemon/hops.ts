@@ -14,10 +14,6 @@ export interface LocalHalf {
   readonly takes: (ask: HopAsk) => boolean;
 }
 
-export interface HopOptionsOverHttp extends HopOptions {
-  readonly refreshIntervalMs?: number;
-}
-
 export class Hops {
   readonly #deps: Deps;
   readonly #client: HttpClient;
@@ -36,7 +32,7 @@ export class Hops {
 
   readonly resolve: HopResolver = (endpoint, options = {}) => this.find(endpoint, options);
 
-  find(endpoint: string, options: HopOptionsOverHttp): Hop {
+  find(endpoint: string, options: HopOptions): Hop {
     const key = JSON.stringify([endpoint, options]);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -45,7 +41,7 @@ export class Hops {
     return hop;
   }
 
-  #make(endpoint: string, options: HopOptionsOverHttp): Hop {
+  #make(endpoint: string, options: HopOptions): Hop {
     const half = this.#locals.find(({ listener }) => isOwnUrl(endpoint, listener));
     const overHttp = httpHop({ endpoint, client: this.#client, deps: this.#deps, ...options });
     if (half === undefined) return overHttp;

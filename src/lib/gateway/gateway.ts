@@ -1,6 +1,6 @@
 /** A gateway: SMTP in to REST out, REST in to SMTP out. The two directions are independent of each other. This file only wires. */
 import { loadSecrets } from '../auth/secrets.ts';
-import type { GatewayConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
+import type { GatewayConfig, RestOutputConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
 import { listenAt } from '../config/listening.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
@@ -47,7 +47,7 @@ export class Gateway {
     this.#listeners = config.services.map((service) => {
       const secrets = service.authSecrets === undefined ? undefined : loadSecrets(service.authSecrets);
       return createInbound({
-        config: service,
+        config: withinTimesOf(service, config.restOutputs.get(service.endpoint)),
         hop: options.hopOf(service),
         deps,
         spool,
@@ -96,4 +96,13 @@ export class Gateway {
     await this.#conversations.close();
     await this.#pool.close(hurry);
   }
+}
+
+/** A router may be given less time than the listener's clients are. */
+function withinTimesOf(service: SmtpServiceConfig, output: RestOutputConfig | undefined): SmtpServiceConfig {
+  return {
+    ...service,
+    rcptTimeoutMs: Math.min(service.rcptTimeoutMs, output?.rcptTimeoutMs ?? Number.POSITIVE_INFINITY),
+    dataTimeoutMs: Math.min(service.dataTimeoutMs, output?.dataTimeoutMs ?? Number.POSITIVE_INFINITY),
+  };
 }

@@ -11,8 +11,6 @@ export interface HttpHopOptions extends HopOptions {
   readonly endpoint: string;
   readonly client: HttpClient;
   readonly deps: Peer['deps'];
-  /** Pause between heartbeats while a message is awaited; defaults to 30 s. */
-  readonly refreshIntervalMs?: number;
 }
 
 const REFRESH_INTERVAL_MS = 30_000;
