@@ -1,5 +1,5 @@
 /** `koukan fake-smtpd`: an SMTP server to try things with. */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Errors, Flags } from '@oclif/core';
 
 /** Runs a sink until a signal stops it. */
 export default class FakeSmtpd extends Command {
@@ -14,7 +14,7 @@ Each line of a message is printed after "> "; of a message of 10000 bytes or mor
     '<%= config.bin %> fake-smtpd 3025 --json | jq -r .mail_from.m',
   ];
   static override args = {
-    port: Args.integer({ description: 'Port to listen on; 0 takes a free one.', required: true, min: 0, max: 65_535 }),
+    port: Args.integer({ description: 'Port to listen on; 0 takes a free one.', required: true, parse: parsePort }),
   };
   static override flags = {
     host: Flags.string({ description: 'Address to listen on.', default: '127.0.0.1' }),
@@ -28,4 +28,12 @@ Each line of a message is printed after "> "; of a message of 10000 bytes or mor
     const { runFakeSmtpd } = await import('../lib/receiver/run-fake-smtpd.ts');
     await runFakeSmtpd({ port: args.port, ...flags });
   }
+}
+
+/** The frame reports a wrong flag as wrong usage, but a wrong argument as a bug; hence this. */
+async function parsePort(text: string): Promise<number> {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new Errors.CLIError(`PORT: expected a number from 0 to 65535 but received: ${text}`);
+  }
+  return Number(text);
 }

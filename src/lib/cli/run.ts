@@ -16,13 +16,24 @@ export async function run(args: readonly string[], launcherUrl: string): Promise
   }
 }
 
+/** oclif's words for wrong usage, without its own hint at --help, and with commands spelled as they are typed. */
+function usageText(text: string): string {
+  return text
+    .replace(/\n?See more help with --help/g, '')
+    .replace(/^Parsing (--\S+) \n\tExpected/, '$1: expected')
+    .replace(
+      /^command (\S+) not found$/,
+      (_, id: string) => `there is no command \`koukan ${id.replaceAll(':', ' ')}\``,
+    );
+}
+
 function describe(error: unknown): { message: string; exitCode: number } {
   if (error instanceof UserError) return { message: error.message, exitCode: error.exitCode };
   if (error instanceof Errors.ExitError) return { message: '', exitCode: error.oclif.exit ?? exitCodes.software };
   // oclif reports wrong flags, arguments and command names as CLIError with exit code 2.
   if (error instanceof Errors.CLIError) {
     return {
-      message: `${error.message}\nRun the command with --help for its flags and examples.`,
+      message: `${usageText(error.message)}\nRun the command with --help for its flags and examples.`,
       exitCode: exitCodes.usage,
     };
   }

@@ -1,0 +1,20 @@
+/** Wrong usage of the command line: one exit code, words that say what to do, no stack. */
+import path from 'node:path';
+import { execa } from 'execa';
+import { expect, it } from 'vitest';
+
+const koukan = path.resolve(import.meta.dirname, '../../bin/koukan.js');
+const HINT = 'Run the command with --help for its flags and examples.';
+
+it.each([
+  [['fake-smtpd', 'abc'], 'PORT: expected a number from 0 to 65535 but received: abc'],
+  [['fake-smtpd', '65536'], 'PORT: expected a number from 0 to 65535 but received: 65536'],
+  [['receive', '--dir', 'x', '--port', 'abc'], '--port: expected an integer but received: abc'],
+  [['smtp-auth', 'ann'], 'there is no command `koukan smtp-auth ann`'],
+  [['db', 'bogus'], 'there is no command `koukan db bogus`'],
+  [['dev', '--bogus'], 'Nonexistent flag: --bogus'],
+  [['send', '--mail-from', 'a@x.example'], 'Missing 1 required arg:\nrecipients  Recipients, one or more.'],
+])('koukan %j exits with 64', async (args, words) => {
+  const { exitCode, stdout, stderr } = await execa('node', [koukan, ...args], { reject: false });
+  expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 64, stdout: '', stderr: `${words}\n${HINT}` });
+});
