@@ -1,7 +1,9 @@
 /** `koukan dev`: the whole local environment, on the fixed ports that are its own. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Journey } from '../helpers/journey.ts';
 
@@ -19,6 +21,27 @@ describe('koukan dev', () => {
         expect.stringMatching(new RegExp(`^ok +${title} .*: arrived at `)),
       ),
     );
+    expect(await readdir(journey.temporaryFolder)).toEqual([expect.stringMatching(/^koukan-spool-/)]);
+  });
+
+  it('ends with Ctrl-C as soon as it says so, and leaves nothing; it prints commands that work where it was started', async (context) => {
+    const journey = await Journey.open(context);
+    const dev = journey.run('dev');
+    await dev.until('Ctrl-C ends it');
+    dev.kill('SIGINT');
+    expect(await dev.exited).toEqual({ code: 0, signal: null });
+    expect(dev.stderr).toBe('');
+    const [builder] = /[^ ]+message-builder\.json/.exec(dev.stdout) ?? [];
+    expect(existsSync(path.resolve(journey.folder, builder as string))).toBe(true);
+    expect(await readdir(journey.temporaryFolder)).toEqual([expect.stringMatching(/^koukan-spool-/)]);
+  });
+
+  it('--check ends with 75 when a signal interrupts it, and leaves nothing', async (context) => {
+    const journey = await Journey.open(context);
+    const dev = journey.run('dev', '--check');
+    await dev.until('arrived at ');
+    dev.kill('SIGINT');
+    expect(await dev.exited).toEqual({ code: 75, signal: null });
     expect(await readdir(journey.temporaryFolder)).toEqual([expect.stringMatching(/^koukan-spool-/)]);
   });
 

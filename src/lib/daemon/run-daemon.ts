@@ -2,8 +2,8 @@
 import { stepChecker } from '../chain/compile.ts';
 import { registry } from '../chain/registry.ts';
 import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
-import { onShutdown } from '../ops/shutdown.ts';
-import { type DaemonAsk, startDaemon } from './daemon.ts';
+import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
+import { type DaemonAsk, startDaemon, systemDeps } from './daemon.ts';
 
 export interface RunAsk {
   readonly routerFile?: string;
@@ -23,10 +23,11 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
   for (const config of [router, gateway]) {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
   }
-  const daemon = await startDaemon({ ...(router && { router }), ...(gateway && { gateway }), join: ask.join });
-  onShutdown((hurry) => daemon.stop(hurry), {
-    clock: daemon.deps.clock,
-    log: daemon.deps.log,
-    deadlineMs: ask.stopTimeoutMs,
-  });
+  const deps = systemDeps((router ?? gateway)?.log ?? { level: 'info', format: 'text' });
+  const starting = startDaemon({ ...(router && { router }), ...(gateway && { gateway }), join: ask.join, deps });
+  onShutdown(
+    stopOnceStarted(starting, (daemon, hurry) => daemon.stop(hurry)),
+    { clock: deps.clock, log: deps.log, deadlineMs: ask.stopTimeoutMs },
+  );
+  await starting;
 }

@@ -27,35 +27,41 @@ export class Arrivals {
     this.#waiting.get(key)?.();
   }
 
-  /** Whether it arrives within the time. */
-  async has({ arrivesAt, rcpt }: Flow, timeoutMs: number): Promise<boolean> {
+  /** Whether it arrives within the time, or before the signal. */
+  async has({ arrivesAt, rcpt }: Flow, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
     const key = `${arrivesAt} ${rcpt}`;
     if (this.#seen.has(key)) return true;
     const arrived = new AbortController();
     this.#waiting.set(key, () => arrived.abort());
-    await systemClock.sleep(timeoutMs, arrived.signal);
+    await systemClock.sleep(timeoutMs, AbortSignal.any([arrived.signal, signal]));
     return this.#seen.has(key);
   }
 }
 
-/** Runs the flows one after the other; `onResult` hears of each. */
-export async function checkFlows(arrivals: Arrivals, onResult: (result: FlowResult) => void): Promise<boolean> {
+/** Runs the flows one after the other; `onResult` hears of each. Ends early, with nothing running, when the signal aborts. */
+export async function checkFlows(
+  arrivals: Arrivals,
+  signal: AbortSignal,
+  onResult: (result: FlowResult) => void,
+): Promise<boolean> {
   const examples = path.join(packageRoot, 'examples');
   let isAllOk = true;
   for (const [i, flow] of flows(examples).entries()) {
+    if (signal.aborted) return false;
     const named = flows(examples, `check-${i + 1}`)[i] as Flow;
-    const result = await checkOne({ ...named, title: flow.title }, arrivals);
+    const result = await checkOne({ ...named, title: flow.title }, arrivals, signal);
+    if (signal.aborted) return false;
     isAllOk &&= result.ok;
     onResult(result);
   }
   return isAllOk;
 }
 
-async function checkOne(flow: Flow, arrivals: Arrivals): Promise<FlowResult> {
+async function checkOne(flow: Flow, arrivals: Arrivals, signal: AbortSignal): Promise<FlowResult> {
   const { title, rcpt } = flow;
-  const failure = await runCommand(flow);
+  const failure = await runCommand(flow, signal);
   if (failure !== undefined) return { title, rcpt, ok: false, detail: failure };
-  const ok = await arrivals.has(flow, ARRIVAL_MS);
+  const ok = await arrivals.has(flow, ARRIVAL_MS, signal);
   const place = flow.arrivesAt === 'sink' ? 'the SMTP sink' : 'the receiving application';
   return {
     title,
@@ -65,15 +71,18 @@ async function checkOne(flow: Flow, arrivals: Arrivals): Promise<FlowResult> {
   };
 }
 
-/** Runs `koukan …` as a process; answers what it said when it failed. */
-function runCommand(flow: Flow): Promise<string | undefined> {
+/** Runs `koukan …` as a process, to its end; answers what it said when it failed. */
+function runCommand(flow: Flow, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
     const args = [path.join(packageRoot, 'bin/koukan.js'), ...flow.command];
+    const onAbort = (): boolean => child.kill();
     const child = execFile(process.execPath, args, { timeout: COMMAND_MS }, (error, stdout, stderr) => {
+      signal.removeEventListener('abort', onAbort);
       resolve(
         error === null ? undefined : `the command failed (${error.code ?? error.signal}): ${(stderr || stdout).trim()}`,
       );
     });
+    signal.addEventListener('abort', onAbort);
     child.stdin?.end(flow.stdin === undefined ? '' : `${flow.stdin}\n`);
   });
 }

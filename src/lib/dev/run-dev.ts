@@ -1,12 +1,14 @@
 /** What `koukan dev` does and prints. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { exitCodes } from '../core/errors.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createLog } from '../ops/log.ts';
-import { onShutdown } from '../ops/shutdown.ts';
+import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
 import type { ReceivedMessage } from '../receiver/received-message.ts';
 import type { SinkMessage } from '../smtp/sink/sink.ts';
 import { Arrivals, checkFlows, type FlowResult } from './check.ts';
-import { type DevEnvironment, startDev } from './environment.ts';
+import { type DevEnvironment, packageRoot, startDev } from './environment.ts';
 import { commandLine, flows } from './flows.ts';
 
 export interface DevAsk {
@@ -18,11 +20,14 @@ export interface DevAsk {
 
 const STOP_DEADLINE_MS = 5000;
 
-/** Answers the exit code of a check; without `check` it resolves as soon as everything listens, and signals end it. */
+/**
+ * Answers the exit code of a check; without `check` it resolves as soon as everything listens, and signals end it. A check that a signal
+ * ends has found nothing out: 75.
+ */
 export async function runDev(ask: DevAsk): Promise<number> {
   const arrivals = new Arrivals();
   const say = ask.check ? () => undefined : (line: string) => process.stdout.write(`${line}\n`);
-  const environment = await startDev({
+  const starting = startDev({
     log: { level: ask.verbose ? 'info' : 'error', format: 'text' },
     join: ask.split ? 'http' : 'call',
     onSink: (message) => {
@@ -34,19 +39,38 @@ export async function runDev(ask: DevAsk): Promise<number> {
       say(describeReceived(message));
     },
   });
-  if (ask.check) return check(environment, arrivals, ask.json);
+  const interrupted = new AbortController();
+  let checked: Promise<boolean> | undefined;
+  const stop = async (environment: DevEnvironment, hurry: AbortSignal): Promise<void> => {
+    interrupted.abort();
+    await Promise.allSettled([checked]);
+    await environment.stop(hurry);
+  };
+  onShutdown(stopOnceStarted(starting, stop), {
+    clock: systemClock,
+    log: createLog({ level: 'warn', format: 'text' }),
+    deadlineMs: STOP_DEADLINE_MS,
+    exit: (code) => process.exit(ask.check && code === exitCodes.ok ? exitCodes.tempFail : code),
+  });
+  const environment = await starting;
+  if (ask.check) {
+    checked = check(environment, arrivals, ask.json, interrupted.signal);
+    return (await checked) ? exitCodes.ok : exitCodes.unavailable;
+  }
   for (const line of banner(environment)) say(line);
-  const log = createLog({ level: 'warn', format: 'text' });
-  onShutdown((hurry) => environment.stop(hurry), { clock: systemClock, log, deadlineMs: STOP_DEADLINE_MS });
   return exitCodes.ok;
 }
 
-async function check(environment: DevEnvironment, arrivals: Arrivals, json: boolean): Promise<number> {
+async function check(
+  environment: DevEnvironment,
+  arrivals: Arrivals,
+  isJson: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
-    const isOk = await checkFlows(arrivals, (result) =>
-      process.stdout.write(`${json ? JSON.stringify(result) : resultLine(result)}\n`),
+    return await checkFlows(arrivals, signal, (result) =>
+      process.stdout.write(`${isJson ? JSON.stringify(result) : resultLine(result)}\n`),
     );
-    return isOk ? exitCodes.ok : exitCodes.unavailable;
   } finally {
     await environment.stop(AbortSignal.abort());
   }
@@ -63,10 +87,15 @@ function banner(environment: DevEnvironment): string[] {
     ...environment.listeners.map(([address, what]) => `  ${address.padEnd(width)}  ${what}`),
     '',
     'Try, in another terminal:',
-    ...flows('examples').map((flow) => `  ${commandLine(flow)}`),
+    ...flows(examplesDir()).map((flow) => `  ${commandLine(flow)}`),
     '',
     'Ctrl-C ends it. Mail that passes:',
   ];
+}
+
+/** As a user of a clone would type it; where the package is installed there is no `examples` at hand. */
+function examplesDir(): string {
+  return existsSync('examples/send-message/message-builder.json') ? 'examples' : path.join(packageRoot, 'examples');
 }
 
 function describeSink({ mailFrom, rcptTo, body }: SinkMessage): string {

@@ -43,6 +43,20 @@ export function onShutdown(stop: (deadline: AbortSignal) => Promise<void>, optio
   };
 }
 
+/**
+ * For `onShutdown` before anything runs, so that a signal during the start ends in order too: waits for the start, then stops what it made.
+ * A start that failed has nothing to stop; why is for whoever awaits it.
+ */
+export function stopOnceStarted<T>(
+  starting: Promise<T>,
+  stop: (started: T, deadline: AbortSignal) => Promise<unknown>,
+): (deadline: AbortSignal) => Promise<void> {
+  return async (deadline) => {
+    const [start] = await Promise.allSettled([starting]);
+    if (start.status === 'fulfilled') await stop(start.value, deadline);
+  };
+}
+
 async function orderly(stop: (deadline: AbortSignal) => Promise<void>, options: ShutdownOptions): Promise<number> {
   const { log } = options;
   const deadline = new AbortController();

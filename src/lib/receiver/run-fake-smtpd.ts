@@ -1,6 +1,6 @@
 /** What `koukan fake-smtpd` does: start a sink, print what it takes, and stay until a signal. */
 import { exitCodes, UserError } from '../core/errors.ts';
-import { onShutdown } from '../ops/shutdown.ts';
+import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
 import { messageJson, messageText } from '../smtp/sink/message-text.ts';
 import { type Sink, type SinkMessage, startSink } from '../smtp/sink/sink.ts';
 import { systemDeps } from './system-deps.ts';
@@ -21,10 +21,14 @@ export async function runFakeSmtpd(ask: RunFakeSmtpdAsk): Promise<void> {
   const onMessage = (message: SinkMessage): void => {
     if (!quiet) process.stdout.write(json ? `${messageJson(message)}\n` : messageText(message));
   };
-  const sink = await listen(ask, () => startSink({ port, host, lmtp, onMessage, keep: 0 }));
-  process.stderr.write(`taking ${lmtp ? 'LMTP' : 'SMTP'} at ${sink.host} port ${sink.port}\n`);
+  const starting = listen(ask, () => startSink({ port, host, lmtp, onMessage, keep: 0 }));
   const { clock, log } = systemDeps();
-  onShutdown(() => sink.close(), { clock, log, deadlineMs: STOP_DEADLINE_MS });
+  onShutdown(
+    stopOnceStarted(starting, (sink) => sink.close()),
+    { clock, log, deadlineMs: STOP_DEADLINE_MS },
+  );
+  const sink = await starting;
+  process.stderr.write(`taking ${lmtp ? 'LMTP' : 'SMTP'} at ${sink.host} port ${sink.port}\n`);
 }
 
 async function listen({ host, port }: RunFakeSmtpdAsk, start: () => Promise<Sink>): Promise<Sink> {

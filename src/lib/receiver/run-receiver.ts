@@ -1,5 +1,5 @@
 /** What `koukan receive` does: start a receiver, print one line for each message, and stay until a signal. */
-import { onShutdown } from '../ops/shutdown.ts';
+import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
 import type { ReceivedMessage } from './received-message.ts';
 import { createReceiver } from './receiver.ts';
 import { systemDeps } from './system-deps.ts';
@@ -19,13 +19,12 @@ export async function runReceiver({ dir, port, host, json }: RunReceiverAsk): Pr
   const onMessage = (message: ReceivedMessage): void => {
     process.stdout.write(`${json ? JSON.stringify(lineOf(message)) : textOf(message)}\n`);
   };
-  const receiver = await createReceiver({ dir, port, host, onMessage }, deps);
-  process.stderr.write(`receiving at ${receiver.url}, storing in ${dir}\n`);
-  onShutdown((deadline) => receiver.close(deadline), {
-    clock: deps.clock,
-    log: deps.log,
-    deadlineMs: STOP_DEADLINE_MS,
-  });
+  const starting = createReceiver({ dir, port, host, onMessage }, deps);
+  onShutdown(
+    stopOnceStarted(starting, (receiver, deadline) => receiver.close(deadline)),
+    { clock: deps.clock, log: deps.log, deadlineMs: STOP_DEADLINE_MS },
+  );
+  process.stderr.write(`receiving at ${(await starting).url}, storing in ${dir}\n`);
 }
 
 function lineOf(message: ReceivedMessage): object {
