@@ -151,6 +151,7 @@ describe('message-builder JSON', () => {
       { headers: Array.from({ length: limits.messageBuilderHeaders + 1 }, () => ['x', 'y']) },
       '/headers',
     ],
+    ['headers that would take seconds to write', { headers: [['to', 'a@b.c, '.repeat(20_000)]] }, '/headers'],
   ])('refuses %s at its place', (_, ask, path) => {
     expect(validateBuilder(ask).map(({ pointer }) => pointer)).toEqual([at(path)]);
   });

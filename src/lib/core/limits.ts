@@ -37,6 +37,8 @@ export const limits = {
   conversations: 20_000,
   messageBuilderParts: 1000,
   messageBuilderHeaders: 1000,
+  /** All headers of a message builder as JSON: they are encoded and folded at one go, while everybody else waits. */
+  messageBuilderHeaderChars: 131_072,
   /** What a process that ends waits for its REST clients to read the last answers. */
   drainLingerMs: 3000,
   /** What an orderly stop that was told to hurry may still take. */

@@ -64,7 +64,11 @@ function refusalOf(error: unknown, path: string): Refusal {
   if (error instanceof ConflictError) return { status: 412, detail: 'update conflict' };
   if (error instanceof IllegalStepError) return { status: 409, detail: error.message };
   if (error instanceof LeaseLostError) {
-    return { status: 503, detail: 'the transaction moved to another replica', headers: { 'retry-after': '1' } };
+    return {
+      status: 503,
+      detail: 'this replica has no lease on the transaction, try again',
+      headers: { 'retry-after': '1' },
+    };
   }
   if (error instanceof StoreUnavailableError) {
     return { status: 503, detail: 'the store is not available, try again', headers: { 'retry-after': '1' } };

@@ -12,6 +12,7 @@ import { limits } from '../core/limits.ts';
 import { InflightGate } from './inflight-gate.ts';
 import { addOpenApi } from './open-api.ts';
 import { replyWithProblem, sendRefusal } from './problem-reply.ts';
+import { refuseGarbage } from './refuse-garbage.ts';
 import type { TransactionService } from './service.ts';
 import { addTransactionRoutes, addUploadRoutes, type RouteContext } from './transaction-routes.ts';
 
@@ -123,6 +124,7 @@ function createApp(tls: RestServerOptions['tls'], jsonBytes: number): FastifyIns
     connectionTimeout: limits.httpIdleMs,
     forceCloseConnections: 'idle' as const,
     routerOptions: { maxParamLength: 4 * limits.requestNameChars },
+    clientErrorHandler: refuseGarbage,
     frameworkErrors: (error: Error, _request: unknown, reply: { readonly raw: import('node:http').ServerResponse }) => {
       reply.raw.writeHead(400, { 'content-type': 'application/problem+json' });
       reply.raw.end(JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400, detail: error.message }));

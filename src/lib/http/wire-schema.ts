@@ -19,12 +19,15 @@ function strict<S extends z.core.$ZodLooseShape>(shape: S) {
   });
 }
 
-/** Text without control characters: it ends up in SMTP commands, headers and logs. */
+/**
+ * Text without control characters: it ends up in SMTP commands, headers and logs. Half a surrogate pair has no UTF-8, so it would become
+ * another character, and an address another address.
+ */
 const line = (charsMax: number) =>
   z
     .string()
     .max(charsMax)
-    .regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters');
+    .regex(/^[^\u0000-\u001f\u007f\ud800-\udfff]*$/u, 'must not contain control characters or lone surrogates');
 
 const name = line(limits.requestNameChars).min(1);
 

@@ -42,6 +42,10 @@ function checkHeaders(headers: unknown, report: Report): void {
     report('/headers', `more than ${limits.messageBuilderHeaders} headers`);
     return;
   }
+  if (JSON.stringify(headers).length > limits.messageBuilderHeaderChars) {
+    report('/headers', `more than ${limits.messageBuilderHeaderChars} characters`);
+    return;
+  }
   const seen = new Set<string>();
   for (const [i, header] of headers.entries()) {
     const path = `/headers/${i}`;
