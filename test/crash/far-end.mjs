@@ -1,8 +1,8 @@
-/** An SMTP server that remembers which message came when. One recipient in ten is put off at first, so that retries are under way at every kill. */
+/** An SMTP server that remembers which message came from whom. One recipient in ten is put off at first, so that retries are under way at every kill. */
 import { createServer } from 'node:net';
 
 export class FarEnd {
-  /** When each message came, by its id. */
+  /** Who sent each message, by its id: the name given at EHLO, once for each time it came. */
   arrivals = new Map();
   #refusals = new Set();
   #sockets = new Set();
@@ -25,6 +25,7 @@ export class FarEnd {
     socket.write('220 far.example ESMTP\r\n');
     let text = '';
     let isMessage = false;
+    let client = '';
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');
       for (;;) {
@@ -33,7 +34,8 @@ export class FarEnd {
         if (at === -1) return;
         const unit = text.slice(0, at);
         text = text.slice(at + end.length);
-        if (isMessage) this.#arrived(unit);
+        if (isMessage) this.#arrived(unit, client);
+        else if (/^EHLO /i.test(unit)) client = unit.slice(5);
         const answer = isMessage ? '250 2.0.0 ok' : this.#answer(unit);
         isMessage = !isMessage && answer.startsWith('354');
         socket.write(`${answer}\r\n`);
@@ -51,9 +53,8 @@ export class FarEnd {
     return isPutOff ? '450 4.2.0 not yet' : '250 2.0.0 ok';
   }
 
-  #arrived(message) {
+  #arrived(message, client) {
     const id = /^X-Id: (\S+)/im.exec(message)?.[1] ?? 'unknown';
-    const times = this.arrivals.get(id) ?? [];
-    this.arrivals.set(id, [...times, performance.now()]);
+    this.arrivals.set(id, [...(this.arrivals.get(id) ?? []), client]);
   }
 }
