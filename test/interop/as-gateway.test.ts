@@ -139,6 +139,24 @@ describe('the gateway of the original, with our router', () => {
     expect(tx.dataResponse?.code).toBe(250);
   });
 
+  it('is understood whatever the content type of a create request says', async () => {
+    const url = `${koukan.router}/senders/ingress/transactions`;
+    for (const headers of [
+      {},
+      { 'content-type': 'text/plain' },
+      { 'content-type': 'application/json; charset=utf-8' },
+    ]) {
+      const answer = await rawRequest('POST', url, { body: JSON.stringify(mailJson()), headers });
+      expect([answer.status, answer.headers['content-type']]).toEqual([201, 'application/json']);
+    }
+    const unknown = await rawRequest('POST', `${koukan.router}/senders/nobody/transactions`, { body: mailJson() });
+    expect(unknown.status).toBe(404);
+    const extra = mailJson({ sender: { name: 'ingress', tag: 'smtp', output_chain: 'x' } });
+    for (const body of [mailJson({ retry: {} }), mailJson({ notification: {} }), extra]) {
+      expect((await rawRequest('POST', url, { body })).status).toBe(400);
+    }
+  });
+
   it('may begin with nothing and add the reverse-path later', async () => {
     const tx = await StrictTx.create(`${koukan.router}/senders/ingress/transactions`, { sender: { tag: 'smtp' } });
     await tx.patch({ mail_from: { m: 'late@far.test' } });

@@ -30,6 +30,12 @@ describe('receivedHeader', () => {
     expect(receivedHeader({ ...facts, rcptTo: 'jürgen@d.test', utf8: true })).toContain('for jürgen@d.test;');
   });
 
+  it('leaves out a recipient that is no address, for it could end the clause and say something of its own', () => {
+    for (const rcptTo of ['u@d.test; (forged)', 'u@d.test>', 'nobody']) {
+      expect(receivedHeader({ ...facts, rcptTo })).not.toContain('for ');
+    }
+  });
+
   it('does not let a peer write a header of its own', () => {
     const header = receivedHeader({ ...facts, ehloHost: 'x\r\nSubject: forged (', rcptTo: 'u\r\nX: y@d.test' });
     expect(header).toContain('from x??Subject:?forged?? ([192.0.2.7])');
