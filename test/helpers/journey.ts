@@ -24,6 +24,8 @@ export interface JourneyAsk {
   readonly far?: SinkOptions['reply'];
   /** A far end that is not there until `journey.openFarEnd()`. */
   readonly farIsClosed?: boolean;
+  /** The far end of another journey, instead of one of its own. */
+  readonly farPort?: number;
   /** Flags of the daemons. */
   readonly flags?: readonly string[];
 }
@@ -53,12 +55,12 @@ export class Journey {
     const folder = await mkdtemp(path.join(tmpdir(), 'koukan-journey-'));
     context.onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const [router, gateway] = [await freePort(), await freePort()];
-    const [mx, msa, far] = [await freePort(), await freePort(), await freePort()];
+    const [mx, msa, far] = [await freePort(), await freePort(), ask.farPort ?? (await freePort())];
     const journey = new Journey(context, ask, folder, { router, gateway, mx, msa, far });
     await mkdir(journey.temporaryFolder);
     await writeFile(journey.routerFile, routerYaml(journey.ports, journey.databaseUrl, ask.times));
     await writeFile(journey.gatewayFile, gatewayYaml(journey.ports, ask.times));
-    if (ask.farIsClosed !== true) await journey.openFarEnd();
+    if (ask.farIsClosed !== true && ask.farPort === undefined) await journey.openFarEnd();
     return journey;
   }
 

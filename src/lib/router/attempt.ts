@@ -2,19 +2,32 @@
 import { drive } from '../chain/drive.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
 import { internalErrorReply } from '../core/precondition.ts';
-import { isOk } from '../core/response.ts';
+import { isOk, reply } from '../core/response.ts';
 import type { AttemptEnd } from '../core/retry.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
 import type { Work } from './work.ts';
 
-/** Why an attempt is stopped from outside; the abort reason of `Work.stop`. */
+/** Why an attempt is stopped from outside; the abort reason of `Work.stop`. `shutdown`: the transaction is to be, or already is, another's. */
 export type StopReason = 'downstreamTimeout' | 'shutdown';
 
 /** How it ended; `shutdown` leaves the transaction to whoever takes over its lease. */
 export type WorkEnd = AttemptEnd | { readonly kind: 'shutdown' };
 
-export async function runAttempt(work: Work, startedAt: number, log: Log): Promise<WorkEnd> {
+const leaseInDoubt = reply(
+  451,
+  '4.3.0',
+  'not sent: storage is away and another router may have taken the message over',
+);
+
+/** `isLeaseCertain` is asked before a stored message is sent: two routers that both think it theirs would send it twice. */
+export async function runAttempt(
+  work: Work,
+  startedAt: number,
+  log: Log,
+  isLeaseCertain: () => Promise<boolean>,
+): Promise<WorkEnd> {
   const { live, facts, stop } = work;
   work.attemptStartedAt = startedAt;
   live.apply({ type: 'attempt' });
@@ -24,7 +37,13 @@ export async function runAttempt(work: Work, startedAt: number, log: Log): Promi
     log,
     onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
   });
-  const end = await drive(live, exchange, stop.signal, (error) => {
+  const careful: Exchange = {
+    mail: (from) => exchange.mail(from),
+    rcpt: (to) => exchange.rcpt(to),
+    data: async (body) => (work.isDurable && !(await isLeaseCertain()) ? leaseInDoubt : exchange.data(body)),
+    close: () => exchange.close(),
+  };
+  const end = await drive(live, careful, stop.signal, (error) => {
     log.error({ error }, 'a step of the chain failed with a bug');
   });
   if (end === 'cancelled') return { kind: 'cancelled' };

@@ -1,7 +1,8 @@
-/** What a router does by itself, over and over: keeps its session alive, takes over from the dead, sweeps, and collects garbage. */
+/** What a router does by itself, over and over: keeps its session alive, sweeps, and collects garbage. */
 import type { RouterConfig } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Store } from '../store/store.ts';
+import type { Session } from './session.ts';
 import type { Workshop } from './workshop.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
@@ -12,14 +13,14 @@ export interface HousekeepingOptions {
   readonly deps: Deps;
   readonly store: Store;
   readonly workshop: Workshop;
-  readonly onDue: () => void;
+  readonly session: Session;
 }
 
 /** Runs until `stop` aborts. */
 export async function keepHouse(options: HousekeepingOptions, stop: AbortSignal): Promise<void> {
   const { storage } = options.config;
   await Promise.all([
-    repeat(options, storage.sessionRefreshIntervalMs, stop, 'session refresh', () => refresh(options)),
+    options.session.keepAlive(stop),
     repeat(options, SWEEP_INTERVAL_MS, stop, 'sweep', () => {
       options.workshop.sweep(options.deps.clock.now());
       return Promise.resolve();
@@ -43,22 +44,6 @@ async function repeat(
     } catch (error) {
       deps.log.error({ error }, `${what} failed, trying again`);
     }
-  }
-}
-
-async function refresh({ config, deps, store, onDue }: HousekeepingOptions): Promise<void> {
-  const now = deps.clock.now();
-  if (!(await store.refreshSession(now))) {
-    deps.log.error(
-      {},
-      'this session was declared dead by another replica: opening a new one; what was in work is taken over',
-    );
-    await store.openSession(config.restListener.sessionUri, now);
-  }
-  const released = await store.expireSessions(now - config.storage.sessionTtlMs);
-  if (released > 0) {
-    deps.log.warn({ released }, 'took over the transactions of a dead replica');
-    onDue();
   }
 }
 

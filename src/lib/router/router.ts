@@ -18,6 +18,7 @@ import { localRouterHop } from './local-hop.ts';
 import { NativeTransactions } from './native.ts';
 import { RouteTable } from './route-table.ts';
 import { Schedule } from './schedule.ts';
+import { Session } from './session.ts';
 import { Workshop } from './workshop.ts';
 
 export interface RouterOptions {
@@ -34,6 +35,7 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #routes: RouteTable;
   readonly #workshop: Workshop;
+  readonly #session: Session;
   readonly #schedule: Schedule;
   readonly #conversations: ConversationTable;
   /** Ends the search for due work, and later the housekeeping: a session is kept alive as long as work is leased to it. */
@@ -68,7 +70,9 @@ export class Router {
     );
     const doneTtlMs = config.storage.cacheTtlMs;
     const abandon = this.#abandon.signal;
+    this.#session = new Session({ config, deps, store, onReleased: onDue, onLost: () => this.#workshop.disown() });
     this.#workshop = new Workshop({
+      isLeaseCertain: () => this.#session.isCertain(),
       store,
       deps,
       notify,
@@ -119,11 +123,11 @@ export class Router {
     });
     this.#rest = rest;
     await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));
-    await store.openSession(config.restListener.sessionUri, deps.clock.now());
+    await this.#session.open();
     const stop = this.#stop.signal;
     if (config.global.dequeue) this.#claims = this.#schedule.run(this.#quiet.signal);
     this.#loops = Promise.all([
-      keepHouse({ config, deps, store, workshop: this.#workshop, onDue: () => this.#schedule.ring() }, stop),
+      keepHouse({ config, deps, store, workshop: this.#workshop, session: this.#session }, stop),
       this.#conversations.sweep(stop),
     ]);
     deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');

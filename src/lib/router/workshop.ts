@@ -14,6 +14,8 @@ import type { Work } from './work.ts';
 
 export interface WorkshopOptions extends ConcludeEnv {
   readonly maxInflight: number;
+  /** Whether what is leased to this router is certainly still its own. */
+  readonly isLeaseCertain: () => Promise<boolean>;
   /** How long an ended transaction stays readable from memory. */
   readonly doneTtlMs: number;
   /** Hears that notifications fell due. */
@@ -65,7 +67,7 @@ export class Workshop {
     const { deps } = this.#options;
     const log = deps.log.child({ tx: work.facts.id });
     try {
-      const end = await runAttempt(work, deps.clock.now(), log);
+      const end = await runAttempt(work, deps.clock.now(), log, this.#options.isLeaseCertain);
       work.hasEnded = true;
       work.end = end;
       await work.adopting;
@@ -136,6 +138,11 @@ export class Workshop {
       const { downstreamTimeoutMs } = work.facts.route.handler;
       if (isWaiting && now - work.lastHeardAt > downstreamTimeoutMs) work.stop.abort('downstreamTimeout');
     }
+  }
+
+  /** The leases of this router are gone: others do what it had in work. */
+  disown(): void {
+    for (const work of this.#byId.values()) if (work.isDurable && !work.hasEnded) work.stop.abort('shutdown');
   }
 
   /** Resolves when no attempt is under way and who waits for an outcome has read it; aborting `hurry` stops the rest. */
