@@ -43,7 +43,7 @@ describe('dest_domain', () => {
     'does not know %s',
     async (address) => {
       expect(await route([destDomain, nobodyElse], address)).toEqual({
-        answer: '550 5.1.1 mailbox does not exist (RecipientRouterFilter null policy)',
+        answer: '550 5.1.1 mailbox does not exist',
         route: undefined,
         reached: 0,
       });
@@ -83,7 +83,7 @@ describe('address_list', () => {
 
   it('without a destination says that the listed do not exist, and lets the others pass', async () => {
     const steps = [list({ domains: ['gone.test'] }), destDomain];
-    expect((await route(steps, 'u@gone.test')).answer).toBe('550 5.1.1 mailbox does not exist (AddressListPolicy)');
+    expect((await route(steps, 'u@gone.test')).answer).toBe('550 5.1.1 mailbox does not exist');
     expect((await route(steps, 'u@here.test')).answer).toBe('250 2.0.0 ok');
   });
 

@@ -29,7 +29,7 @@ const config = z.strictObject({
 
 type RouterConfig = z.output<typeof config>;
 
-const nobody = reply(550, '5.1.1', 'mailbox does not exist (RecipientRouterFilter null policy)');
+const nobody = reply(550, '5.1.1', 'mailbox does not exist');
 
 /** RFC 5321 §4.5.3.1.10: a client that is told 452 sends the recipient in a transaction of its own. */
 const otherRoute = reply(452, '4.5.3', 'this recipient has another route, send to it separately');

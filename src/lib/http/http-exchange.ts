@@ -145,7 +145,7 @@ export class HttpExchange implements Exchange {
       const { log } = this.#peer.deps;
       const trouble = troubleReply(error, deadline, log);
       if (!deadline.signal.aborted) {
-        await remote.read(deadline.signal).catch((err: unknown) => log.debug({ err }, 'no answer after an upload'));
+        await remote.read(deadline.signal).catch((error: unknown) => log.debug({ error }, 'no answer after an upload'));
       }
       if (remote.view.data === undefined) this.#fail(trouble);
     }
@@ -235,9 +235,7 @@ export class HttpExchange implements Exchange {
         this.#write(async (remote) => {
           const deadline = this.#deadline(this.#ask.rcptTimeoutMs);
           // The next request will tell whether a failure matters.
-          await remote
-            .heartbeat(deadline.signal)
-            .catch((error: unknown) => log.debug({ err: error }, 'a heartbeat failed'));
+          await remote.heartbeat(deadline.signal).catch((error: unknown) => log.debug({ error }, 'a heartbeat failed'));
           deadline.clear();
         }),
     });
@@ -251,7 +249,7 @@ export class HttpExchange implements Exchange {
     try {
       await remote.cancel(deadline.signal);
     } catch (error) {
-      log.debug({ err: error }, 'a cancel did not reach the next hop');
+      log.debug({ error }, 'a cancel did not reach the next hop');
     } finally {
       deadline.clear();
     }

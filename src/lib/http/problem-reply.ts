@@ -20,7 +20,7 @@ interface Refusal {
 export function replyWithProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = refusalOf(error, request.raw.url ?? '/');
   if (refusal.status >= 500 && !(error instanceof RequestProblem)) {
-    log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
+    log.error({ error, method: request.method, route: request.routeOptions.url }, 'a request failed');
   }
   return sendRefusal(reply, refusal);
 }

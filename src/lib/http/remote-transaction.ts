@@ -19,7 +19,7 @@ import {
   resolveUrl,
 } from './request.ts';
 import { uploadBody } from './upload-body.ts';
-import { UpstreamTrouble } from './upstream-trouble.ts';
+import { peerRefusal, UpstreamTrouble } from './upstream-trouble.ts';
 import { addRcptsJson } from './wire-create.ts';
 
 /** How to speak to a peer. */
@@ -65,7 +65,7 @@ export class RemoteTransaction {
       body: JSON.stringify(json),
       signal,
     });
-    if (answer.status !== 201 && answer.status !== 200) throw new UpstreamTrouble(`http error ${answer.status}`);
+    if (answer.status !== 201 && answer.status !== 200) throw peerRefusal(answer);
     const location = headerOf(answer, 'location');
     const url = location === undefined ? undefined : resolveUrl(location, answer.url);
     if (url === undefined) throw new UpstreamTrouble('bad response no location');
@@ -85,7 +85,7 @@ export class RemoteTransaction {
       const answer = await this.#patch(json, signal);
       if (answer?.status === 200) return;
       if (answer !== undefined && answer.status !== 412 && answer.status < 500) {
-        throw new UpstreamTrouble(`http error ${answer.status}`);
+        throw peerRefusal(answer);
       }
       await this.#pauseBriefly(tries, signal);
       await this.#read(signal);
@@ -132,7 +132,7 @@ export class RemoteTransaction {
     // The example receiver has the reply after the last upload without a new ETag: it is read again and again.
     const answer = await this.#hang(this.#view.isReceiver ? undefined : etag, deadline);
     if (answer.status === 304) return;
-    if (answer.status !== 200) throw new UpstreamTrouble(`http error ${answer.status}`);
+    if (answer.status !== 200) throw peerRefusal(answer);
     this.#take(answer, patches);
   }
 
@@ -165,7 +165,7 @@ export class RemoteTransaction {
   async #read(signal: AbortSignal): Promise<void> {
     const patches = this.#patches;
     const answer = await this.#request({ method: 'GET', url: this.url, signal });
-    if (answer.status !== 200) throw new UpstreamTrouble(`http error ${answer.status}`);
+    if (answer.status !== 200) throw peerRefusal(answer);
     this.#take(answer, patches);
   }
 

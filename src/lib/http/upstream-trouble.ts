@@ -3,11 +3,26 @@ import type { Log } from '../core/deps.ts';
 import { cancelledReply, internalErrorReply } from '../core/precondition.ts';
 import { type Response, reply } from '../core/response.ts';
 import type { Deadline } from './deadline.ts';
-import { HttpTrouble } from './request.ts';
+import { type HttpAnswer, HttpTrouble, jsonObject } from './request.ts';
 
-/** The peer answered, but with nothing we can use. `message` is short and may be shown to clients. */
+/** The peer answered, but with nothing we can use. `message` is short and may be shown to clients, `detail` is for the log. */
 export class UpstreamTrouble extends Error {
   override readonly name = 'UpstreamTrouble';
+  readonly detail: string | undefined;
+  constructor(message: string, detail?: string) {
+    super(message);
+    this.detail = detail;
+  }
+}
+
+const DETAIL_CHARS = 200;
+
+/** A status that is of no use, with what the peer said about it: a problem document's words, or its text. */
+export function peerRefusal(answer: HttpAnswer): UpstreamTrouble {
+  const { detail, pointer } = jsonObject(answer) ?? {};
+  const place = typeof pointer === 'string' ? `${pointer}: ` : '';
+  const said = typeof detail === 'string' ? `${place}${detail}` : answer.body.toString('utf8');
+  return new UpstreamTrouble(`http error ${answer.status}`, `${answer.url.href}: ${said.slice(0, DETAIL_CHARS)}`);
 }
 
 /** The peer will never take a message of this size (HTTP 413). */
@@ -21,14 +36,14 @@ export function troubleReply(error: unknown, deadline: Deadline, log: Log): Resp
     return deadline.isOver() ? timeoutReply : cancelledReply;
   }
   if (error instanceof HttpTrouble) {
-    log.info({ err: error }, 'no answer from the next hop');
+    log.warn({ why: error.message }, 'no answer from the next hop');
     return reply(450, '4.4.1', 'upstream http exception');
   }
   if (error instanceof TooLargeTrouble) return reply(552, '5.3.4', 'message too large for the next hop');
   if (error instanceof UpstreamTrouble) {
-    log.info({ err: error }, 'the next hop cannot be used');
+    log.warn({ why: error.message, ...(error.detail && { detail: error.detail }) }, 'the next hop refused the request');
     return reply(450, '4.4.1', `upstream ${error.message}`);
   }
-  log.error({ err: error }, 'a bug in the REST client');
+  log.error({ error }, 'a bug in the REST client');
   return internalErrorReply;
 }

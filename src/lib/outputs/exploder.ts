@@ -69,7 +69,7 @@ class ExploderExchange implements Exchange {
 
   mail(from: Mailbox): Promise<Response> {
     this.#from = from;
-    return Promise.resolve(reply(250, '2.1.0', 'MAIL ok (exploder noop)'));
+    return Promise.resolve(reply(250, '2.1.0', 'ok'));
   }
 
   rcpt(to: Mailbox): Promise<Response> {

@@ -10,7 +10,7 @@ const config = z.strictObject({
   delimiter: z.string().min(1).nullish().describe('What may follow a prefix; without it the local part must be one.'),
 });
 
-const noMailbox = reply(550, '5.1.1', 'mailbox does not exist (AddressListPolicy)');
+const noMailbox = reply(550, '5.1.1', 'mailbox does not exist');
 
 export const addressList = defineRoutingPolicy<z.output<typeof config>>({
   name: 'address_list',
