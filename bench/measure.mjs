@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { now } from './clock.mjs';
 import { MessageKind, newRunId } from './message.mjs';
-import { usageOf } from './process-usage.mjs';
+import { machineCpuMs, usageOf } from './process-usage.mjs';
 import { percentile, round } from './statistics.mjs';
 import { judge } from './tally.mjs';
 
@@ -30,7 +30,7 @@ export async function measure(environment, harness, { count, sizeBytes, sessions
   const after = await observe(environment);
   await sleep(GRACE_MS);
   const arrived = await harness.sink.ask('report');
-  return resultOf(sent, arrived, { before, after, count });
+  return resultOf(sent, arrived, { before, after });
 }
 
 /** Resolves when a message gets through: listeners open a little before everything behind them is there. */
@@ -65,34 +65,60 @@ async function untilDelivered(sink, count, { patienceMs, ended }) {
 }
 
 async function observe({ pids, storePids, commits }) {
-  return { usage: usageOf(pids), storeUsage: usageOf(storePids), commits: await commits?.() };
+  return {
+    at: now(),
+    machineMs: machineCpuMs(),
+    usage: usageOf(pids),
+    storeUsage: usageOf(storePids),
+    commits: await commits?.(),
+  };
 }
 
-function resultOf(sent, arrived, { before, after, count }) {
+function resultOf(sent, arrived, observed) {
   const account = judge(sent.acceptedAt, arrived);
-  const { startedAt, acceptedAt } = sent;
-  const beganAt = startedAt.filter((at) => at > 0).reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const rate = (number, times) => round((number / (times.reduce((a, b) => Math.max(a, b), 0) - beganAt)) * 1000);
+  return {
+    ...speed(sent, arrived, account),
+    ...account,
+    refusals: sent.refusals,
+    gave_up: sent.hasStalled,
+    ...cost(sent.cpuMs + arrived.cpuMs, account.delivered, observed),
+  };
+}
+
+/** Rates count from the first message begun to the last one accepted or delivered. */
+function speed({ startedAt, acceptedAt }, { at }, account) {
+  const beganAt = startedAt.filter((time) => time > 0).reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const rate = (number, times) =>
+    number === 0 ? 0 : round((number / (times.reduce((a, b) => Math.max(a, b), 0) - beganAt)) * 1000);
   const accepted = [...acceptedAt.keys()].filter((i) => acceptedAt[i] > 0);
   const acceptMs = accepted.map((i) => acceptedAt[i] - startedAt[i]);
-  const deliverMs = accepted.filter((i) => arrived.at[i] > 0).map((i) => arrived.at[i] - startedAt[i]);
-  const each = (later, earlier) =>
-    later === undefined || earlier === undefined ? undefined : (later - earlier) / Math.max(1, account.delivered);
-  const us = (ms) => (ms === undefined ? undefined : Math.round(ms * 1000));
+  const deliverMs = accepted.filter((i) => at[i] > 0).map((i) => at[i] - startedAt[i]);
   return {
-    accepted_per_s: account.accepted > 0 ? rate(account.accepted, acceptedAt) : 0,
-    delivered_per_s: account.delivered > 0 ? rate(account.delivered, arrived.at) : 0,
+    accepted_per_s: rate(account.accepted, acceptedAt),
+    delivered_per_s: rate(account.delivered, at),
     accept_p50_ms: round(percentile(acceptMs, 0.5)),
     accept_p99_ms: round(percentile(acceptMs, 0.99)),
     delivered_p50_ms: round(percentile(deliverMs, 0.5)),
     delivered_p99_ms: round(percentile(deliverMs, 0.99)),
-    ...account,
-    refusals: sent.refusals,
-    gave_up: sent.hasStalled,
-    cpu_us_per_message: us(each(after.usage?.cpuMs, before.usage?.cpuMs)),
-    store_cpu_us_per_message: us(each(after.storeUsage?.cpuMs, before.storeUsage?.cpuMs)),
-    harness_cpu_us_per_message: us((sent.cpuMs + arrived.cpuMs) / count),
+  };
+}
+
+function cost(harnessMs, delivered, { before, after }) {
+  const between = (pick) =>
+    pick(before) === undefined || pick(after) === undefined ? undefined : pick(after) - pick(before);
+  const each = (value) => (value === undefined ? undefined : value / Math.max(1, delivered));
+  const us = (ms) => (ms === undefined ? undefined : Math.round(each(ms) * 1000));
+  const targetMs = between(({ usage }) => usage?.cpuMs);
+  const storeMs = between(({ storeUsage }) => storeUsage?.cpuMs);
+  const machineMs = between((observation) => observation.machineMs);
+  const otherMs = targetMs === undefined ? undefined : machineMs - targetMs - (storeMs ?? 0) - harnessMs;
+  return {
+    cpu_us_per_message: us(targetMs),
+    store_cpu_us_per_message: us(storeMs),
+    harness_cpu_us_per_message: us(harnessMs),
+    // What else ran meanwhile, in cores: figures of a machine that is not alone say little.
+    other_cpu_cores: otherMs === undefined ? undefined : round(Math.max(0, otherMs / between(({ at }) => at))),
     peak_rss_mb: round(after.usage?.peakRssMb),
-    commits_per_message: round(each(after.commits, before.commits)),
+    commits_per_message: round(each(between(({ commits }) => commits))),
   };
 }

@@ -1,4 +1,4 @@
-/** CPU time and memory of processes and all their children, as Linux tells them in /proc. Elsewhere there are no figures. */
+/** CPU time and memory of processes and of the whole machine, as Linux tells them in /proc. Elsewhere there are no figures. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** USER_HZ, which is 100 on every Linux that Node runs on. */
@@ -33,7 +33,15 @@ function withChildren(roots) {
   return found;
 }
 
-/** CPU milliseconds so far, and the sum of the greatest resident sizes in MB (shared pages count for each process). */
+/** CPU milliseconds that all processes and the kernel have used so far. */
+export function machineCpuMs() {
+  const fields = /^cpu +(.*)$/m.exec(tell('/proc/stat') ?? '')?.[1];
+  if (fields === undefined) return undefined;
+  const [user, nice, system, , , irq, softirq] = fields.split(' ').map(Number);
+  return (user + nice + system + irq + softirq) * MS_PER_TICK;
+}
+
+/** Of processes and all their children: CPU milliseconds so far, and the sum of the greatest resident sizes in MB (shared pages count for each process). */
 export function usageOf(roots) {
   if (process.platform !== 'linux' || roots.length === 0) return undefined;
   let ticks = 0;

@@ -11,7 +11,9 @@ export function printRun(name, run) {
     `${run.accepted_per_s}/s accepted`,
     `${run.delivered_per_s}/s delivered`,
     `accept p50 ${run.accept_p50_ms} ms, p99 ${run.accept_p99_ms} ms`,
-    ...(run.cpu_us_per_message === undefined ? [] : [`CPU ${run.cpu_us_per_message} us`]),
+    ...(run.cpu_us_per_message === undefined
+      ? []
+      : [`CPU ${run.cpu_us_per_message} us, others ${run.other_cpu_cores} cores`]),
     ...faults,
   ];
   process.stderr.write(`${name.padEnd(13)} ${figures.join(', ')}\n`);
