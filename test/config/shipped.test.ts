@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkConfig } from '../../src/lib/chain/check-config.ts';
+import { checkConfigs } from '../../src/lib/chain/check-config.ts';
 import { registry } from '../../src/lib/chain/registry.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -17,8 +17,8 @@ describe('the shipped configurations', () => {
   });
 
   it.each(files)('%s has no mistake and nothing to warn of', (file) => {
-    const report = checkConfig(path.join(root, file), registry);
+    const [report] = checkConfigs([path.join(root, file)], registry);
     expect(report).toMatchObject({ mistakes: [], warnings: [] });
-    expect(report.kind).toBe(path.basename(file, '.yaml'));
+    expect(report?.kind).toBe(path.basename(file, '.yaml'));
   });
 });

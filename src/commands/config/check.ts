@@ -5,7 +5,7 @@ import type { ConfigReport } from '../../lib/chain/check-config.ts';
 /** Checks configuration files with the code the daemons start with. */
 export default class ConfigCheck extends Command {
   static override description =
-    'Check configuration files: every mistake is printed as file:line:col, with the nearest valid name. Nothing is started.';
+    'Check configuration files: every mistake is printed as file:line:col, with the nearest valid name. A router and a gateway given together are also checked against each other. Nothing is started.';
   static override examples = [
     '<%= config.bin %> config check config/local-test/router.yaml config/local-test/gateway.yaml',
     '<%= config.bin %> config check --json router.yaml',
@@ -24,11 +24,11 @@ export default class ConfigCheck extends Command {
 
   async run(): Promise<readonly ConfigReport[]> {
     const { argv, flags } = await this.parse(ConfigCheck);
-    const { checkConfig } = await import('../../lib/chain/check-config.ts');
+    const { checkConfigs } = await import('../../lib/chain/check-config.ts');
     const { registry } = await import('../../lib/chain/registry.ts');
     const { formatMistake } = await import('../../lib/config/invalid-config.ts');
     const { exitCodes } = await import('../../lib/core/errors.ts');
-    const reports = argv.map((file) => checkConfig(String(file), registry, flags.kind));
+    const reports = checkConfigs(argv.map(String), registry, flags.kind);
     for (const { file, kind, mistakes, warnings } of reports) {
       for (const line of [...warnings, ...mistakes.map(formatMistake)]) process.stderr.write(`${line}\n`);
       if (mistakes.length === 0) this.log(`${file}: ok (${kind})`);

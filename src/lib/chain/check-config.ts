@@ -1,8 +1,11 @@
 /** Checks a configuration file the way the daemons do when they start, and stops before anything runs. */
 
+import type { GatewayConfig } from '../config/gateway-config.ts';
 import { InvalidConfigError, type PlacedMistake } from '../config/invalid-config.ts';
+import { jointMistakes } from '../config/joint-mistakes.ts';
 import { type ConfigKind, configKind } from '../config/kind.ts';
 import { parseGatewayConfig, parseRouterConfig, readConfigFile } from '../config/load.ts';
+import type { RouterConfig } from '../config/router-config.ts';
 import { InvariantError } from '../core/errors.ts';
 import { stepChecker } from './compile.ts';
 import { compileRouter, type RouterEnv } from './compile-router.ts';
@@ -17,28 +20,48 @@ export interface ConfigReport {
   readonly warnings: readonly string[];
 }
 
+/** Checks each file, and a router and a gateway that are checked together also against each other. */
+export function checkConfigs(files: readonly string[], registry: StepRegistry, kind?: ConfigKind): ConfigReport[] {
+  const checked = files.map((file) => checkOne(file, registry, kind));
+  const routers = checked.flatMap(({ router }) => router ?? []);
+  const gateways = checked.flatMap(({ gateway }) => gateway ?? []);
+  const [router, gateway] = [routers[0], gateways[0]];
+  const isPair = router !== undefined && gateway !== undefined && routers.length + gateways.length === 2;
+  const joint = isPair ? jointMistakes(router, gateway) : [];
+  return checked.map(({ report }) => {
+    const mistakes = [...report.mistakes, ...joint.filter(({ file }) => file === report.file)];
+    return { ...report, mistakes };
+  });
+}
+
+interface Checked {
+  readonly report: ConfigReport;
+  readonly router?: RouterConfig;
+  readonly gateway?: GatewayConfig;
+}
+
 /** `kind` is told from the file's sections when it is not given. */
-export function checkConfig(file: string, registry: StepRegistry, kind?: ConfigKind): ConfigReport {
+function checkOne(file: string, registry: StepRegistry, kind: ConfigKind | undefined): Checked {
   let found = kind;
   try {
     const text = readConfigFile(file);
     found ??= configKind(text, file);
-    const warnings = found === 'router' ? checkRouter(text, file, registry) : checkGateway(text, file);
-    return { file, kind: found, mistakes: [], warnings };
+    const config =
+      found === 'router'
+        ? { router: checkedRouter(text, file, registry) }
+        : { gateway: parseGatewayConfig(text, file, { checkFiles: true }) };
+    const { source } = config.router ?? config.gateway;
+    return { report: { file, kind: found, mistakes: [], warnings: source.warnings ?? [] }, ...config };
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
-    return { file, kind: found, mistakes: error.mistakes, warnings: [] };
+    return { report: { file, kind: found, mistakes: error.mistakes, warnings: [] } };
   }
 }
 
-function checkGateway(text: string, file: string): readonly string[] {
-  return parseGatewayConfig(text, file, { checkFiles: true }).source.warnings ?? [];
-}
-
-function checkRouter(text: string, file: string, registry: StepRegistry): readonly string[] {
+function checkedRouter(text: string, file: string, registry: StepRegistry): RouterConfig {
   const config = parseRouterConfig(text, file, { checkFiles: true, checkStep: stepChecker(registry) });
   compileRouter(config, registry, nothingRuns);
-  return config.source.warnings ?? [];
+  return config;
 }
 
 const unused = (): never => {

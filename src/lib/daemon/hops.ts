@@ -1,10 +1,11 @@
 /** Finds the next hop for a create URL: a call when the URL is a listener of this process, HTTP otherwise. */
+
+import { isOwnUrl, senderInUrl } from '../config/own-url.ts';
 import type { RestListenerConfig } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop, HopAsk, HopOptions, HopResolver } from '../core/hop.ts';
 import type { HttpClient } from '../http/http-client.ts';
 import { httpHop } from '../http/http-hop.ts';
-import { isOwnUrl, senderInUrl } from './own-url.ts';
 
 /** A half of Koukan that runs in this process. */
 export interface LocalHalf {

@@ -1,6 +1,8 @@
 /** What the daemon commands do: load the configuration, start, and stay until a signal. */
 import { stepChecker } from '../chain/compile.ts';
 import { registry } from '../chain/registry.ts';
+import { InvalidConfigError } from '../config/invalid-config.ts';
+import { jointMistakes } from '../config/joint-mistakes.ts';
 import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
 import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
 import { type DaemonAsk, startDaemon, systemDeps } from './daemon.ts';
@@ -20,6 +22,8 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
       ? undefined
       : loadRouterConfig(ask.routerFile, { checkFiles: true, checkStep: stepChecker(registry) });
   const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);
+  const joint = router && gateway ? jointMistakes(router, gateway) : [];
+  if (joint.length > 0) throw new InvalidConfigError(joint);
   for (const config of [router, gateway]) {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
   }

@@ -1,5 +1,5 @@
 /** Whether a URL names a listener of this very process: then its next hop is a call, not a connection. */
-import type { RestListenerConfig } from '../config/router-config.ts';
+import type { RestListenerConfig } from './router-config.ts';
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1', '[::1]', '0.0.0.0', '::', '[::]']);
 
