@@ -133,7 +133,12 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
     const first = await startRouter({ databaseUrl: database.url, far, wrapStore });
     const { id } = await first.router.service.create('native', inlineAsk('bob@example.com'));
     await settle(20);
-    await first.router.service.cancel(id);
+    let isCancelled = false;
+    const cancelling = first.router.service.cancel(id).then(() => {
+      isCancelled = true;
+    });
+    await tickUntil(first.clock, () => isCancelled);
+    await cancelling;
     await first.store.closeSession();
     far.answers = () => undefined;
     const second = await startRouter({ databaseUrl: database.url, far, seed: 2 });
