@@ -25,7 +25,7 @@ Each line of a message is printed after "> "; of a message of 10000 bytes or mor
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(FakeSmtpd);
-    const { runFakeSmtpd } = await import('../lib/receiver/run-fake-smtpd.ts');
+    const { runFakeSmtpd } = await import('../lib/tools/run-fake-smtpd.ts');
     await runFakeSmtpd({ port: args.port, ...flags });
   }
 }

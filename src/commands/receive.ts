@@ -18,7 +18,7 @@ A message is stored as ID.msg, its envelope as ID.tx.json (written last), and wh
 
   async run(): Promise<void> {
     const { flags } = await this.parse(Receive);
-    const { runReceiver } = await import('../lib/receiver/run-receiver.ts');
+    const { runReceiver } = await import('../lib/tools/run-receiver.ts');
     await runReceiver(flags);
   }
 }

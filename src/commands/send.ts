@@ -44,7 +44,7 @@ Exit status (sysexits.h): 0 delivered to all; 67 no such user; 68 no such host; 
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Send);
-    const { runSend } = await import('../lib/sender-client/run-send.ts');
+    const { runSend } = await import('../lib/tools/send/run-send.ts');
     const { 'mail-from': mailFrom, 'message-builder': messageBuilder, rfc822, tag, url, sender, wait, json } = flags;
     const exitCode = await runSend({
       url,

@@ -77,7 +77,7 @@ Exit status (sysexits.h): 0 taken for all recipients; 75 refused for now, or no 
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Ssmtp);
-    const { runSsmtp } = await import('../lib/sender-client/run-ssmtp.ts');
+    const { runSsmtp } = await import('../lib/tools/ssmtp/run-ssmtp.ts');
     const {
       'mail-from': mailFrom,
       to,

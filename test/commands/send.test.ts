@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeRouter } from '../sender-client/fake-router.ts';
+import { FakeRouter } from '../tools/fake-router.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const koukan = path.join(root, 'bin/koukan.js');

@@ -21,7 +21,13 @@ it('names the field the next hop refused, at warning level', async () => {
   const log = memoryLog();
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/senders/inbound/transactions`;
   const hop = httpHop({ endpoint, client, deps: fakeDeps({ clock: realClock, log }) });
-  const exchange = hop.open({ sender: 'inbound', tag: 't', rcptTimeoutMs: 5000, dataTimeoutMs: 5000, createAt: 'mail' });
+  const exchange = hop.open({
+    sender: 'inbound',
+    tag: 't',
+    rcptTimeoutMs: 5000,
+    dataTimeoutMs: 5000,
+    createAt: 'mail',
+  });
   expect(await exchange.mail(mailbox('a@b.example'))).toMatchObject({ code: 450, text: 'upstream http error 400' });
   await exchange.close();
   const warnings = log.lines.filter(({ level }) => level === 'warn');

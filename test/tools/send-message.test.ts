@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpClient } from '../../src/lib/http/http-client.ts';
-import { type SendAsk, type SendResult, sendMessage } from '../../src/lib/sender-client/send-message.ts';
+import { type SendAsk, type SendResult, sendMessage } from '../../src/lib/tools/send/send-message.ts';
 import { realClock } from '../helpers/fake-deps.ts';
 import { FakeRouter } from './fake-router.ts';
 

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readBuilderFile } from '../../src/lib/sender-client/builder-file.ts';
-import { completeMessage } from '../../src/lib/sender-client/message-text.ts';
-import { worstExitCode } from '../../src/lib/sender-client/verdict.ts';
+import { readBuilderFile } from '../../src/lib/tools/send/builder-file.ts';
+import { completeMessage } from '../../src/lib/tools/send/message-text.ts';
+import { worstExitCode } from '../../src/lib/tools/verdict.ts';
 import { fakeDeps } from '../helpers/fake-deps.ts';
 
 let dir: string;

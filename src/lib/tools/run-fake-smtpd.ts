@@ -1,9 +1,9 @@
 /** What `koukan fake-smtpd` does: start a sink, print what it takes, and stay until a signal. */
 import { exitCodes, UserError } from '../core/errors.ts';
 import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
+import { systemDeps } from '../receiver/system-deps.ts';
 import { messageJson, messageText } from '../smtp/sink/message-text.ts';
 import { type Sink, type SinkMessage, startSink } from '../smtp/sink/sink.ts';
-import { systemDeps } from './system-deps.ts';
 
 export interface RunFakeSmtpdAsk {
   readonly port: number;

@@ -1,8 +1,8 @@
 /** What `koukan receive` does: start a receiver, print one line for each message, and stay until a signal. */
 import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
-import type { ReceivedMessage } from './received-message.ts';
-import { createReceiver } from './receiver.ts';
-import { systemDeps } from './system-deps.ts';
+import type { ReceivedMessage } from '../receiver/received-message.ts';
+import { createReceiver } from '../receiver/receiver.ts';
+import { systemDeps } from '../receiver/system-deps.ts';
 
 export interface RunReceiverAsk {
   readonly dir: string;

@@ -2,7 +2,7 @@
 import { exitCodes } from '../core/errors.ts';
 import { formatResponse, isOk, isPermanent, type Response, responseFromText } from '../core/response.ts';
 import { isJsonObject } from '../http/request.ts';
-import type { Json } from './submission.ts';
+import type { Json } from './send/submission.ts';
 
 export type VerdictState =
   | 'delivered'

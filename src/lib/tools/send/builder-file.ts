@@ -4,13 +4,13 @@
  */
 import { access } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import type { Clock, Rng } from '../core/deps.ts';
-import { exitCodes, UserError } from '../core/errors.ts';
-import { domainOf } from '../core/mailbox.ts';
-import { isJsonObject } from '../http/request.ts';
-import { BUILDER_POINTER, PART_LISTS } from '../message/builder-spec.ts';
-import { validateBuilder } from '../message/validate-builder.ts';
-import { readInput, regularFileSize } from './input-file.ts';
+import type { Clock, Rng } from '../../core/deps.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { domainOf } from '../../core/mailbox.ts';
+import { isJsonObject } from '../../http/request.ts';
+import { BUILDER_POINTER, PART_LISTS } from '../../message/builder-spec.ts';
+import { validateBuilder } from '../../message/validate-builder.ts';
+import { readInput, regularFileSize } from '../input-file.ts';
 import type { Json, LocalFile, Submission } from './submission.ts';
 
 export interface BuilderFileDeps {

@@ -1,9 +1,9 @@
 /** Makes a message that someone wrote or piped into one that can be sent: CRLF line ends, a date and an id. */
-import type { Clock, Rng } from '../core/deps.ts';
-import { exitCodes, UserError } from '../core/errors.ts';
-import { formatDate } from '../message/date.ts';
-import { writeField } from '../message/header-field.ts';
-import { headerValue, parseHeaders } from '../message/headers.ts';
+import type { Clock, Rng } from '../../core/deps.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { formatDate } from '../../message/date.ts';
+import { writeField } from '../../message/header-field.ts';
+import { headerValue, parseHeaders } from '../../message/headers.ts';
 import { newMessageId } from './builder-file.ts';
 import type { Submission } from './submission.ts';
 

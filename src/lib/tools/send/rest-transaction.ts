@@ -1,11 +1,11 @@
 /** A REST client of a router: creates a transaction, uploads to it, follows it. Whatever goes wrong is a `UserError` with an exit status. */
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import type { Clock } from '../core/deps.ts';
-import { exitCodes, UserError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import { type Deadline, startDeadline } from '../http/deadline.ts';
-import type { HttpClient } from '../http/http-client.ts';
+import type { Clock } from '../../core/deps.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { type Deadline, startDeadline } from '../../http/deadline.ts';
+import type { HttpClient } from '../../http/http-client.ts';
 import {
   type HttpAnswer,
   type HttpAsk,
@@ -15,9 +15,9 @@ import {
   isJsonObject,
   jsonObject,
   resolveUrl,
-} from '../http/request.ts';
+} from '../../http/request.ts';
+import { readVerdict } from '../verdict.ts';
 import type { Json, LocalFile } from './submission.ts';
-import { readVerdict } from './verdict.ts';
 
 /** Nobody answers at the router's address: other recipients would fare no better. */
 export class UnreachableError extends UserError {}

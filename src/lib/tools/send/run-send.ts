@@ -1,17 +1,17 @@
 /** What `koukan send` does: read the message, hand it over, wait, and print what became of it for each recipient. */
-import { UserError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import { parseAddress } from '../core/mailbox.ts';
-import { responseLines } from '../core/response.ts';
-import { HttpClient } from '../http/http-client.ts';
-import { systemClock } from '../ops/clock.ts';
-import { systemRng } from '../ops/rng.ts';
+import { UserError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { parseAddress } from '../../core/mailbox.ts';
+import { responseLines } from '../../core/response.ts';
+import { HttpClient } from '../../http/http-client.ts';
+import { systemClock } from '../../ops/clock.ts';
+import { systemRng } from '../../ops/rng.ts';
+import { readInput } from '../input-file.ts';
+import { verdictText, worstExitCode } from '../verdict.ts';
 import { readBuilderFile } from './builder-file.ts';
-import { readInput } from './input-file.ts';
 import { completeMessage } from './message-text.ts';
 import { type SendResult, sendMessage } from './send-message.ts';
 import type { Submission } from './submission.ts';
-import { verdictText, worstExitCode } from './verdict.ts';
 
 export interface RunSendAsk {
   readonly url: string;

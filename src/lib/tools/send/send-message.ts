@@ -2,10 +2,11 @@
  * Sends one message to several recipients: a transaction for each, because each has an answer of its own. What is uploaded for the first is
  * reused by the others.
  */
-import { exitCodes, UserError } from '../core/errors.ts';
-import { startDeadline } from '../http/deadline.ts';
-import { isJsonObject, resolveUrl } from '../http/request.ts';
-import { PART_LISTS } from '../message/builder-spec.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { startDeadline } from '../../http/deadline.ts';
+import { isJsonObject, resolveUrl } from '../../http/request.ts';
+import { PART_LISTS } from '../../message/builder-spec.ts';
+import { readVerdict, type Verdict } from '../verdict.ts';
 import {
   cancelTransaction,
   createTransaction,
@@ -17,7 +18,6 @@ import {
   upload,
 } from './rest-transaction.ts';
 import type { Json, LocalFile, Submission } from './submission.ts';
-import { readVerdict, type Verdict } from './verdict.ts';
 
 export interface SendAsk {
   /** The router's base URL. */

@@ -1,19 +1,19 @@
 /** What `koukan ssmtp` does: open connections, send the message as often as asked, print the replies, answer the exit status. */
 import { readFile } from 'node:fs/promises';
 import { isIP, isIPv6 } from 'node:net';
-import { exitCodes, UserError } from '../core/errors.ts';
-import { formatResponse, type Response, responseLines } from '../core/response.ts';
-import { systemClock } from '../ops/clock.ts';
-import { systemRng } from '../ops/rng.ts';
-import { SmtpConnection } from '../smtp/client/connection.ts';
-import type { Trace } from '../smtp/client/dialogue.ts';
-import { openConnection } from '../smtp/client/open-connection.ts';
-import type { ClientProfile, TlsUse } from '../smtp/client/profile.ts';
-import { readInput } from './input-file.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { formatResponse, type Response, responseLines } from '../../core/response.ts';
+import { systemClock } from '../../ops/clock.ts';
+import { systemRng } from '../../ops/rng.ts';
+import { SmtpConnection } from '../../smtp/client/connection.ts';
+import type { Trace } from '../../smtp/client/dialogue.ts';
+import { openConnection } from '../../smtp/client/open-connection.ts';
+import type { ClientProfile, TlsUse } from '../../smtp/client/profile.ts';
+import { readInput } from '../input-file.ts';
+import { worstExitCode } from '../verdict.ts';
 import { textMessage } from './smtp-message.ts';
 import { exitCodeOf, type SmtpMessage, type SmtpResult, submit, verdicts } from './smtp-submit.ts';
 import { SmtpTally } from './smtp-tally.ts';
-import { worstExitCode } from './verdict.ts';
 
 export interface RunSsmtpAsk {
   readonly host: string;

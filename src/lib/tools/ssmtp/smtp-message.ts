@@ -1,9 +1,9 @@
 /** Makes a text that someone typed into a message: From, To, Date, Message-ID and text/plain, with header fields replaced or added as asked. */
-import type { Clock, Rng } from '../core/deps.ts';
-import { exitCodes, UserError } from '../core/errors.ts';
-import { formatDate } from '../message/date.ts';
-import { mustBeHeaderText, writeField } from '../message/header-field.ts';
-import { newMessageId } from './builder-file.ts';
+import type { Clock, Rng } from '../../core/deps.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { formatDate } from '../../message/date.ts';
+import { mustBeHeaderText, writeField } from '../../message/header-field.ts';
+import { newMessageId } from '../send/builder-file.ts';
 
 export interface TextMessageAsk {
   readonly mailFrom: string;

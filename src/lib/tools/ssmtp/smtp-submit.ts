@@ -1,11 +1,11 @@
 /** Sends one message on an open SMTP or LMTP connection, and says what the server said to each part of it. */
 import { isAscii } from 'node:buffer';
-import { memoryBody } from '../core/body.ts';
-import { exitCodes } from '../core/errors.ts';
-import { type EsmtpParam, mailbox } from '../core/mailbox.ts';
-import { mailFailed } from '../core/precondition.ts';
-import { isOk, isPermanent, type Response } from '../core/response.ts';
-import type { SmtpConnection } from '../smtp/client/connection.ts';
+import { memoryBody } from '../../core/body.ts';
+import { exitCodes } from '../../core/errors.ts';
+import { type EsmtpParam, mailbox } from '../../core/mailbox.ts';
+import { mailFailed } from '../../core/precondition.ts';
+import { isOk, isPermanent, type Response } from '../../core/response.ts';
+import type { SmtpConnection } from '../../smtp/client/connection.ts';
 
 export interface SmtpMessage {
   readonly mailFrom: string;

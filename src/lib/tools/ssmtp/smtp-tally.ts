@@ -1,7 +1,7 @@
 /** Counts what became of many messages, in constant space. */
-import { formatResponse } from '../core/response.ts';
+import { formatResponse } from '../../core/response.ts';
+import { worstExitCode } from '../verdict.ts';
 import { exitCodeOf, type SmtpResult, verdicts } from './smtp-submit.ts';
-import { worstExitCode } from './verdict.ts';
 
 /** Different replies that are told apart; a server may put a queue id into each. */
 const TEXTS_MAX = 50;
