@@ -28,9 +28,17 @@ export async function smtpClient(context: TestContext, port: number): Promise<Sm
   return client;
 }
 
-/** Sends one message as a patient client does, command by command. */
+/** Sends one message as a patient client does, command by command, and leaves without a word. */
 export async function sendSmtp(context: TestContext, ask: SmtpAsk): Promise<SmtpReplies> {
   const client = await smtpClient(context, ask.port);
+  try {
+    return await sendOn(client, ask);
+  } finally {
+    client.destroy();
+  }
+}
+
+async function sendOn(client: SmtpClient, ask: SmtpAsk): Promise<SmtpReplies> {
   const command = async (line: string): Promise<string> => (await client.command(line))[0] as string;
   const mail = await command(`MAIL FROM:<${ask.from ?? 'alice@example.com'}>`);
   if (!mail.startsWith('2')) return { mail };
@@ -39,9 +47,7 @@ export async function sendSmtp(context: TestContext, ask: SmtpAsk): Promise<Smtp
   if (!rcpts.some((reply) => reply.startsWith('2'))) return { mail, rcpts };
   const go = await command('DATA');
   if (!go.startsWith('3')) return { mail, rcpts, data: go };
-  const data = await sendContent(client, ask.message ?? MESSAGE);
-  client.destroy();
-  return { mail, rcpts, data };
+  return { mail, rcpts, data: await sendContent(client, ask.message ?? MESSAGE) };
 }
 
 /** After a 354: the message and the final dot. */

@@ -32,6 +32,8 @@ process.once('exit', () => {
 });
 
 export class KoukanProcess {
+  /** The command: `router`. */
+  readonly name: string;
   readonly exited: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
   readonly #news = new EventEmitter();
@@ -40,6 +42,7 @@ export class KoukanProcess {
   #end: ProcessEnd | undefined;
 
   private constructor(ask: ProcessAsk) {
+    this.name = ask.args[0] ?? '';
     this.#child = spawn(process.execPath, [koukanBin, ...ask.args], {
       cwd: ask.cwd,
       env: { ...process.env, NODE_ENV: 'production', ...ask.env },
