@@ -6,6 +6,8 @@ import { type FakeAnswers, FakeExchange } from './fake-exchange.ts';
 export interface FakeChildAnswers extends FakeAnswers {
   /** A permanent failure after adoption reaches the sender; true when absent. */
   readonly bounces?: boolean;
+  /** There was no room for an attempt. */
+  readonly isParked?: boolean;
 }
 
 export interface FakeChild extends Child {
@@ -33,6 +35,7 @@ export class FakeChildren implements ChildOpener {
     const child: FakeChild = {
       id: `child-${this.asks.length}`,
       exchange: new FakeExchange(answers),
+      isParked: answers.isParked ?? false,
       bounces: answers.bounces ?? true,
       isAdopted: false,
     };

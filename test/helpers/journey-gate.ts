@@ -4,23 +4,29 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'vitest';
 
 export class Gate {
+  readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #news = new EventEmitter();
   readonly #heldBack: (() => void)[] = [];
   #text: string | undefined;
 
-  private constructor(farPort: number) {
+  private constructor(port: number, farPort: number) {
+    this.port = port;
     this.#server = createServer((client) => this.#join(client, farPort));
   }
 
   /** Listens on `port` and passes everything on to `farPort`. */
   static async open(context: TestContext, port: number, farPort: number): Promise<Gate> {
-    const gate = new Gate(farPort);
+    const gate = new Gate(port, farPort);
     gate.#server.listen(port, '127.0.0.1');
     await once(gate.#server, 'listening');
     context.onTestFinished(() => gate.close());
     return gate;
+  }
+
+  get isOpen(): boolean {
+    return this.#server.listening;
   }
 
   /** From now on, answers that contain this wait until `release`. */
@@ -39,6 +45,7 @@ export class Gate {
   }
 
   async close(): Promise<void> {
+    if (!this.isOpen) return;
     const closed = once(this.#server, 'close');
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();

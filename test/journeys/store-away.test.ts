@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'vitest';
 import { reply } from '../../src/lib/core/response.ts';
+import { databases } from '../helpers/databases.ts';
 import { Journey, type Shape, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { createRest, MESSAGE, type SmtpReplies, sendSmtp } from '../helpers/journey-mail.ts';
+import { freePort } from '../helpers/journey-ports.ts';
 import { privatePostgres } from '../helpers/journey-postgres.ts';
 import type { KoukanProcess } from '../helpers/process.ts';
 
@@ -80,6 +82,46 @@ describe('a PostgreSQL that is stopped and started', () => {
   it.concurrent.for(shapes)('costs temporary errors and nothing else: %s', async (shape, context) => {
     const postgres = await privatePostgres(context);
     await journeyThrough(context, shape, postgres.url, { begin: () => postgres.stop(), end: () => postgres.start() });
+  });
+});
+
+describe('SIGTERM while PostgreSQL', () => {
+  it.concurrent.for([
+    ['is silent', (gate: Gate) => gate.hold('')],
+    ['is gone', (gate: Gate) => gate.close()],
+  ] as const)('%s ends all the same, and the next start keeps the promises', async ([, fail], context) => {
+    const { expect } = context;
+    const database = await databases.find(({ name }) => name === 'postgres')?.create();
+    if (database === undefined) throw new Error('there is no PostgreSQL to test on');
+    context.onTestFinished(() => database.drop());
+    const url = new URL(database.url);
+    const gate = await Gate.open(context, await freePort(), Number(url.port));
+    url.port = String(gate.port);
+    let isSlow = true;
+    const journey = await Journey.open(context, {
+      databaseUrl: url.href,
+      flags: ['--stop-timeout=1'],
+      far: (stage) => (isSlow && stage === 'rcpt' ? 'hang' : undefined),
+    });
+    await journey.run('db', 'init', '--url', database.url).exited;
+    const first = await journey.serve();
+    const { mx, msa } = journey.ports;
+    expect((await sendSmtp(context, { port: msa, rcpts: ['stored@far.example'] })).data).toMatch(/^250 /);
+    await fail(gate);
+    // It cannot say that it gives back what it holds.
+    expect(await first.terminate()).toEqual({ code: 1, signal: null });
+    expect(await unfinished(database.url)).toMatchObject({ leased: 1, sessions: 1 });
+
+    isSlow = false;
+    gate.release();
+    const again = gate.isOpen ? gate : await Gate.open(context, gate.port, Number(new URL(database.url).port));
+    expect(again.isOpen).toBe(true);
+    const second = await journey.serve();
+    expect((await sendSmtp(context, { port: mx, rcpts: ['mx@far.example'] })).data).toMatch(/^250 /);
+    await journey.sink.received(2);
+    expect(await second.terminate()).toEqual({ code: 0, signal: null });
+    expect(journey.sink.messages).toHaveLength(2);
+    expect(await unfinished(database.url)).toEqual(NOTHING_LEFT);
   });
 });
 

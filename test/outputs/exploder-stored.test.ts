@@ -47,3 +47,12 @@ test('a refusal that comes after RCPT was accepted is the answer to DATA, in its
   expect(await answer).toEqual(permFail);
   expect(children.adoptions).toEqual([]);
 });
+
+test('takes a recipient there is no room for without asking anybody, and has it adopted', async () => {
+  const { exchange, children } = explode({ msa: true }, { isParked: true, rcpt: never }, {});
+  await exchange.mail(sender);
+  expect(await exchange.rcpt(rcpts[0])).toMatchObject({ code: 250, text: 'RCPT ok (store&forward)' });
+  await exchange.rcpt(rcpts[1]);
+  expect(await exchange.data(hello)).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
+  expect(children.adopted).toEqual(['child-1']);
+});

@@ -13,7 +13,8 @@ test('accepts MAIL by itself, and opens one child for each recipient with what i
   expect(children.asks).toEqual([]);
   await exchange.rcpt(rcpts[0]);
   await exchange.rcpt(rcpts[1]);
-  expect(children.asks).toEqual(Array(2).fill({ ...origin, sender: 'outbound', tag: 'bulk', parentId: 't1' }));
+  const ask = { ...origin, sender: 'outbound', tag: 'bulk', parentId: 't1', mayPark: false };
+  expect(children.asks).toEqual([ask, ask]);
   expect(children.opened.map(({ exchange: child }) => child.asked)).toEqual([
     ['MAIL a@from.test', 'RCPT b@to.test'],
     ['MAIL a@from.test', 'RCPT c@to.test'],

@@ -155,6 +155,17 @@ describe('what went wrong in the original', () => {
     expect(verdict.data?.code).toBe(250);
   });
 
+  it('12f: submission takes what there is no room for into the store, and works it off', async () => {
+    await harness.stop();
+    harness = await startRouter({ databaseUrl: database.url, globals: ', executor: {output: {max_inflight: 2}}' });
+    const rcpts = Array.from({ length: 12 }, (_, i) => `queued${i}@example.com`);
+    const verdict = await sendAs(harness, 'submission', rcpts);
+    expect(verdict.rcpts.map(({ code }) => code)).toEqual(rcpts.map(() => 250));
+    expect(verdict.data?.code).toBe(250);
+    await tickUntil(harness.clock, () => harness.far.deliveries.length === 12);
+    expect(harness.far.deliveries.map(({ rcptTo }) => rcptTo[0]).sort()).toEqual([...rcpts].sort());
+  });
+
   it('12i: two hundred messages at once arrive once each', async () => {
     const rcpts = Array.from({ length: 200 }, (_, i) => `load${i}@example.com`);
     const verdicts = await Promise.all(

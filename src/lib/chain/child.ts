@@ -10,10 +10,14 @@ export interface ChildAsk extends Origin {
   readonly sender: string;
   readonly tag: string | undefined;
   readonly parentId: string;
+  /** When there is no room for another attempt: take it all the same, parked, rather than not at all. */
+  readonly mayPark: boolean;
 }
 
 export interface Child {
   readonly id: string;
+  /** There was no room for an attempt: nobody answers, it can only be adopted, and is then delivered from the store. */
+  readonly isParked: boolean;
   /** Its chain, driven by an attempt of its own. Closing it before adoption cancels; after adoption the attempt goes on. */
   readonly exchange: Exchange;
   /** A permanent failure after adoption will reach the sender: its chain names who sends notifications. */
@@ -21,7 +25,7 @@ export interface Child {
 }
 
 export interface ChildOpener {
-  /** Opens a transaction in memory, or answers `undefined` when there are too many at work already. */
+  /** Opens a transaction in memory, or answers `undefined` when there are too many at work already and it may not be parked. */
   open(ask: ChildAsk): Child | undefined;
   /**
    * Takes responsibility for these children and this message: retry and bounce are our duty from now on. Resolves once it is durable,

@@ -36,7 +36,7 @@ const smtpHost = z.strictObject({
   protocol: orDefault(z.enum(['smtp', 'lmtp']), 'smtp'),
   enable_bdat: orDefault(z.boolean(), false),
   chunk_size: orDefault(sizeBytes, 65_536),
-  max_connections_per_host: orDefault(count, 20),
+  max_connections_per_host: orDefault(count, 100),
   idle_timeout: orDefault(secondsAsMs, 10_000),
 });
 

@@ -24,6 +24,9 @@ export interface RcptAnswer {
   readonly standing: 'accepted' | 'held' | 'refused';
 }
 
+/** The answer to RCPT for a recipient that nobody could be asked about now. */
+export const parkedRcpt: RcptAnswer = { response: rcptStored, standing: 'held' };
+
 /** The answer to RCPT; `undefined` stands for no reply in time. */
 export function answerRcpt(upstream: Response | undefined, mode: FanoutMode): RcptAnswer {
   if (upstream === undefined) {

@@ -8,7 +8,14 @@ import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts'
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
-import { answerData, answerRcpt, type DataOutcome, type FanoutMode, type RcptAnswer } from '../core/fanout.ts';
+import {
+  answerData,
+  answerRcpt,
+  type DataOutcome,
+  type FanoutMode,
+  parkedRcpt,
+  type RcptAnswer,
+} from '../core/fanout.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { cancelledReply, internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
@@ -85,6 +92,10 @@ class ExploderExchange implements Exchange {
     if (child === undefined) return reply(451, '4.3.2', 'too many transactions at work, try again later');
     const recipient: Recipient = { child, envelope: askEnvelope(child, this.#from, to) };
     this.#recipients.push(recipient);
+    if (child.isParked) {
+      recipient.standing = parkedRcpt.standing;
+      return parkedRcpt.response;
+    }
     const { mode, rcptTimeoutMs } = this.#config;
     const upstream = await this.#inTime(recipient.envelope, rcptTimeoutMs);
     if (this.#closing.signal.aborted) return cancelledReply;
@@ -101,6 +112,7 @@ class ExploderExchange implements Exchange {
       parentId: this.#tx.id,
       sender: upstreamSender,
       tag: upstreamTag,
+      mayPark: this.#config.mode === 'msa',
       ...(remoteHost && { remoteHost }),
       ...(localHost && { localHost }),
       ...(smtpMeta && { smtpMeta }),

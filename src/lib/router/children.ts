@@ -36,16 +36,19 @@ export class Children implements ChildOpener {
   open(ask: ChildAsk): Child | undefined {
     const { deps, notify } = this.#options;
     const workshop = this.#options.workshop();
-    if (workshop.room === 0) return undefined;
-    const { sender, tag, parentId, ...origin } = ask;
+    const isParked = workshop.room === 0;
+    const { sender, tag, parentId, mayPark, ...origin } = ask;
+    if (isParked && !mayPark) return undefined;
     const route = this.#options.routes().get(sender, tag);
     const id = newTransactionId(deps.rng, notify.restIdEntropy);
     const now = deps.clock.now();
     const facts = { id, route, origin, createdAt: now, parentId };
     const work = new Work(facts, { state: {}, version: 0, pastAttempts: [], isDurable: false, now });
-    workshop.start(work);
+    work.isParked = isParked;
+    if (!isParked) workshop.start(work);
     const child: Child = {
       id,
+      isParked,
       exchange: exchangeOf(work.live, () => this.#abandon(work)),
       get bounces() {
         return canNotify(work, notify) || work.live.state.mailFrom?.address === '';
@@ -81,6 +84,9 @@ export class Children implements ChildOpener {
         work.hold(body);
         work.live.apply({ type: 'adopt', retry: true, notification: true });
         const blobs = [{ name: BODY_BLOB, source: { kind: 'body', body } as const }];
+        if (work.isParked) {
+          return [{ record: work.record(), blobs, attempts: [], next: { kind: 'due', at: deps.clock.now() } }];
+        }
         if (!work.hasEnded) {
           const attempts = [...work.pastAttempts, work.attemptRecord()];
           return [{ record: work.record(), blobs, attempts, next: { kind: 'leased' } }];
@@ -101,6 +107,11 @@ export class Children implements ChildOpener {
 
   #adopted(work: Work, decision: RetryDecision | undefined, body: Body): void {
     work.isDurable = true;
+    if (work.isParked) {
+      work.release();
+      this.#options.onDue();
+      return;
+    }
     if (decision !== undefined) {
       logAttempt(work, decision, this.#options.deps);
       this.#options.workshop().settle(work, decision);

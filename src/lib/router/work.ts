@@ -35,6 +35,8 @@ export class Work {
   attemptStartedAt = 0;
   /** There is a row in the store, leased to us. */
   isDurable: boolean;
+  /** No attempt was started: it waits to be adopted, and is then the store's. */
+  isParked = false;
   isAdopting = false;
   /** Settles when an adoption that is under way has been committed, or has failed. */
   adopting: Promise<void> = Promise.resolve();

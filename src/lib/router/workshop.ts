@@ -3,11 +3,12 @@
  * many there are, and is the one place where an attempt is started and concluded.
  */
 import { LastReads } from '../conversation/last-reads.ts';
+import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
-import { runAttempt } from './attempt.ts';
+import { runAttempt, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
 import { viewOfWork } from './view.ts';
 import type { Work } from './work.ts';
@@ -67,7 +68,7 @@ export class Workshop {
     const { deps } = this.#options;
     const log = deps.log.child({ tx: work.facts.id });
     try {
-      const end = await runAttempt(work, deps.clock.now(), log, this.#options.isLeaseCertain);
+      const end = await this.#attempt(work, log);
       work.hasEnded = true;
       work.end = end;
       await work.adopting;
@@ -80,6 +81,17 @@ export class Workshop {
       log.error({ error }, 'an attempt ended in a bug; the lease will be taken over');
     } finally {
       if (work.isDurable) this.#retire(work);
+    }
+  }
+
+  /** A chain that cannot even be opened is a bug like any other, and must not leave anybody waiting. */
+  async #attempt(work: Work, log: Log): Promise<WorkEnd> {
+    try {
+      return await runAttempt(work, this.#options.deps.clock.now(), log, this.#options.isLeaseCertain);
+    } catch (error) {
+      log.error({ error }, 'an attempt failed with a bug');
+      if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });
+      return { kind: 'bug' };
     }
   }
 
