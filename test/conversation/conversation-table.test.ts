@@ -5,6 +5,7 @@ import { viewOf } from '../../src/lib/conversation/conversation-table.ts';
 import { type Body, bodyBytes } from '../../src/lib/core/body.ts';
 import { limits } from '../../src/lib/core/limits.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
+import type { Response } from '../../src/lib/core/response.ts';
 import {
   DONE_TTL_MS,
   MEMORY_BYTES,
@@ -14,7 +15,7 @@ import {
   whole,
 } from '../helpers/conversation-table.ts';
 import { settle } from '../helpers/fake-clock.ts';
-import { never, ok, permFail, recipient, sender, tempFail } from '../helpers/fake-exchange.ts';
+import { deferred, never, ok, permFail, recipient, sender, tempFail } from '../helpers/fake-exchange.ts';
 
 let harness: TableHarness;
 beforeEach(async () => {
@@ -284,4 +285,59 @@ test('closing stops everything, answers who waits, and keeps nothing', async () 
   expect((await mail).code).toBe(450);
   expect([upstream.isClosed, second.upstream.isClosed]).toEqual([true, true]);
   expect(harness.table.size).toBe(0);
+});
+
+describe('a table that drains', () => {
+  const hurry = new AbortController();
+  const later = new AbortController().signal;
+
+  /** Whether it has resolved, when everything that could happen has. */
+  const isDone = async (draining: Promise<void>): Promise<boolean> => {
+    let done = false;
+    void draining.then(() => {
+      done = true;
+    });
+    await settle();
+    return done;
+  };
+
+  test('takes no more, and waits for what is under way', async () => {
+    const answer = deferred<Response>();
+    const { conversation } = harness.open({ mail: answer.promise });
+    const mail = exchangeOf(conversation.live).mail(sender);
+    const draining = harness.table.drain(later);
+    expect(() => harness.open()).toThrow(expect.objectContaining({ name: 'RequestProblem', status: 503 }));
+    expect(await isDone(draining)).toBe(false);
+    answer.resolve(permFail);
+    expect(await mail).toEqual(permFail);
+    await draining;
+  });
+
+  test('waits until a REST client has read the answer', async () => {
+    const { conversation } = harness.open({ mail: permFail });
+    harness.table.update(conversation, { mailFrom: sender }, '1');
+    await settle();
+    expect(conversation.endedAt).toBeDefined();
+    const draining = harness.table.drain(later);
+    expect(await isDone(draining)).toBe(false);
+    expect(harness.table.show(conversation).state.replies.mail).toEqual(permFail);
+    await draining;
+  });
+
+  test('does not wait for ever for a reader who is gone', async () => {
+    const { conversation } = harness.open({ mail: permFail });
+    harness.table.update(conversation, { mailFrom: sender }, '1');
+    await settle();
+    const draining = harness.table.drain(later);
+    await harness.clock.advance(limits.drainLingerMs);
+    await draining;
+  });
+
+  test('waits no longer when it is told to hurry', async () => {
+    harness.open({ mail: never });
+    const draining = harness.table.drain(hurry.signal);
+    expect(await isDone(draining)).toBe(false);
+    hurry.abort();
+    await draining;
+  });
 });

@@ -8,9 +8,9 @@ import type { Deps } from '../core/deps.ts';
 import type { Store } from '../store/store.ts';
 
 export interface SessionOptions {
-  readonly config: RouterConfig;
-  readonly deps: Deps;
-  readonly store: Store;
+  readonly config: Pick<RouterConfig, 'restListener' | 'storage'>;
+  readonly deps: Pick<Deps, 'clock' | 'log'>;
+  readonly store: Pick<Store, 'openSession' | 'refreshSession' | 'expireSessions'>;
   /** Hears that transactions of a dead router are free. */
   readonly onReleased: () => void;
   /** Hears that this router was taken for dead: its leases are gone. */
