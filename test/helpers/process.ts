@@ -6,7 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { TestContext } from 'vitest';
+import { type TestContext, vi } from 'vitest';
+
+/** Processes start slowly on a busy machine; no test waits for a time to pass. */
+vi.setConfig({ testTimeout: 90_000 });
 
 export const projectRoot = path.resolve(import.meta.dirname, '../..');
 export const koukanBin = path.join(projectRoot, 'bin/koukan.js');
