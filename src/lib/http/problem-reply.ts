@@ -20,7 +20,14 @@ interface Refusal {
 export function replyWithProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refusal = refusalOf(error, request.raw.url ?? '/');
   if (refusal.status >= 500 && !(error instanceof RequestProblem)) {
-    log.error({ error, method: request.method, route: request.routeOptions.url }, 'a request failed');
+    const facts = { method: request.method, route: request.routeOptions.url };
+    // A store that is away is no bug: no stack, and the store itself has logged why.
+    if (refusal.status === 503)
+      log.warn(
+        { ...facts, why: error instanceof Error ? error.message : error },
+        'a request came too early or too late',
+      );
+    else log.error({ ...facts, error }, 'a request failed');
   }
   return sendRefusal(reply, refusal);
 }
