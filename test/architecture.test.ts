@@ -12,7 +12,6 @@ const STEP_CONTRACTS = [
   'chain/child.ts',
   'config/source.ts',
   'config/schema-mistakes.ts',
-  'config/nearest-name.ts',
   'config/router-config.ts',
   'config/fields.ts',
 ];

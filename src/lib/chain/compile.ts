@@ -2,7 +2,7 @@
  * From the configuration of a chain to something that opens exchanges. Everything that can be wrong with it is found here, at load:
  * unknown steps, wrong options, a consumer before its producer, no output at the end.
  */
-import { nearestName } from '../config/nearest-name.ts';
+
 import { olderStepKey } from '../config/older-keys.ts';
 import type { ChainConfig, ChainStepConfig, SenderConfig } from '../config/router-config.ts';
 import { schemaMistakes } from '../config/schema-mistakes.ts';
@@ -10,6 +10,7 @@ import { ConfigError, type ConfigMistake } from '../config/source.ts';
 import type { Origin } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import type { SignalType } from '../core/signal.ts';
 import { ChainTx, type ExchangeInit } from './chain-tx.ts';
 import type {

@@ -1,7 +1,8 @@
 /** What is wrong between a router and a gateway that are to work together: names one uses and the other does not know. */
+
+import { nearestName } from '../core/nearest-name.ts';
 import type { GatewayConfig, SmtpServiceConfig } from './gateway-config.ts';
 import { type PlacedMistake, placeMistakes } from './invalid-config.ts';
-import { nearestName } from './nearest-name.ts';
 import { isOwnUrl, senderInUrl } from './own-url.ts';
 import type { RouterConfig } from './router-config.ts';
 import type { ConfigMistake } from './source.ts';

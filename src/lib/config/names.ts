@@ -1,5 +1,5 @@
 /** Names that must be unique, and references that must lead somewhere: checked on plain data, so that all mistakes are found at once. */
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { findAll, textAt } from './path-pattern.ts';
 import type { ConfigMistake, ConfigPath } from './source.ts';
 

@@ -1,6 +1,6 @@
 /** Turns what a schema found wrong into mistakes for people: one each, in YAML's words, with the nearest valid name. */
 import type { z } from 'zod';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { schemaKeys, schemaWords } from './schema-keys.ts';
 import type { ConfigMistake, ConfigPath } from './source.ts';
 import { describeType, describeValue, orList, pathLabel } from './value-words.ts';

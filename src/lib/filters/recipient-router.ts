@@ -5,10 +5,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
-import { nearestName } from '../config/nearest-name.ts';
 import { schemaMistakes } from '../config/schema-mistakes.ts';
 import { ConfigError, type ConfigMistake } from '../config/source.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { type Response, reply } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import { type Destination, destinationSchema, routeTo } from './routing/destination.ts';

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { limits } from '../core/limits.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../core/nearest-name.ts';
 
 /** An object with these keys and no other; an unknown key is answered with the nearest valid name. */
 function strict<S extends z.core.$ZodLooseShape>(shape: S) {

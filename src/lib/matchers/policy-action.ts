@@ -1,7 +1,7 @@
 /** Matches when an earlier policy of the chain has matched, by its tag or by its name. */
 import { z } from 'zod';
-import { nearestName } from '../config/nearest-name.ts';
 import { ConfigError } from '../config/source.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { type PolicyVerdict, policyOutcomeSignal, settlesTag } from '../core/signals/policy-outcome.ts';
 import { defineMatcher } from './matcher.ts';
 

@@ -3,10 +3,10 @@
  * compiled; every mistake is collected with its place.
  */
 import type { ChainEnv, Earlier, Phase } from '../../chain/filter.ts';
-import { nearestName } from '../../config/nearest-name.ts';
 import { schemaMistakes } from '../../config/schema-mistakes.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../../config/source.ts';
 import { limits } from '../../core/limits.ts';
+import { nearestName } from '../../core/nearest-name.ts';
 import { allOf, anyOf, not } from '../../matchers/combine.ts';
 import type { Matcher, MatcherDefinition } from '../../matchers/matcher.ts';
 

@@ -1,8 +1,8 @@
 /** The destination of a router: names a rest endpoint, and becomes a route of its own that no other destination shares. */
 import { z } from 'zod';
-import { nearestName } from '../../config/nearest-name.ts';
 import type { RestEndpointConfig } from '../../config/router-config.ts';
 import type { ConfigMistake, ConfigPath } from '../../config/source.ts';
+import { nearestName } from '../../core/nearest-name.ts';
 import type { Route } from '../../core/route.ts';
 
 const hostPort = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) });

@@ -1,9 +1,12 @@
 /** The nearest valid name to a mistyped one, so that an error can say what was probably meant. */
 
 const SHORTEST_STEM = 4;
+/** What is longer was not mistyped; looking for its neighbours would only cost time. */
+const NAME_CHARS_MAX = 64;
 
 /** The candidate with the smallest edit distance, when it is near enough to be a slip of the pen. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > NAME_CHARS_MAX) return undefined;
   const wanted = name.toLowerCase();
   const reach = Math.max(2, Math.floor(name.length / 3));
   let best: string | undefined;

@@ -1,7 +1,7 @@
 /** Guessing what a mistyped name was meant to be. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { editDistance, nearestName } from '../../src/lib/config/nearest-name.ts';
+import { editDistance, nearestName } from '../../src/lib/core/nearest-name.ts';
 
 const names = ['rest_listener', 'rest_endpoint', 'sender', 'endpoint', 'storage', 'log', 'policy_action', 'router'];
 
