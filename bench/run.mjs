@@ -1,4 +1,5 @@
 /** `npm run bench`: how fast Koukan is on this machine, and whether it keeps its promises meanwhile. Method and figures: docs/performance.md. */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Child } from './child.mjs';
 import { startEnvironment } from './environment.mjs';
@@ -80,6 +81,8 @@ async function main(args) {
     process.stdout.write(HELP);
     return;
   }
+  if (!existsSync(new URL('../dist/index.js', import.meta.url)))
+    throw new UsageError('there is no dist: npm run build');
   const interrupted = untilInterrupted();
   const { sizeBytes, sessions, store } = options;
   const scenarios = options.target ? [{ name: 'other relay', messages: OTHER_RELAY_MESSAGES }] : options.scenarios;
