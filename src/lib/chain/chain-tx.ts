@@ -4,6 +4,7 @@ import type { Log } from '../core/deps.ts';
 import type { HostPort, Origin, SmtpMeta } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import type { ParsedMessage } from '../core/parsed-message.ts';
 import type { Response } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import { Signals } from '../core/signal.ts';
@@ -32,6 +33,7 @@ export class ChainTx implements TxContext {
   readonly rcptReplies: (Response | undefined)[] = [];
   route: Route | undefined;
   resolution: readonly HostPort[] | undefined;
+  parsed: ParsedMessage | undefined;
   readonly #closing = new AbortController();
 
   constructor(sender: TxContext['sender'], init: ExchangeInit) {

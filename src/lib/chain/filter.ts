@@ -10,6 +10,7 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { HopResolver } from '../core/hop.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import type { ParsedMessage } from '../core/parsed-message.ts';
 import type { Response } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import type { Signals, SignalType } from '../core/signal.ts';
@@ -35,6 +36,8 @@ export interface TxContext extends Origin {
   route: Route | undefined;
   /** The route's hosts after resolution; when unset, the output uses the route's hosts as they are. */
   resolution: readonly HostPort[] | undefined;
+  /** Set by `message_parser`: an output whose hop wants it sends it along with the body. */
+  parsed: ParsedMessage | undefined;
 }
 
 export type Next<T> = (value: T) => Promise<Response>;
