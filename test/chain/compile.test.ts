@@ -98,6 +98,9 @@ ${chain}`,
   );
 }
 
+/** The steps here name no matchers and no routing policies. */
+const NOTHING_NAMED = { matchers: [], routingPolicies: [] };
+
 const notUsed = (): never => {
   throw new Error('not used at load');
 };
@@ -105,7 +108,7 @@ const routerEnv = { deps: fakeDeps(), hop: notUsed, children: { open: notUsed, a
 
 function compileErrors(chain: string, sender?: string): string {
   try {
-    compileRouter(config(chain, sender), stepRegistry(steps()), routerEnv);
+    compileRouter(config(chain, sender), stepRegistry(steps(), NOTHING_NAMED), routerEnv);
   } catch (error) {
     return (error as Error).message;
   }
@@ -118,7 +121,7 @@ function compileMain(chain: string, seen?: Seen) {
   const sender = senders.get('app')?.untagged;
   if (main === undefined || sender === undefined) throw new Error('the test configuration has both');
   const env: CompileEnv = { ...routerEnv, restEndpoints, resolvePath: (path) => path };
-  return compileChain(main, sender, env, stepRegistry(steps(seen)));
+  return compileChain(main, sender, env, stepRegistry(steps(seen), NOTHING_NAMED));
 }
 
 describe('compiling a chain', () => {
@@ -194,7 +197,7 @@ describe('compiling a chain', () => {
         throw new RangeError('bug');
       },
     });
-    const registry = stepRegistry([...steps(), broken]);
+    const registry = stepRegistry([...steps(), broken], NOTHING_NAMED);
     expect(() => compileRouter(config('  - filter: broken\n  - filter: away'), registry, routerEnv)).toThrow(
       RangeError,
     );
@@ -203,7 +206,11 @@ describe('compiling a chain', () => {
 
 describe('a compiled router', () => {
   it('finds the chain of a sender and of its tags, and none for an unknown tag', () => {
-    const router = compileRouter(config('  - filter: burst', '  upstream_tag: out'), stepRegistry(steps()), routerEnv);
+    const router = compileRouter(
+      config('  - filter: burst', '  upstream_tag: out'),
+      stepRegistry(steps(), NOTHING_NAMED),
+      routerEnv,
+    );
     expect(router.find('app', undefined)?.chain.incremental).toBe(true);
     expect(router.find('app', 'out')?.chain.incremental).toBe(false);
     expect(router.find('app', 'nope')).toBeUndefined();
@@ -261,7 +268,7 @@ describe('an opened chain', () => {
     const sender = senders.get('app')?.untagged;
     if (main === undefined || sender === undefined) throw new Error('the test configuration has both');
     const env: CompileEnv = { ...routerEnv, restEndpoints, resolvePath: (path) => path };
-    compileChain(main, sender, env, stepRegistry(steps(seen))).open({
+    compileChain(main, sender, env, stepRegistry(steps(seen), NOTHING_NAMED)).open({
       ...init,
       origin: { remoteHost: { host: '198.51.100.7', port: 99 } },
     });

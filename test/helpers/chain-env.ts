@@ -30,6 +30,7 @@ export function openOutput(definition: OutputDefinition, ask: OpenOutputAsk = {}
     hop: ask.hop ?? (() => new HopSequence({})),
     children: ask.children ?? new FakeChildren(),
     resolvePath: (path) => path,
+    vocabulary: { matchers: [], routingPolicies: [] },
     earlier: { signals: new Set(), policies: new Map() },
   };
   const options = definition.config.parse(ask.options ?? {});

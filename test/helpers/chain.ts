@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type CompileEnv, compileChain } from '../../src/lib/chain/compile.ts';
 import { defineOutput, type FilterDefinition, type TxContext } from '../../src/lib/chain/filter.ts';
+import { registry } from '../../src/lib/chain/registry.ts';
 import { stepRegistry } from '../../src/lib/chain/step-registry.ts';
 import type { RestEndpointConfig } from '../../src/lib/config/router-config.ts';
 import { ConfigError, type ConfigMistake } from '../../src/lib/config/source.ts';
@@ -81,7 +82,7 @@ export function chainOf(ask: ChainAsk): () => OpenedChain {
     { name: 'test', outputHandler, steps, path: [] },
     { name: 'sender', outputChain: 'test', retry: false, notification: false, upstreamSender: 'up' },
     compileEnv(deps, ask.restEndpoints ?? []),
-    stepRegistry([...filters, ...(ask.extraFilters ?? []), recording]),
+    stepRegistry([...filters, ...(ask.extraFilters ?? []), recording], registry.vocabulary),
   );
   return () => {
     const published: Record<string, unknown> = {};

@@ -35,7 +35,7 @@ export interface CompiledChain {
 }
 
 /** What every step of every chain may use; the rest of `ChainEnv` follows from the sender and the place in the chain. */
-export type CompileEnv = Omit<ChainEnv, 'sender' | 'upstreamSender' | 'upstreamTag' | 'earlier'>;
+export type CompileEnv = Omit<ChainEnv, 'sender' | 'upstreamSender' | 'upstreamTag' | 'vocabulary' | 'earlier'>;
 
 /** Throws `ConfigError` with every mistake; paths are those of the document. */
 export function compileChain(
@@ -49,6 +49,7 @@ export function compileChain(
   const { filters, output, mistakes } = createSteps(checkedSteps(chain, registry), {
     ...env,
     hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...options }),
+    vocabulary: registry.vocabulary,
     sender: principal,
     upstreamSender: sender.upstreamSender,
     upstreamTag: sender.upstreamTag,
@@ -167,21 +168,22 @@ function createSteps(steps: readonly CheckedStep[], env: Omit<ChainEnv, 'earlier
     } catch (error) {
       mistakes.push(...stepMistakes(step, error));
     }
-    if (definition.kind === 'filter') earlier = extended(earlier, definition, options, step, mistakes);
+    if (definition.kind === 'filter') earlier = extended({ ...env, earlier }, definition, options, step, mistakes);
   }
   return { filters, output, mistakes };
 }
 
 function extended(
-  earlier: Earlier,
+  env: ChainEnv,
   definition: FilterDefinition,
   options: unknown,
   step: ChainStepConfig,
   mistakes: ConfigMistake[],
 ): Earlier {
+  const { earlier } = env;
   const signals = new Set([...earlier.signals, ...(definition.produces ?? [])]);
   try {
-    const policies = definition.policies?.(options, earlier) ?? new Map<string, Phase>();
+    const policies = definition.policies?.(options, env) ?? new Map<string, Phase>();
     return { signals, policies: new Map([...earlier.policies, ...policies]) };
   } catch (error) {
     mistakes.push(...stepMistakes(step, error));

@@ -14,6 +14,8 @@ import type { ParsedMessage } from '../core/parsed-message.ts';
 import type { Response } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import type { Signals, SignalType } from '../core/signal.ts';
+import type { RoutingPolicyDefinition } from '../filters/routing/policy.ts';
+import type { MatcherDefinition } from '../matchers/matcher.ts';
 import type { ChildOpener } from './child.ts';
 
 export type Phase = 'mail' | 'rcpt' | 'data';
@@ -60,7 +62,14 @@ export interface ChainEnv {
   readonly children: ChildOpener;
   /** Turns a path in the configuration into one that can be opened: relative paths are relative to the configuration file. */
   readonly resolvePath: (path: string) => string;
+  readonly vocabulary: Vocabulary;
   readonly earlier: Earlier;
+}
+
+/** What the options of a step may name beside steps: what the program ships, and what plugins add to it. */
+export interface Vocabulary {
+  readonly matchers: readonly MatcherDefinition[];
+  readonly routingPolicies: readonly RoutingPolicyDefinition[];
 }
 
 /** What stands before a step in the same chain. */
@@ -84,7 +93,7 @@ export interface FilterDefinition<C = unknown> extends StepDefinition<C> {
   readonly kind: 'filter';
   readonly produces?: readonly SignalType<never>[];
   /** What this step adds to `earlier.policies` for the steps after it; its entries replace equal ones. */
-  readonly policies?: (config: C, earlier: Earlier) => ReadonlyMap<string, Phase>;
+  readonly policies?: (config: C, env: Pick<ChainEnv, 'earlier' | 'vocabulary'>) => ReadonlyMap<string, Phase>;
   readonly create: (config: C, env: ChainEnv) => () => Filter;
 }
 

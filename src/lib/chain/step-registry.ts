@@ -1,6 +1,6 @@
 /** The steps a chain may be made of, by name and alias. */
 import { must } from '../core/errors.ts';
-import type { Step } from './filter.ts';
+import type { Step, Vocabulary } from './filter.ts';
 
 export interface StepRegistry {
   /** `undefined` when nothing has that name. */
@@ -9,10 +9,12 @@ export interface StepRegistry {
   readonly names: readonly string[];
   /** Each step once, in alphabetical order. */
   readonly steps: readonly Step[];
+  /** What the options of these steps may name. */
+  readonly vocabulary: Vocabulary;
 }
 
 /** Throws `InvariantError` when two steps claim one name. */
-export function stepRegistry(steps: readonly Step[]): StepRegistry {
+export function stepRegistry(steps: readonly Step[], vocabulary: Vocabulary): StepRegistry {
   const byName = new Map<string, Step>();
   for (const step of steps) {
     for (const name of [step.name, ...(step.aliases ?? [])]) {
@@ -24,5 +26,6 @@ export function stepRegistry(steps: readonly Step[]): StepRegistry {
     stepNamed: (name) => byName.get(name),
     names: [...byName.keys()],
     steps: steps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    vocabulary,
   };
 }

@@ -51,10 +51,10 @@ export const policyAction = defineFilter<PolicyConfig>({
   summary: 'Judges the transaction or each recipient by a match over facts: log, reject, or mark.',
   config,
   produces: [policyOutcomeSignal],
-  policies: (c, earlier) => policyNames(askOf(c), earlier),
+  policies: (c, env) => policyNames(askOf(c), env),
   create: (c, env) => {
     const ask = askOf(c);
-    const { node, phase, mistakes: found } = planPolicy(ask, env.earlier);
+    const { node, phase, mistakes: found } = planPolicy(ask, env);
     const mistakes = [...found];
     const test = node === undefined ? (): 'match' => 'match' : buildMatch(node, env, mistakes);
     if (mistakes.length > 0) throw new ConfigError(mistakes);

@@ -12,7 +12,6 @@ import { nearestName } from '../core/nearest-name.ts';
 import { type Response, reply } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import { type Destination, destinationSchema, routeTo } from './routing/destination.ts';
-import { routingPolicies } from './routing/index.ts';
 import type { RoutingPolicy } from './routing/policy.ts';
 
 const config = z.strictObject({
@@ -46,7 +45,7 @@ export const recipientRouter = defineFilter<RouterConfig>({
     return () => ({
       async rcpt(tx, to, next) {
         if (routedRcpts.get(tx)?.has(to)) return next(to);
-        const verdict = policy(to);
+        const verdict = await policy(to, tx);
         if (verdict.kind === 'reject') return verdict.response;
         if (verdict.kind === 'pass') return next(to);
         const refusal = c.dry_run
@@ -80,12 +79,17 @@ function compileRouter(c: RouterConfig, env: ChainEnv): { policy: RoutingPolicy;
     mistakes.push({ path: [], key: 'destination', message: `'destination' belongs into 'policy' here` });
   }
   const route = routeTo(destination ?? null, env.restEndpoints, path, mistakes);
-  const policy = compilePolicy(c, destination !== undefined, mistakes);
+  const policy = compilePolicy(c, env, destination !== undefined, mistakes);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return { policy, route };
 }
 
-function compilePolicy(c: RouterConfig, hasDestination: boolean, mistakes: ConfigMistake[]): RoutingPolicy {
+function compilePolicy(
+  c: RouterConfig,
+  { vocabulary: { routingPolicies } }: ChainEnv,
+  hasDestination: boolean,
+  mistakes: ConfigMistake[],
+): RoutingPolicy {
   if (!c.policy) return () => (hasDestination ? { kind: 'route' } : { kind: 'reject', response: nobody });
   const { name, destination: _, ...options } = c.policy;
   const definition = routingPolicies.find((each) => each.name === name);

@@ -1,7 +1,6 @@
 /** Works out when a policy can be judged: the earliest phase in which everything it reads exists, and whether it reads anything it cannot. */
-import type { Earlier, Phase } from '../../chain/filter.ts';
+import type { ChainEnv, Earlier, Phase } from '../../chain/filter.ts';
 import type { ConfigMistake } from '../../config/source.ts';
-import { matchers } from '../../matchers/index.ts';
 import { policyKey } from '../../matchers/policy-action.ts';
 import { asksPerRcpt, type Leaf, leavesOf, type MatchNode, phaseOf, readMatch } from './match.ts';
 
@@ -20,9 +19,11 @@ export interface PolicyPlan {
   readonly mistakes: readonly ConfigMistake[];
 }
 
-export function planPolicy(ask: PlanAsk, earlier: Earlier): PolicyPlan {
+type PlanEnv = Pick<ChainEnv, 'earlier' | 'vocabulary'>;
+
+export function planPolicy(ask: PlanAsk, { earlier, vocabulary }: PlanEnv): PolicyPlan {
   const mistakes: ConfigMistake[] = [];
-  const node = ask.match === undefined ? undefined : readMatch(ask.match, ['match'], matchers, mistakes);
+  const node = ask.match === undefined ? undefined : readMatch(ask.match, ['match'], vocabulary.matchers, mistakes);
   const leaves = node === undefined ? [] : leavesOf(node);
   mistakes.push(...leaves.flatMap((leaf) => misplaced(leaf, ask, earlier)));
   const needed = leaves.map((leaf) => phaseOf(leaf, earlier));
@@ -33,8 +34,9 @@ export function planPolicy(ask: PlanAsk, earlier: Earlier): PolicyPlan {
 }
 
 /** The names of this policy for later ones, and the latest phase in which a policy of that name is decided. */
-export function policyNames(ask: PlanAsk, earlier: Earlier): ReadonlyMap<string, Phase> {
-  const { phase } = planPolicy(ask, earlier);
+export function policyNames(ask: PlanAsk, env: PlanEnv): ReadonlyMap<string, Phase> {
+  const { earlier } = env;
+  const { phase } = planPolicy(ask, env);
   const keys = [policyKey('tag', ask.tag), policyKey('rule', ask.rule)];
   return new Map(keys.map((key) => [key, later(phase, earlier.policies.get(key) ?? 'mail')]));
 }

@@ -1,5 +1,6 @@
 /** What a routing policy is: it says of one recipient whether it is ours to route, and where. The router filter does the rest. */
 import type { z } from 'zod';
+import type { TxContext } from '../../chain/filter.ts';
 import type { HostPort } from '../../core/envelope.ts';
 import type { Mailbox } from '../../core/mailbox.ts';
 import type { Response } from '../../core/response.ts';
@@ -11,7 +12,8 @@ export type RoutingVerdict =
   /** Not for this policy: the next router is asked. */
   | { readonly kind: 'pass' };
 
-export type RoutingPolicy = (to: Mailbox) => RoutingVerdict;
+/** Asked once for each recipient nobody has routed before; `tx.signal` ends what it waits for. */
+export type RoutingPolicy = (to: Mailbox, tx: TxContext) => RoutingVerdict | Promise<RoutingVerdict>;
 
 export interface RoutingPolicyDefinition<C = unknown> {
   readonly name: string;
