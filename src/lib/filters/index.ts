@@ -1,5 +1,6 @@
 /** All filters of the program, alphabetical: the one registry chains are compiled from and documentation is printed from. */
 import type { FilterDefinition } from '../chain/filter.ts';
+import { dkimSign } from './dkim-sign.ts';
 import { dnsResolution } from './dns-resolution.ts';
 import { messageBuilder } from './message-builder.ts';
 import { policyAction } from './policy-action.ts';
@@ -8,6 +9,7 @@ import { recipientRouter } from './recipient-router.ts';
 import { relayAuth } from './relay-auth.ts';
 
 export const filters: readonly FilterDefinition[] = [
+  dkimSign,
   dnsResolution,
   messageBuilder,
   policyAction,

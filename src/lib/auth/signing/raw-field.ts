@@ -1,0 +1,41 @@
+/**
+ * Header fields as a signature sees them: their exact bytes, one character each (Latin-1), and the two ways to canonicalise them
+ * (RFC 6376 §3.4.1 and §3.4.2).
+ */
+
+export type HeaderCanonicalization = 'relaxed' | 'simple';
+
+export interface RawField {
+  /** In lower case. */
+  readonly name: string;
+  /** Name, colon and value with its folding; without the last line end. */
+  readonly raw: string;
+}
+
+/** The fields of a header block in order; lines that belong to no field are left out, as a verifier does. */
+export function rawFields(block: Buffer): readonly RawField[] {
+  const fields: { name: string; raw: string }[] = [];
+  let isInField = false;
+  for (const line of block.toString('latin1').split(/\r?\n/)) {
+    const current = fields.at(-1);
+    if (line.startsWith(' ') || line.startsWith('\t')) {
+      if (isInField && current !== undefined) current.raw += `\r\n${line}`;
+      continue;
+    }
+    const name = /^([!-9;-~]+)[ \t]*:/.exec(line)?.[1];
+    isInField = name !== undefined;
+    if (name !== undefined) fields.push({ name: name.toLowerCase(), raw: line });
+  }
+  return fields;
+}
+
+/** Without the line end; the caller joins fields with CRLF. */
+export function canonicalField({ name, raw }: RawField, how: HeaderCanonicalization): string {
+  if (how === 'simple') return raw;
+  const value = raw
+    .slice(raw.indexOf(':') + 1)
+    .replace(/\r\n/g, '')
+    .replace(/[ \t]+/g, ' ')
+    .trim();
+  return `${name}:${value}`;
+}

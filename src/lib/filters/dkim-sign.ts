@@ -1,0 +1,196 @@
+/**
+ * `dkim_sign`: signs the message as it is when it gets here (RFC 6376), with one key or with every key of a list that is meant for its
+ * author's domain, rsa and ed25519 side by side. What stands later in the chain must not change what was signed.
+ */
+import { domainToASCII } from 'node:url';
+import { z } from 'zod';
+import { dkimSignature } from '../auth/signing/dkim-signature.ts';
+import { readForSigning } from '../auth/signing/read-for-signing.ts';
+import { DEFAULT_HEADERS, DEFAULT_OVERSIGNED } from '../auth/signing/signed-headers.ts';
+import { KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
+import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
+import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
+import { prefixedBody } from '../core/body.ts';
+import { isDomain } from '../core/mailbox.ts';
+import { type Response, reply } from '../core/response.ts';
+import { headerFromDomains } from '../message/header-from.ts';
+
+const domain = z
+  .string()
+  .refine((text) => isDomain(text) && domainToASCII(text) !== '', { error: 'expected a domain' })
+  .transform((text) => domainToASCII(text).toLowerCase());
+const selector = z.string().refine(isDomain, { error: 'expected a selector, such as s2026' });
+const keyFile = z.string().min(1);
+const headerName = z
+  .string()
+  .regex(/^[!-9;-~]+$/, { error: 'expected a header name' })
+  .transform((text) => text.toLowerCase())
+  .refine((text) => !['dkim-signature', 'return-path', 'received'].includes(text), {
+    error: 'changes on the way, so a signature must not cover it',
+  });
+const identity = z.string().regex(/^[!-:<-~]*@[^\s;@]+$/, { error: 'expected @domain or local@domain' });
+
+const keyOptions = {
+  domain: domain.describe('The signing domain (`d=`).'),
+  selector: selector.describe('The key’s name below `_domainkey` (`s=`).'),
+  key: keyFile.describe('PEM file of the private key, rsa or ed25519; read again when it changes.'),
+};
+
+const config = z
+  .strictObject({
+    domain: keyOptions.domain.optional(),
+    selector: keyOptions.selector.optional(),
+    key: keyOptions.key.nullish(),
+    keys: z
+      .array(
+        z.strictObject({
+          ...keyOptions,
+          when: z
+            .enum(['aligned', 'always'])
+            .default('aligned')
+            .describe('Sign when the From address is in the domain or below it, or every message.'),
+          identity: identity.optional().describe('The agent or user signed for (`i=`), in or below the domain.'),
+        }),
+      )
+      .min(1)
+      .optional()
+      .describe('Several keys, each used for the messages it is meant for; instead of domain, selector and key.'),
+    headers: z
+      .array(headerName)
+      .min(1)
+      .refine((names) => names.includes('from'), { error: 'must contain from (RFC 6376 §5.4)' })
+      .optional()
+      .describe('The header fields that are signed; by default those that say who, to whom, when and what.'),
+    oversign: z
+      .array(headerName)
+      .optional()
+      .describe('Fields that nobody may add another of; by default those that a message has once.'),
+    canonicalization: z
+      .enum(['relaxed/simple', 'relaxed/relaxed', 'simple/simple', 'simple/relaxed'])
+      .default('relaxed/simple')
+      .describe('How header and body are normalised before they are hashed (`c=`).'),
+    expires_after: z
+      .number()
+      .positive()
+      .max(315_360_000)
+      .optional()
+      .describe('Seconds until the signature expires (`x=`); never by default.'),
+  })
+  .superRefine((c, context) => {
+    const single = [c.domain, c.selector, c.key].filter((each) => each !== undefined && each !== null);
+    if (c.keys === undefined && single.length < 3) {
+      const message = 'needs domain, selector and key, or a list of keys; leave the filter out to send unsigned';
+      context.addIssue({ code: 'custom', message });
+    }
+    if (c.keys !== undefined && single.length > 0) {
+      context.addIssue({ code: 'custom', message: 'has either domain, selector and key, or keys, not both' });
+    }
+    for (const [i, key] of (c.keys ?? []).entries()) {
+      if (key.identity === undefined || isWithin(key.identity.split('@')[1] ?? '', key.domain)) continue;
+      context.addIssue({ code: 'custom', path: ['keys', i, 'identity'], message: `must be in or below ${key.domain}` });
+    }
+  });
+
+type DkimSignConfig = z.output<typeof config>;
+
+/** Under which names and for whose messages a key signs. */
+interface Signer {
+  readonly domain: string;
+  readonly selector: string;
+  readonly identity?: string;
+  readonly isAlways: boolean;
+  readonly key: SigningKey;
+}
+
+const headerTooLarge: Response = reply(554, '5.3.4', 'the header is too large to be signed');
+const signingFailed: Response = reply(451, '4.7.5', 'the message could not be signed');
+
+export const dkimSign = defineFilter<DkimSignConfig>({
+  name: 'dkim_sign',
+  aliases: ['dkim'],
+  summary: 'Signs the message with DKIM.',
+  config,
+  create: (c, env) => {
+    const signers = loadSigners(c, env);
+    return () => ({
+      async data(tx, body, next) {
+        await Promise.all(signers.map(({ key }) => key.refresh()));
+        const [header, content] = c.canonicalization.split('/') as ['relaxed' | 'simple', 'relaxed' | 'simple'];
+        const message = await readForSigning(body, content);
+        if (message === undefined) return headerTooLarge;
+        const due = signersFor(signers, message.headerBlock);
+        if (due.length === 0) return next(body);
+        const ask = {
+          canonicalization: { header, body: content },
+          headers: { headers: c.headers ?? DEFAULT_HEADERS, oversign: c.oversign ?? DEFAULT_OVERSIGNED },
+          atMs: env.deps.clock.now(),
+          ...(c.expires_after !== undefined && { expiresAfterMs: c.expires_after * 1000 }),
+        };
+        const fields = await signed(tx, () =>
+          Promise.all(due.map((each) => dkimSignature(message, { ...ask, ...each }))),
+        );
+        return fields === undefined ? signingFailed : next(prefixedBody(Buffer.from(fields.join(''), 'latin1'), body));
+      },
+    });
+  },
+});
+
+/** OpenSSL can refuse for reasons of its own: the message waits until somebody has seen to it. */
+async function signed(tx: TxContext, sign: () => Promise<string[]>): Promise<string[] | undefined> {
+  try {
+    return await sign();
+  } catch (error) {
+    tx.log.error({ error }, 'signing failed');
+    return undefined;
+  }
+}
+
+function signersFor(signers: readonly Signer[], headerBlock: Buffer): readonly Signer[] {
+  if (signers.every(({ isAlways }) => isAlways)) return signers;
+  const authors = headerFromDomains(headerBlock);
+  return signers.filter(({ isAlways, domain: own }) => isAlways || authors.some((author) => isWithin(author, own)));
+}
+
+function isWithin(domainBelow: string, own: string): boolean {
+  const lower = domainBelow.toLowerCase();
+  return lower === own || lower.endsWith(`.${own}`);
+}
+
+/** Keys that are used twice are read once. Throws `ConfigError` with every key that cannot be used. */
+function loadSigners(c: DkimSignConfig, env: ChainEnv): readonly Signer[] {
+  const mistakes: ConfigMistake[] = [];
+  const load = (path: ConfigPath, file: string): SigningKey | undefined => {
+    try {
+      return new SigningKey(env.resolvePath(file), env.deps);
+    } catch (error) {
+      if (!(error instanceof KeyFileError)) throw error;
+      mistakes.push({ path, message: `${file} ${error.message}` });
+      return undefined;
+    }
+  };
+  const signers = asksOf(c).flatMap(({ path, file, ...names }): Signer[] => {
+    const key = load(path, file);
+    return key === undefined ? [] : [{ ...names, key }];
+  });
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return signers;
+}
+
+interface KeyAsk extends Omit<Signer, 'key'> {
+  readonly path: ConfigPath;
+  readonly file: string;
+}
+
+function asksOf(c: DkimSignConfig): readonly KeyAsk[] {
+  if (c.keys === undefined) {
+    return [{ domain: c.domain ?? '', selector: c.selector ?? '', isAlways: true, path: ['key'], file: c.key ?? '' }];
+  }
+  return c.keys.map(({ domain: own, selector: name, key, when, identity: agent }, i) => ({
+    domain: own,
+    selector: name,
+    ...(agent !== undefined && { identity: agent }),
+    isAlways: when === 'always',
+    path: ['keys', i, 'key'],
+    file: key,
+  }));
+}
