@@ -5,6 +5,7 @@
 import type { Origin } from '../core/envelope.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, TxState } from '../core/transaction.ts';
+import type { Caller } from './caller.ts';
 
 /** `body` of a create request (protocol §2.3). */
 export type BodyAsk =
@@ -79,9 +80,10 @@ export interface TransactionView {
     | undefined;
 }
 
+/** `caller` is who asks; without one, the process itself does. What is not for a caller does not exist for it: 404. */
 export interface TransactionService {
   /** Creates a transaction; resolves as soon as it is as durable as it must be, never waiting for upstream. */
-  create(sender: string, ask: CreateAsk): Promise<TransactionView>;
+  create(sender: string, ask: CreateAsk, caller?: Caller): Promise<TransactionView>;
   /**
    * Reads a transaction. With `ifNoneMatch` equal to the current version, waits until it changes, at most `waitMs` or until `signal` aborts,
    * and answers `undefined` when it did not. A transaction that is final or not in work here does not wait.
@@ -90,14 +92,15 @@ export interface TransactionService {
     id: string,
     wait: { readonly ifNoneMatch: string; readonly waitMs: number } | undefined,
     signal: AbortSignal,
+    caller?: Caller,
   ): Promise<TransactionView | undefined>;
   /** Adds to a transaction; `ifMatch` must be its current version. */
-  update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView>;
+  update(id: string, ask: UpdateAsk, ifMatch: string, caller?: Caller): Promise<TransactionView>;
   /** Keeps a transaction alive; allowed on every kind. */
-  heartbeat(id: string): Promise<TransactionView>;
+  heartbeat(id: string, caller?: Caller): Promise<TransactionView>;
   /** Uploads to the message (`blob` absent) or to a declared part. Answers `wrongRange` as a problem with the progress so far. */
-  upload(id: string, blob: string | undefined, ask: UploadAsk): Promise<UploadProgress>;
-  cancel(id: string): Promise<void>;
+  upload(id: string, blob: string | undefined, ask: UploadAsk, caller?: Caller): Promise<UploadProgress>;
+  cancel(id: string, caller?: Caller): Promise<void>;
 }
 
 /** A request that cannot be granted: becomes an HTTP problem document (RFC 9457), or a redirect. */

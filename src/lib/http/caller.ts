@@ -1,0 +1,42 @@
+/**
+ * Who is calling the REST API: what a route or a service needs to know of it, however it was found out (a token, a client certificate, the
+ * address of the peer). `access.ts` finds out; routes ask `callerOf`; services decide with `actsFor` what is there for this caller at all.
+ */
+import type { FastifyRequest } from 'fastify';
+import { RequestProblem } from './service.ts';
+
+export interface Caller {
+  /** For logs and counters: `token acme`, `certificate gateway.example.com`, `peer 203.0.113.7`. Never a secret. */
+  readonly name: string;
+  /** The senders it may submit as, and whose transactions it may see and change. */
+  readonly senders: 'any' | ReadonlySet<string>;
+  /** A gateway or a router: believed about `remote_host`, `local_host`, `smtp_meta` and `filter_output`. */
+  readonly isTrusted: boolean;
+  /** May list transactions, read metrics, and see what belongs to anybody. */
+  readonly isOperator: boolean;
+}
+
+/** The process itself, and whoever is let in without being asked (a test, the example receiver). */
+export const itself: Caller = { name: 'itself', senders: 'any', isTrusted: true, isOperator: true };
+
+const callers = new WeakMap<object, Caller>();
+
+/** Notes who made a request; called once, before any route sees it. */
+export function setCaller(request: FastifyRequest, caller: Caller): void {
+  callers.set(request.raw, caller);
+}
+
+/** Who made this request. Nobody without an answer to that gets as far as a route, so it is `itself` only where nothing is guarded. */
+export function callerOf(request: FastifyRequest): Caller {
+  return callers.get(request.raw) ?? itself;
+}
+
+/** Whether a sender and its transactions exist for this caller; without a caller, the process itself asks. */
+export function actsFor(caller: Caller | undefined, sender: string): boolean {
+  return caller === undefined || caller.senders === 'any' || caller.senders.has(sender);
+}
+
+/** Throws a `RequestProblem` 403 unless the caller is an operator. */
+export function requireOperator(caller: Caller): void {
+  if (!caller.isOperator) throw new RequestProblem(403, 'this needs a token of an operator');
+}
