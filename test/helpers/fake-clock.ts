@@ -8,6 +8,8 @@ interface Sleeper {
 
 export class FakeClock implements Clock {
   #now: number;
+  /** By how much somebody has set the wall clock. */
+  #setMs = 0;
   #sleepers: Sleeper[] = [];
 
   constructor(now = Date.UTC(2026, 0, 1)) {
@@ -15,7 +17,16 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#setMs;
+  }
+
+  monotonicMs(): number {
     return this.#now;
+  }
+
+  /** Sets the wall clock forward, or back, without any time passing. */
+  set(byMs: number): void {
+    this.#setMs += byMs;
   }
 
   /** How many waits are pending. */

@@ -74,6 +74,7 @@ export function memoryLog(lines: LogLine[] = [], base: object = {}): Log & { rea
 /** The clock of the machine, for tests over real sockets. */
 export const realClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) {

@@ -3,6 +3,8 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds of a clock that nobody sets: it neither jumps nor agrees with anybody's, so only differences within a process mean something. */
+  monotonicMs(): number;
   /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. The only timer there is. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

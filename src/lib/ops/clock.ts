@@ -6,9 +6,11 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   async sleep(ms, signal) {
-    const end = Date.now() + ms;
-    for (let left = ms; left > 0 && !signal?.aborted; left = end - Date.now()) {
+    // Not of the wall clock: when that is set back by an hour, nobody wants to sleep an hour longer.
+    const end = performance.now() + ms;
+    for (let left = ms; left > 0 && !signal?.aborted; left = end - performance.now()) {
       await pause(Math.min(left, TIMER_MAX_MS), signal);
     }
   },
