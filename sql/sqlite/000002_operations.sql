@@ -2,3 +2,30 @@
 
 -- Cluster: how long without a sign of life a session is to be believed in, as its own router was told.
 alter table sessions add column ttl_ms integer not null default 90000;
+
+-- Finding transactions again.
+-- Addresses to search by, in lower case: the (first) recipient, his domain, the reverse-path ('' when it is null).
+alter table transactions add column rcpt_address text;
+alter table transactions add column rcpt_domain text;
+alter table transactions add column mail_from_address text;
+
+update transactions set
+  rcpt_address = lower(json_extract(rcpt_to, '$[0].address')),
+  mail_from_address = lower(json_extract(mail_from, '$.address'));
+-- What is left of an address when everything up to its last @ is taken away.
+update transactions set rcpt_domain = substr(rcpt_address, length(rtrim(rcpt_address, replace(rcpt_address, '@', ''))) + 1)
+  where instr(rcpt_address, '@') > 0;
+
+-- The newest first, by each thing a list can be asked for. What most transactions are (delivered, not from a conversation) costs the
+-- partial ones nothing.
+create index transactions_created on transactions (created_at, id);
+create index transactions_by_sender on transactions (sender, created_at, id);
+create index transactions_by_rcpt on transactions (rcpt_address, created_at, id);
+create index transactions_by_rcpt_domain on transactions (rcpt_domain, created_at, id);
+create index transactions_by_mail_from on transactions (mail_from_address, created_at, id);
+create index transactions_open on transactions (created_at, id) where final_outcome is null;
+create index transactions_not_delivered on transactions (created_at, id) where final_outcome <> 'delivered';
+create index transactions_by_parent on transactions (parent_id) where parent_id is not null;
+
+-- The hosts that an attempt offered the message to, in order, as JSON.
+alter table attempts add column hosts text;

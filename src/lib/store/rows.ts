@@ -1,6 +1,6 @@
 /** Between what Koukan knows of a transaction and its row: the only file that knows how either is written as columns. */
-import type { Origin } from '../core/envelope.ts';
-import type { Mailbox } from '../core/mailbox.ts';
+import type { HostPort, Origin } from '../core/envelope.ts';
+import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
 import type { AttemptRecord, BlobStatus, NextStep, StoredTransaction, TxRecord } from './store.ts';
@@ -53,12 +53,39 @@ export const TX_COLUMNS = [
   'lease_session_id',
 ] as const satisfies readonly (keyof TxRow)[];
 
+/** What a transaction is found by; written once, with the row, and read by nobody else. Addresses are in lower case. */
+export type SearchColumns = {
+  readonly rcpt_address: string | null;
+  readonly rcpt_domain: string | null;
+  readonly mail_from_address: string | null;
+};
+
+/** A row as it is first written. */
+export type NewTxRow = TxRow & SearchColumns;
+
+export const NEW_TX_COLUMNS = [
+  ...TX_COLUMNS,
+  'rcpt_address',
+  'rcpt_domain',
+  'mail_from_address',
+] as const satisfies readonly (keyof NewTxRow)[];
+
 export type AttemptRow = {
   readonly number: number;
   readonly started_at: number;
   readonly ended_at: number | null;
   readonly replies: string;
+  /** JSON; null when none was offered the message. */
+  readonly hosts: string | null;
 };
+
+export const ATTEMPT_COLUMNS = [
+  'number',
+  'started_at',
+  'ended_at',
+  'replies',
+  'hosts',
+] as const satisfies readonly (keyof AttemptRow)[];
 
 /** A blob as one of a transaction's. */
 export type BlobRow = {
@@ -81,8 +108,9 @@ export function nextColumns(next: NextStep, sessionId: number | null): NextColum
 }
 
 /** The row of a transaction that is being created. */
-export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean, now: number): TxRow {
+export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean, now: number): NewTxRow {
   return {
+    ...searchColumns(record),
     id: record.id,
     sender: record.sender,
     tag: record.tag ?? null,
@@ -103,6 +131,15 @@ export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean
   };
 }
 
+function searchColumns({ mailFrom, rcptTo }: TxRecord): SearchColumns {
+  const rcpt = rcptTo[0]?.address;
+  return {
+    rcpt_address: rcpt?.toLowerCase() ?? null,
+    rcpt_domain: (rcpt === undefined ? undefined : domainOf(rcpt)) ?? null,
+    mail_from_address: mailFrom?.address.toLowerCase() ?? null,
+  };
+}
+
 export function filterOutputText(output: FilterOutput): string {
   return JSON.stringify(output);
 }
@@ -113,6 +150,7 @@ export function attemptRow(attempt: AttemptRecord): AttemptRow {
     started_at: attempt.startedAt,
     ended_at: attempt.endedAt ?? null,
     replies: repliesText(attempt.replies),
+    hosts: attempt.hosts === undefined || attempt.hosts.length === 0 ? null : JSON.stringify(attempt.hosts),
   };
 }
 
@@ -169,13 +207,14 @@ function txRecord(row: TxRow): TxRecord {
   };
 }
 
-function attemptRecord(row: AttemptRow): AttemptRecord {
+export function attemptRecord(row: AttemptRow): AttemptRecord {
   const stored = JSON.parse(row.replies) as Omit<Replies, 'rcpt'> & { readonly rcpt: readonly (Response | null)[] };
   return {
     number: row.number,
     startedAt: row.started_at,
     ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
     replies: { ...stored, rcpt: stored.rcpt.map((reply) => reply ?? undefined) },
+    ...(row.hosts === null ? {} : { hosts: JSON.parse(row.hosts) as readonly HostPort[] }),
   };
 }
 

@@ -4,7 +4,7 @@
  * moment shares one. Instants are milliseconds of the caller's clock: SQL never asks for the time.
  */
 import type { Body } from '../core/body.ts';
-import type { Origin } from '../core/envelope.ts';
+import type { HostPort, Origin } from '../core/envelope.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
 
@@ -53,6 +53,8 @@ export interface AttemptRecord {
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly replies: Replies;
+  /** The hosts that were offered the message, in the order they were tried; the last one gave the replies. */
+  readonly hosts?: readonly HostPort[];
 }
 
 /** What happens to a transaction when the caller lets go of it. */

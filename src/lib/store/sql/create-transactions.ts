@@ -1,5 +1,5 @@
 /** Creates transactions with their attempts and blobs, all or none. Notifications of an outcome are created by the same statements. */
-import { type AttemptRow, TX_COLUMNS, type TxRow } from '../rows.ts';
+import { type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
 import { keepRows, lockRows, type Sql } from './sql.ts';
 import { beginBlob, insertChunks } from './write-blob.ts';
 
@@ -16,7 +16,7 @@ export type PlannedSource =
   | { readonly kind: 'open' };
 
 export interface PlannedTransaction {
-  readonly row: TxRow;
+  readonly row: NewTxRow;
   readonly attempts: readonly AttemptRow[];
   readonly blobs: readonly { readonly name: string; readonly source: PlannedSource }[];
 }
@@ -122,14 +122,14 @@ async function blobId(
   return id;
 }
 
-const INSERT = `insert into transactions (${TX_COLUMNS.join(', ')}) values (${TX_COLUMNS.map(() => '?').join(', ')})`;
+const INSERT = `insert into transactions (${NEW_TX_COLUMNS.join(', ')}) values (${NEW_TX_COLUMNS.map(() => '?').join(', ')})`;
 
 async function insertTransaction(
   sql: Sql,
   { row, attempts, blobs }: PlannedTransaction,
   blobIds: readonly number[],
 ): Promise<void> {
-  const values = TX_COLUMNS.map((column) => row[column]);
+  const values = NEW_TX_COLUMNS.map((column) => row[column]);
   const insertReference = 'insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)';
   await Promise.all([
     sql.run(INSERT, values),
@@ -141,9 +141,9 @@ async function insertTransaction(
 /** Writes an attempt, or what has become of it since. */
 export function putAttempt(sql: Sql, txId: string, attempt: AttemptRow): Promise<number> {
   return sql.run(
-    `insert into attempts (transaction_id, number, started_at, ended_at, replies) values (?, ?, ?, ?, ?)
+    `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts) values (?, ?, ?, ?, ?, ?)
       on conflict (transaction_id, number) do update
-      set started_at = excluded.started_at, ended_at = excluded.ended_at, replies = excluded.replies`,
-    [txId, attempt.number, attempt.started_at, attempt.ended_at, attempt.replies],
+      set started_at = excluded.started_at, ended_at = excluded.ended_at, replies = excluded.replies, hosts = excluded.hosts`,
+    [txId, attempt.number, attempt.started_at, attempt.ended_at, attempt.replies, attempt.hosts],
   );
 }

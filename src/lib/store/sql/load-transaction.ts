@@ -1,5 +1,5 @@
 /** Reads one transaction with its blobs and attempts. */
-import { type AttemptRow, type BlobRow, storedTransaction, TX_COLUMNS, type TxRow } from '../rows.ts';
+import { ATTEMPT_COLUMNS, type AttemptRow, type BlobRow, storedTransaction, TX_COLUMNS, type TxRow } from '../rows.ts';
 import type { StoredTransaction } from '../store.ts';
 import type { Sql } from './sql.ts';
 
@@ -17,10 +17,9 @@ export async function loadTransaction(
         where r.transaction_id = ? order by r.name`,
       [args.txId],
     ),
-    sql.all<AttemptRow>(
-      'select number, started_at, ended_at, replies from attempts where transaction_id = ? order by number',
-      [args.txId],
-    ),
+    sql.all<AttemptRow>(`select ${ATTEMPT_COLUMNS.join(', ')} from attempts where transaction_id = ? order by number`, [
+      args.txId,
+    ]),
   ]);
   const row = found[0];
   return row === undefined ? undefined : storedTransaction(row, row.session_uri, blobs, attempts);
