@@ -74,8 +74,26 @@ export const limits = {
   storeBatchRuns: 4,
   sqliteBusyMs: 5000,
   postgresConnections: 5,
-  postgresConnectMs: 10_000,
-  postgresQueryMs: 60_000,
+  postgresConnectMs: 5000,
+  /** A statement of a router: here until the connection is given up, there until the server stops it and frees its locks. */
+  postgresQueryMs: 10_000,
+  /** A statement of a migration, which may have to read a large table, or wait for another migrator. */
+  postgresMigrateMs: 3_600_000,
+  /** A connection to the database without traffic is asked whether it is still there. */
+  postgresKeepAliveMs: 10_000,
+  /** How long a session without terms of its own is believed in. */
+  sessionTtlMs: 90_000,
+  /** Leases of one session that are looked through at a time. */
+  leasesRead: 20_000,
+  /** Transactions that one call of the garbage collector deletes, pieces of blobs (`blobChunkBytes`), and how long a run may take. */
+  gcTransactions: 100,
+  gcChunks: 64,
+  gcRunMs: 5000,
+  /** A lease that nobody works on, seen twice at this distance, is let go; what is let go waits this long for its next attempt. */
+  strayLeaseMs: 15_000,
+  strayPauseMs: 30_000,
+  /** A stored transaction whose sender this router does not know waits this long for one that does. */
+  unknownSenderPauseMs: 300_000,
   /** An upload refreshes its transaction's age at most this often. */
   uploadTouchMs: 10_000,
   /** Nesting of arrays and objects in the JSON of a request. */
@@ -84,6 +102,21 @@ export const limits = {
   requestMailboxChars: 1024,
   /** A blob id or a sender or tag name chosen by a client. */
   requestNameChars: 128,
+  /** Requests of one client address at work at the same time; gateways and routers that are trusted speak for many, and do not count. */
+  restInflightPerPeer: 100,
+  /** Requests for one sender at work at the same time, where its configuration does not say. */
+  restInflightPerSender: 500,
+  /** Connections to one REST server; more are closed at once. */
+  restConnections: 25_000,
+  /** A request from its first to its last byte, however steadily it trickles in; and its header. */
+  restRequestMs: 3_600_000,
+  restHeaderMs: 60_000,
+  /** The header of a request. */
+  restHeaderBytes: 16_384,
+  /** Tokens in a file of tokens. */
+  authTokens: 100_000,
+  /** How often a file of secrets is looked at, to see whether it has changed. */
+  secretFileLookMs: 1000,
   /** Hanging GETs that wait at the same time; more are answered at once, as if nothing had changed. */
   hangingGets: 20_000,
   /** What is still read of an upload that was refused, so that its sender gets to hear why. */
@@ -126,4 +159,9 @@ export const limits = {
   /** Mail hosts of one domain that are looked up, and addresses that are tried. */
   mxHosts: 20,
   resolvedHosts: 64,
+  /** Transactions on one page of a list, and how many it may look at to find them. */
+  listPageRows: 200,
+  listScanRows: 2000,
+  /** Up to this many transactions are counted for a metric. */
+  queueCountRows: 1_000_000,
 } as const;

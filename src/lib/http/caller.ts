@@ -3,6 +3,7 @@
  * address of the peer). `access.ts` finds out; routes ask `callerOf`; services decide with `actsFor` what is there for this caller at all.
  */
 import type { FastifyRequest } from 'fastify';
+import { must } from '../core/errors.ts';
 import { RequestProblem } from './service.ts';
 
 export interface Caller {
@@ -26,9 +27,11 @@ export function setCaller(request: FastifyRequest, caller: Caller): void {
   callers.set(request.raw, caller);
 }
 
-/** Who made this request. Nobody without an answer to that gets as far as a route, so it is `itself` only where nothing is guarded. */
+/** Who made this request: known before any route sees it. */
 export function callerOf(request: FastifyRequest): Caller {
-  return callers.get(request.raw) ?? itself;
+  const caller = callers.get(request.raw);
+  must(caller !== undefined, 'every request is asked who it is from, before a route sees it');
+  return caller;
 }
 
 /** Whether a sender and its transactions exist for this caller; without a caller, the process itself asks. */

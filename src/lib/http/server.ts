@@ -9,33 +9,23 @@ import type { Log } from '../core/deps.ts';
 import type { HostPort } from '../core/envelope.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { InflightGate } from './inflight-gate.ts';
+import type { Access } from './access.ts';
+import { addAccess, addGate, peerGate } from './admission.ts';
 import { addOpenApi } from './open-api.ts';
 import { replyWithProblem, sendRefusal } from './problem-reply.ts';
 import { refuseGarbage } from './refuse-garbage.ts';
 import type { TransactionService } from './service.ts';
 import { addTransactionRoutes, addUploadRoutes, type RouteContext } from './transaction-routes.ts';
 
-/** What is known of a request before its entity is read. */
-export interface RestRequest {
-  readonly method: string;
-  /** The pattern of the route, `/transactions/:id`; `undefined` when there is none. */
-  readonly route: string | undefined;
-  readonly params: Readonly<Record<string, string>>;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly remoteAddress: string | undefined;
-}
-
 export interface RestAnswer {
   readonly method: string;
+  /** The pattern of the route, `/transactions/:id`; `undefined` when there is none. */
   readonly route: string | undefined;
   readonly status: number;
   readonly durationMs: number;
 }
 
 export interface RestHooks {
-  /** May refuse a request by throwing a `RequestProblem` (authorization). */
-  readonly onRequest?: (request: RestRequest) => void | Promise<void>;
   /** Hears of every answer (metrics). */
   readonly onAnswer?: (answer: RestAnswer) => void;
 }
@@ -47,10 +37,14 @@ export interface RestServerOptions {
   readonly sessionUri?: string;
   /** Defaults to `sessionUri`. */
   readonly serviceUri?: string;
-  /** Paths of PEM files; HTTPS when given. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Paths of PEM files; HTTPS when given. With `clientCa`, clients are asked for a certificate; what it is worth, `access` says. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+  /** Who may call; without it everybody may do everything, which is for tests and for applications that know their callers otherwise. */
+  readonly access?: Access;
   /** Requests at work at the same time, and separately uploads; hanging GETs count as neither. */
   readonly maxInflight?: number;
+  /** Of them, those of one client address that is not trusted. */
+  readonly maxInflightPerPeer?: number;
   readonly bodyLimits?: { readonly jsonBytes?: number; readonly blobBytes?: number };
   readonly hooks?: RestHooks;
 }
@@ -73,6 +67,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler((error, request, reply) => replyWithProblem(log, error, request, reply));
   app.setNotFoundHandler((_request, reply) => sendRefusal(reply, { status: 404, detail: 'no such resource' }));
+  addAccess(app, options.access);
   addHooks(app, options.hooks ?? {});
   await addOpenApi(app);
   const closing = new AbortController();
@@ -84,10 +79,11 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     closing: closing.signal,
   };
   const maxInflight = options.maxInflight ?? MAX_INFLIGHT;
+  const peers = peerGate(options.maxInflightPerPeer ?? limits.restInflightPerPeer);
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
-    addGate(scope, maxInflight);
+    addGate(scope, maxInflight, peers);
     addTransactionRoutes(scope, context);
     done();
   });
@@ -95,7 +91,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     // The entity stays in the socket: the route streams it from the raw request.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-    addGate(scope, maxInflight);
+    addGate(scope, maxInflight, peers);
     addUploadRoutes(scope, context);
     done();
   });
@@ -120,7 +116,7 @@ function createApp(tls: RestServerOptions['tls'], jsonBytes: number): FastifyIns
     bodyLimit: jsonBytes,
     exposeHeadRoutes: false,
     // Uploads may take long; a connection on which nothing moves may not.
-    requestTimeout: 0,
+    requestTimeout: limits.restRequestMs,
     connectionTimeout: limits.httpIdleMs,
     forceCloseConnections: 'idle' as const,
     routerOptions: { maxParamLength: 4 * limits.requestNameChars },
@@ -130,8 +126,19 @@ function createApp(tls: RestServerOptions['tls'], jsonBytes: number): FastifyIns
       reply.raw.end(JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400, detail: error.message }));
     },
   };
-  if (tls === undefined) return Fastify(base);
-  return Fastify({ ...base, https: { cert: readPem(tls.cert), key: readPem(tls.key) } }) as unknown as FastifyInstance;
+  const app = tls === undefined ? Fastify({ ...base, http: HEADER_BOUND }) : createTlsApp(base, tls);
+  app.server.headersTimeout = limits.restHeaderMs;
+  app.server.maxConnections = limits.restConnections;
+  return app;
+}
+
+const HEADER_BOUND = { maxHeaderSize: limits.restHeaderBytes };
+
+function createTlsApp(base: object, tls: NonNullable<RestServerOptions['tls']>): FastifyInstance {
+  const pair = { cert: readPem(tls.cert), key: readPem(tls.key) };
+  // A certificate that is wrong or missing is answered in HTTP, where there are words for it, and not by a broken handshake.
+  const asked = tls.clientCa && { ca: readPem(tls.clientCa), requestCert: true, rejectUnauthorized: false };
+  return Fastify({ ...base, https: { ...HEADER_BOUND, ...pair, ...asked } }) as unknown as FastifyInstance;
 }
 
 function readPem(path: string): Buffer {
@@ -142,49 +149,15 @@ function readPem(path: string): Buffer {
   }
 }
 
-function addHooks(app: FastifyInstance, { onRequest, onAnswer }: RestHooks): void {
-  if (onRequest !== undefined) {
-    app.addHook('onRequest', async (request) => {
-      await onRequest({
-        method: request.method,
-        route: request.routeOptions.url,
-        params: request.params as Readonly<Record<string, string>>,
-        headers: request.headers,
-        remoteAddress: request.socket.remoteAddress,
-      });
+function addHooks(app: FastifyInstance, { onAnswer }: RestHooks): void {
+  if (onAnswer === undefined) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    onAnswer({
+      method: request.method,
+      route: request.routeOptions.url,
+      status: reply.statusCode,
+      durationMs: reply.elapsedTime,
     });
-  }
-  if (onAnswer !== undefined) {
-    app.addHook('onResponse', (request, reply, done) => {
-      onAnswer({
-        method: request.method,
-        route: request.routeOptions.url,
-        status: reply.statusCode,
-        durationMs: reply.elapsedTime,
-      });
-      done();
-    });
-  }
-}
-
-/** Counts the requests of a scope before their entity is read; a hanging GET is counted where it waits. */
-function addGate(scope: FastifyInstance, max: number): void {
-  const gate = new InflightGate(max);
-  const inside = new WeakSet<object>();
-  scope.addHook('onRequest', (request, _reply, done) => {
-    if (request.method !== 'GET' || request.headers['if-none-match'] === undefined) {
-      try {
-        gate.enter();
-        inside.add(request);
-      } catch (error) {
-        done(error as Error);
-        return;
-      }
-    }
-    done();
-  });
-  scope.addHook('onResponse', (request, _reply, done) => {
-    if (inside.delete(request)) gate.leave();
     done();
   });
 }

@@ -2,6 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { limits } from '../core/limits.ts';
+import { checkClaims, checkSender } from './authorize.ts';
+import { callerOf } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
 import { routeDocs } from './open-api.ts';
 import { progressHeader } from './problem-reply.ts';
@@ -30,7 +32,11 @@ export function addTransactionRoutes(app: FastifyInstance, context: RouteContext
     '/senders/:sender/transactions',
     { schema: routeDocs.create },
     async (request, reply) => {
-      const view = await service.create(request.params.sender, readCreate(entityOf(request)));
+      const caller = callerOf(request);
+      checkSender(caller, request.params.sender);
+      const ask = readCreate(entityOf(request));
+      checkClaims(caller, ask);
+      const view = await service.create(request.params.sender, ask, caller);
       reply.code(201).header('location', transactionUri(bases.sessionUri, view.id));
       return sendView(reply, view, bases);
     },
@@ -38,11 +44,13 @@ export function addTransactionRoutes(app: FastifyInstance, context: RouteContext
   app.get<{ Params: IdParams }>('/transactions/:id', { schema: routeDocs.read }, readRoute(context));
   app.patch<{ Params: IdParams }>('/transactions/:id', { schema: routeDocs.update }, async (request, reply) => {
     const entity = entityOf(request);
-    const view = await (entity.length === 0 ? service.heartbeat(request.params.id) : update(context, request, entity));
+    const view = await (entity.length === 0
+      ? service.heartbeat(request.params.id, callerOf(request))
+      : update(context, request, entity));
     return sendView(reply, view, bases);
   });
   app.post<{ Params: IdParams }>('/transactions/:id/cancel', { schema: routeDocs.cancel }, async (request, reply) => {
-    await service.cancel(request.params.id);
+    await service.cancel(request.params.id, callerOf(request));
     return reply.code(200).send(NOTHING);
   });
 }
@@ -52,7 +60,7 @@ export function addUploadRoutes(app: FastifyInstance, context: RouteContext): vo
   const upload = async (request: FastifyRequest, reply: FastifyReply, id: string, blob?: string) => {
     try {
       const ask = readUpload(request.raw, context.blobBytesMax);
-      const progress = await context.service.upload(id, blob, ask);
+      const progress = await context.service.upload(id, blob, ask, callerOf(request));
       const header = progressHeader(progress);
       if (header !== undefined) reply.header('content-range', header);
       return reply.header('content-type', 'application/json').send(Buffer.from('{}'));
@@ -78,9 +86,10 @@ function readRoute({ service, bases, closing }: RouteContext) {
   });
   return async (request: FastifyRequest<{ Params: IdParams }>, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params;
+    const caller = callerOf(request);
     const ifNoneMatch = request.headers['if-none-match'];
     if (ifNoneMatch === undefined) {
-      return sendView(reply, mustExist(await service.read(id, undefined, closing)), bases);
+      return sendView(reply, mustExist(await service.read(id, undefined, closing, caller)), bases);
     }
     const asked = waitMs(request.headers);
     const abort = new AbortController();
@@ -91,7 +100,7 @@ function readRoute({ service, bases, closing }: RouteContext) {
     const hasPlace = waiting.tryEnter();
     try {
       const wait = { ifNoneMatch: entityTag(ifNoneMatch), waitMs: hasPlace && !closing.aborted ? asked : 0 };
-      const view = await service.read(id, wait, abort.signal);
+      const view = await service.read(id, wait, abort.signal, caller);
       // The peer compares this with what it sent, quotes included.
       return view === undefined ? reply.code(304).header('etag', ifNoneMatch).send() : sendView(reply, view, bases);
     } finally {
@@ -109,6 +118,7 @@ async function update(
   entity: Buffer,
 ): Promise<TransactionView> {
   const { id } = request.params;
+  const caller = callerOf(request);
   if (!JSON_MEDIA_TYPE.test(request.headers['content-type'] ?? '')) {
     throw new RequestProblem(400, 'the content-type of an update is application/json');
   }
@@ -116,9 +126,12 @@ async function update(
     const ask = readUpdate(entity);
     const ifMatch = request.headers['if-match'];
     if (ifMatch === undefined) throw new RequestProblem(400, 'etags required for update');
-    return await service.update(id, ask, entityTag(ifMatch));
+    checkClaims(caller, ask);
+    return await service.update(id, ask, entityTag(ifMatch), caller);
   } catch (error) {
-    if (error instanceof RequestProblem && error.status === 400) await service.read(id, undefined, closing);
+    if (error instanceof RequestProblem && (error.status === 400 || error.status === 403)) {
+      await service.read(id, undefined, closing, caller);
+    }
     throw error;
   }
 }
