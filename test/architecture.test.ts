@@ -28,7 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['config'],
   // What comes in over a socket is written to the spool while it arrives.
   smtp: ['spool'],
-  http: [],
+  // Who calls is found out before anything else.
+  http: ['auth/tokens.ts', 'auth/watched-file.ts'],
   matchers: ['message', 'auth', ...STEP_CONTRACTS],
   filters: ['message', 'auth', 'matchers', ...STEP_CONTRACTS],
   outputs: ['message', 'auth', 'smtp', ...STEP_CONTRACTS, 'config/gateway-config.ts'],
