@@ -52,6 +52,10 @@ export const limits = {
   sendUploadMs: 600_000,
   /** How much of the original header a delivery status notification quotes. */
   dsnHeaderBytes: 65_536,
+  /** The largest message that a notification returns whole when that was asked for (RET=FULL); of a larger one it returns the header. */
+  dsnMessageBytes: 1024 * 1024,
+  /** How long a 250 is held back until the report of a success is stored; after that it is written behind. */
+  successReportMs: 2000,
   /** Answers an in-process DNS cache keeps. */
   dnsCacheEntries: 10_000,
   configFileBytes: 4 * 1024 * 1024,
@@ -154,6 +158,8 @@ export const limits = {
   inboundTransactions: 1000,
   /** What a gateway waits for the answer to MAIL (protocol §8.1). */
   inboundMailMs: 10_000,
+  /** A stored copy whose keeper died is delivered after so long: longer than any answer to DATA is waited for. */
+  copyHoldMs: 900_000,
   /** Nesting of `any`, `all` and `not` in the match of a policy, counted in path segments. */
   policyMatchDepth: 32,
   /** Mail hosts of one domain that are looked up, and addresses that are tried. */

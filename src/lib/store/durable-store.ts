@@ -10,14 +10,21 @@ import { History } from './history.ts';
 import { planCreate } from './plan.ts';
 import { attemptRow, blobStatus, filterOutputText, nextColumns } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
+import type { MakeDueResult } from './sql/make-due.ts';
 import {
   type AppendResult,
   type BlobPiece,
   BlobReuseError,
   type BlobStatus,
   type GcResult,
+  type Lease,
+  type ListAsk,
+  type ListPage,
   type NewTransaction,
   type Outcome,
+  type QueueDepth,
+  type SessionSign,
+  type SessionTerms,
   type Store,
   type StoredTransaction,
   type StoreStats,
@@ -33,6 +40,7 @@ export class DurableStore implements Store {
   /** History whose bodies are being read, or written when they are too large for one commit. */
   readonly #plannedHistory = new Set<Promise<void>>();
   #sessionId: number | undefined;
+  #sessionUri = '';
 
   constructor(engine: Engine, clock: Clock, log: Log) {
     this.#engine = engine;
@@ -50,16 +58,27 @@ export class DurableStore implements Store {
     return this.#sessionId === undefined ? undefined : String(this.#sessionId);
   }
 
-  async openSession(uri: string, now: number): Promise<void> {
-    this.#sessionId = await this.#group.write('openSession', { uri, now });
+  async openSession(uri: string, now: number, terms: SessionTerms = {}): Promise<boolean> {
+    const { ttlMs = limits.sessionTtlMs, yields = false } = terms;
+    const sessionId = await this.#group.write('openSession', { uri, ttlMs, yields, now });
+    this.#sessionId = sessionId ?? undefined;
+    this.#sessionUri = uri;
+    return sessionId !== null;
   }
 
   async refreshSession(now: number): Promise<boolean> {
-    return this.#group.write('refreshSession', { sessionId: this.#session(), now });
+    if (this.#sessionId === undefined) return false;
+    // Not behind everything else that is to be written: a busy router is not a dead one.
+    return this.#group.writeNext('refreshSession', { sessionId: this.#sessionId, uri: this.#sessionUri, now });
   }
 
-  expireSessions(before: number): Promise<number> {
-    return this.#group.write('expireSessions', { before, now: this.#clock.now() });
+  sessions(): Promise<readonly SessionSign[]> {
+    return this.#engine.read('listSessions', undefined);
+  }
+
+  expireSessions(silent: readonly SessionSign[]): Promise<number> {
+    const signs = silent.map(({ id, sign }) => ({ sessionId: Number(id), sign }));
+    return this.#group.write('expireSessions', { silent: signs, now: this.#clock.now() });
   }
 
   async closeSession(): Promise<void> {
@@ -118,6 +137,16 @@ export class DurableStore implements Store {
     return this.#group.write('claimDue', { sessionId: this.#session(), now, limit });
   }
 
+  async leases(onlyCancelled: boolean): Promise<readonly Lease[]> {
+    if (this.#sessionId === undefined) return [];
+    return this.#engine.read('listLeases', { sessionId: this.#sessionId, onlyCancelled });
+  }
+
+  releaseLeases(leases: readonly Lease[], dueAt: number, dropAttempt: boolean): Promise<number> {
+    const release = { sessionId: this.#session(), leases, dueAt, dropAttempt, now: this.#clock.now() };
+    return this.#group.write('releaseLeases', release);
+  }
+
   nextDueAt(): Promise<number | undefined> {
     return this.#engine.read('nextDueAt', undefined);
   }
@@ -146,6 +175,18 @@ export class DurableStore implements Store {
 
   load(txId: string): Promise<StoredTransaction | undefined> {
     return this.#engine.read('loadTransaction', { txId });
+  }
+
+  list(ask: ListAsk): Promise<ListPage> {
+    return this.#engine.read('listTransactions', ask);
+  }
+
+  makeDue(txId: string, now: number): Promise<MakeDueResult> {
+    return this.#group.write('makeDue', { txId, now });
+  }
+
+  queueDepth(): Promise<QueueDepth> {
+    return this.#engine.read('queueDepth', undefined);
   }
 
   async blobStatus(txId: string, name: string): Promise<BlobStatus | undefined> {

@@ -3,7 +3,7 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
-import type { AttemptRecord, BlobStatus, NextStep, StoredTransaction, TxRecord } from './store.ts';
+import type { AttemptRecord, BlobStatus, ListedTransaction, NextStep, StoredTransaction, TxRecord } from './store.ts';
 
 /** A row of `transactions`. A type, not an interface, so that it is a plain record to the SQL layer. */
 export type TxRow = {
@@ -166,9 +166,21 @@ export function storedTransaction(
   blobs: readonly BlobRow[],
   attempts: readonly AttemptRow[],
 ): StoredTransaction {
+  return { ...withoutBlobs(row, sessionUri, attempts), blobs: blobs.map(blobStatus) };
+}
+
+/** One transaction of a list. */
+export function listedTransaction(
+  row: TxRow,
+  sessionUri: string | null,
+  newest: AttemptRow | undefined,
+): ListedTransaction {
+  return withoutBlobs(row, sessionUri, newest === undefined ? [] : [newest]);
+}
+
+function withoutBlobs(row: TxRow, sessionUri: string | null, attempts: readonly AttemptRow[]): ListedTransaction {
   return {
     record: txRecord(row),
-    blobs: blobs.map(blobStatus),
     attempts: attempts.map(attemptRecord),
     cancelled: row.cancelled === 1,
     inputDone: row.input_done === 1,
@@ -207,7 +219,7 @@ function txRecord(row: TxRow): TxRecord {
   };
 }
 
-export function attemptRecord(row: AttemptRow): AttemptRecord {
+function attemptRecord(row: AttemptRow): AttemptRecord {
   const stored = JSON.parse(row.replies) as Omit<Replies, 'rcpt'> & { readonly rcpt: readonly (Response | null)[] };
   return {
     number: row.number,

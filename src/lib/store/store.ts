@@ -5,8 +5,10 @@
  */
 import type { Body } from '../core/body.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
+import type { ListedState } from '../core/listed-state.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
+import type { MakeDueResult } from './sql/make-due.ts';
 
 export { StoreUnavailableError } from '../core/errors.ts';
 
@@ -98,6 +100,47 @@ export interface StoredTransaction {
   readonly lease?: { readonly sessionId: string; readonly uri: string };
 }
 
+/** What a list is asked for; each condition that is given must hold. Addresses and domains in lower case. */
+export interface ListFilter {
+  readonly sender?: string;
+  /** Only these senders exist for whoever asks. */
+  readonly senders?: readonly string[];
+  readonly state?: ListedState;
+  readonly to?: { readonly address: string } | { readonly domain: string };
+  /** The reverse-path; `''` for the null one. */
+  readonly from?: string;
+  readonly parent?: string;
+}
+
+/** A place in the list, which is in the order of creation, the newest first: what comes after it was created before. */
+export interface ListPosition {
+  readonly createdAt: number;
+  readonly id: string;
+}
+
+export interface ListAsk {
+  readonly filter: ListFilter;
+  readonly before?: ListPosition;
+  readonly limit: number;
+}
+
+/** A transaction without its blobs, and with its newest attempt only. */
+export type ListedTransaction = Omit<StoredTransaction, 'blobs'>;
+
+export interface ListPage {
+  readonly transactions: readonly ListedTransaction[];
+  /** Where the next page begins; a page can be short, or empty, and still have one. */
+  readonly next?: ListPosition;
+}
+
+/** How many transactions there are to work on, each number up to `limits.queueCountRows`. */
+export interface QueueDepth {
+  readonly active: number;
+  readonly deferred: number;
+  readonly incomplete: number;
+  readonly nextDueAt?: number;
+}
+
 /** One piece of an upload. */
 export interface BlobPiece {
   /** Offset of the first byte of `bytes`. A prefix that overlaps what is stored is skipped: a plain retry works. */
@@ -128,6 +171,31 @@ export interface Outcome {
 export interface GcResult {
   readonly transactions: number;
   readonly blobs: number;
+  /** There is more: what was asked for was not all there is. */
+  readonly isMore: boolean;
+}
+
+export interface SessionTerms {
+  /** How long without a sign of life others are to believe in it; they go by this, not by a setting of their own. */
+  readonly ttlMs?: number;
+  /** When another session has the address, leave it that one's instead of ending it. */
+  readonly yields?: boolean;
+}
+
+/** A session as the others see it. */
+export interface SessionSign {
+  readonly id: string;
+  readonly uri: string;
+  readonly ttlMs: number;
+  /** Another number after each sign of life. It is only ever compared with an earlier one: clocks of replicas need not agree. */
+  readonly sign: number;
+}
+
+/** A transaction that this session has leased. */
+export interface Lease {
+  readonly txId: string;
+  readonly version: number;
+  readonly cancelled: boolean;
 }
 
 /** Counters for tests and metrics. */
@@ -143,13 +211,19 @@ export interface Store {
   readonly sessionId: string | undefined;
   /**
    * Opens this process's session: its leases live as long as it is refreshed. `uri` is where clients are redirected to; an earlier session
-   * with the same `uri` was this replica before it died, so it is declared dead and its leases are released at once.
+   * with the same `uri` was this replica before it died, so it is declared dead and its leases are released at once. Answers `false`, and
+   * opens nothing, when `terms.yields` and another session has the address.
    */
-  openSession(uri: string, now: number): Promise<void>;
+  openSession(uri: string, now: number, terms?: SessionTerms): Promise<boolean>;
   /** Refreshes our session; answers `false` when others have declared it dead. */
   refreshSession(now: number): Promise<boolean>;
-  /** Declares sessions not refreshed since `before` dead and releases their leases; answers how many transactions were released. */
-  expireSessions(before: number): Promise<number>;
+  /** All sessions, ours among them. */
+  sessions(): Promise<readonly SessionSign[]>;
+  /**
+   * Declares these sessions dead, deletes them and releases their leases; who has given a sign of life since is spared. Answers how many
+   * transactions were released.
+   */
+  expireSessions(silent: readonly SessionSign[]): Promise<number>;
   /** Ends our session and releases what it still leases. */
   closeSession(): Promise<void>;
 
@@ -169,6 +243,13 @@ export interface Store {
   cancel(txId: string, now: number): Promise<void>;
   /** Leases up to `limit` due transactions to our session and starts their next attempt; O(log n) in the size of the queue. */
   claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]>;
+  /** What is leased to our session; with `onlyCancelled`, what somebody has cancelled meanwhile. Nothing when no session is open. */
+  leases(onlyCancelled: boolean): Promise<readonly Lease[]>;
+  /**
+   * Lets go of leases of ours that nobody works on, to be claimed at `dueAt`; a row that has changed since it was looked at is left alone.
+   * With `dropAttempt`, the attempt that the claim began is not counted. Answers how many were released.
+   */
+  releaseLeases(leases: readonly Lease[], dueAt: number, dropAttempt: boolean): Promise<number>;
   /** The instant at which the next transaction falls due, to sleep until then. */
   nextDueAt(): Promise<number | undefined>;
   /** Writes the history row of a transaction that needed no durability; joins a later commit, nobody waits for it. */
@@ -178,11 +259,19 @@ export interface Store {
 
   /** Reads one transaction as committed. */
   load(txId: string): Promise<StoredTransaction | undefined>;
+  /** Finds transactions, the newest first, in O(size of a page) whatever the size of the database. */
+  list(ask: ListAsk): Promise<ListPage>;
+  /** Makes a transaction that waits for its next attempt due at once. */
+  makeDue(txId: string, now: number): Promise<MakeDueResult>;
+  queueDepth(): Promise<QueueDepth>;
   blobStatus(txId: string, name: string): Promise<BlobStatus | undefined>;
   /** The bytes of a finalized blob, read piece by piece; lives as long as its transaction does. */
   openBlob(txId: string, name: string): Promise<Body | undefined>;
 
-  /** Deletes up to `limit` transactions that ended, or whose input never completed, before `before`; then unreferenced blobs. */
+  /**
+   * Deletes up to `limit` transactions that ended, or whose input never completed, before `before`; then unreferenced blobs. Bounded in
+   * bytes too, so that no writer waits long. Any number of replicas may do it at the same time.
+   */
   collectGarbage(before: number, limit: number): Promise<GcResult>;
   readonly stats: StoreStats;
   close(): Promise<void>;

@@ -1,4 +1,8 @@
-/** Deletes what ended, or was never completed, long enough ago, and then the blobs nobody refers to. Small batches; index lookups only. */
+/**
+ * Deletes what ended, or was never completed, long enough ago, and then the blobs nobody refers to. Small batches, also in bytes: what one
+ * call does, others wait for. Index lookups only; rows that somebody else is working on are passed over, so any number of replicas may collect.
+ */
+import { limits } from '../../core/limits.ts';
 import type { GcResult } from '../store.ts';
 import { type Sql, skipLocked } from './sql.ts';
 
@@ -15,13 +19,11 @@ export async function collectGarbage(sql: Sql, args: Garbage): Promise<GcResult>
     'input_done = 0 and final_outcome is null and lease_session_id is null',
     rest,
   );
-  for (const id of [...ended, ...unfinished]) await deleteTransaction(sql, id);
-  const blobs = await sql.run(
-    `delete from blobs where id in (
-        select id from blobs where reference_count = 0 and touched_at < ? order by touched_at limit ?${skipLocked(sql)})`,
-    [args.before, args.limit],
-  );
-  return { transactions: ended.length + unfinished.length, blobs };
+  // In the order of their ids, so that two replicas do not wait for each other's blobs.
+  const ids = [...ended, ...unfinished].sort();
+  await Promise.all(ids.map((id) => deleteTransaction(sql, id)));
+  const blobs = await deleteBlobs(sql, args);
+  return { transactions: ids.length, blobs: blobs.deleted, isMore: ids.length >= args.limit || blobs.isMore };
 }
 
 async function candidates(sql: Sql, which: string, { before, limit }: Garbage): Promise<readonly string[]> {
@@ -34,12 +36,38 @@ async function candidates(sql: Sql, which: string, { before, limit }: Garbage): 
 }
 
 async function deleteTransaction(sql: Sql, id: string): Promise<void> {
-  await sql.run(
-    `update blobs set reference_count = reference_count
-        - (select count(*) from transaction_blobs r where r.blob_id = blobs.id and r.transaction_id = ?)
-      where id in (select blob_id from transaction_blobs where transaction_id = ?)`,
-    [id, id],
+  await Promise.all([
+    sql.run(
+      `update blobs set reference_count = reference_count
+          - (select count(*) from transaction_blobs r where r.blob_id = blobs.id and r.transaction_id = ?)
+        where id in (select blob_id from transaction_blobs where transaction_id = ?)`,
+      [id, id],
+    ),
+    // Attempts and references go with it (on delete cascade).
+    sql.run('delete from transactions where id = ?', [id]),
+  ]);
+}
+
+/** Large ones over several calls: their row goes with their last piece. */
+async function deleteBlobs(
+  sql: Sql,
+  { before, limit }: Garbage,
+): Promise<{ readonly deleted: number; readonly isMore: boolean }> {
+  const blobs = await sql.all<{ id: number }>(
+    `select id from blobs where reference_count = 0 and touched_at < ? order by touched_at limit ?${skipLocked(sql)}`,
+    [before, limit],
   );
-  // Attempts and references go with it (on delete cascade).
-  await sql.run('delete from transactions where id = ?', [id]);
+  let deleted = 0;
+  let chunks = limits.gcChunks;
+  for (const { id } of blobs) {
+    const gone = await sql.run(
+      `delete from blob_chunks where blob_id = ? and start_offset in (
+          select start_offset from blob_chunks where blob_id = ? order by start_offset limit ?)`,
+      [id, id, chunks],
+    );
+    chunks -= gone;
+    if (chunks === 0) return { deleted, isMore: true };
+    deleted += await sql.run('delete from blobs where id = ?', [id]);
+  }
+  return { deleted, isMore: blobs.length >= limit };
 }

@@ -51,25 +51,31 @@ async function leasesAreLive(sql: Sql, plan: CreatePlan): Promise<boolean> {
 
 export type ReusedBlobs = Map<string, number>;
 
-const reuseKey = (txId: string, name: string): string => `${txId} ${name}`;
+const reuseKey = (sender: string, txId: string, name: string): string => `${txId} ${name} ${sender}`;
 
-/** Finds the blobs to be shared and keeps them from being collected; writes nothing, so that a refusal leaves nothing behind. */
+/**
+ * Finds the blobs to be shared and keeps them from being collected; writes nothing, so that a refusal leaves nothing behind. A sender only
+ * shares with itself: what is another's is missing.
+ */
 export async function lockReused(
   sql: Sql,
   plan: CreatePlan,
 ): Promise<ReusedBlobs | Extract<CreateResult, { kind: 'reuse' }>> {
   const found: ReusedBlobs = new Map();
-  for (const { source } of plan.transactions.flatMap(({ blobs }) => blobs)) {
-    if (source.kind !== 'reuse' || found.has(reuseKey(source.txId, source.name))) continue;
+  for (const { sender, source } of plan.transactions.flatMap(({ row, blobs }) =>
+    blobs.map(({ source }) => ({ sender: row.sender, source })),
+  )) {
+    if (source.kind !== 'reuse' || found.has(reuseKey(sender, source.txId, source.name))) continue;
     const rows = await sql.all<{ id: number; length: number; total_length: number | null }>(
       `select b.id, b.length, b.total_length from transaction_blobs r join blobs b on b.id = r.blob_id
-        where r.transaction_id = ? and r.name = ?${lockRows(sql, 'b')}`,
-      [source.txId, source.name],
+        join transactions t on t.id = r.transaction_id
+        where r.transaction_id = ? and r.name = ? and t.sender = ?${lockRows(sql, 'b')}`,
+      [source.txId, source.name, sender],
     );
     const blob = rows[0];
     if (blob === undefined) return { ...source, reason: 'missing' };
     if (blob.length !== blob.total_length) return { ...source, reason: 'unfinished' };
-    found.set(reuseKey(source.txId, source.name), blob.id);
+    found.set(reuseKey(sender, source.txId, source.name), blob.id);
   }
   return found;
 }
@@ -79,8 +85,14 @@ export async function insertPlanned(sql: Sql, plan: CreatePlan, reused: ReusedBl
   const uses = countUses(plan);
   const bodyIds = await Promise.all(plan.bodies.map((body, i) => beginBody(sql, body, uses[i] ?? 0, plan.now)));
   const blobIds = await Promise.all(
-    plan.transactions.map(({ blobs }) =>
-      Promise.all(blobs.map(({ source }) => blobId(sql, source, bodyIds, reused, plan.now))),
+    plan.transactions.map(({ row, blobs }) =>
+      Promise.all(
+        blobs.map(({ source }) =>
+          source.kind === 'reuse'
+            ? shareBlob(sql, reused.get(reuseKey(row.sender, source.txId, source.name)) as number)
+            : blobId(sql, source, bodyIds, plan.now),
+        ),
+      ),
     ),
   );
   await Promise.all([
@@ -110,14 +122,15 @@ async function beginBody(sql: Sql, body: PlannedBody, uses: number, now: number)
 
 async function blobId(
   sql: Sql,
-  source: PlannedSource,
+  source: Exclude<PlannedSource, { kind: 'reuse' }>,
   bodyIds: readonly number[],
-  reused: ReusedBlobs,
   now: number,
 ): Promise<number> {
   if (source.kind === 'body') return bodyIds[source.index] as number;
-  if (source.kind === 'open') return beginBlob(sql, { length: 0, totalLength: undefined, referenceCount: 1, now });
-  const id = reused.get(reuseKey(source.txId, source.name)) as number;
+  return beginBlob(sql, { length: 0, totalLength: undefined, referenceCount: 1, now });
+}
+
+async function shareBlob(sql: Sql, id: number): Promise<number> {
   await sql.run('update blobs set reference_count = reference_count + 1 where id = ?', [id]);
   return id;
 }

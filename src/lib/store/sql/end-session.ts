@@ -1,5 +1,5 @@
 /**
- * Ends sessions: one by its id, or all that have not been refreshed. What they leased is free again in the same commit, due at once, so
+ * Ends sessions: one by its id, or some that gave no sign of life. What they leased is free again in the same commit, due at once, so
  * that a live process takes it over.
  */
 import { endCancelled } from './end-cancelled.ts';
@@ -14,17 +14,22 @@ export async function endSession(
   return released;
 }
 
-/** Answers how many transactions were released. */
-export async function expireSessions(
-  sql: Sql,
-  args: { readonly before: number; readonly now: number },
-): Promise<number> {
-  const dead = await sql.all<{ id: number }>(
-    `select id from sessions where refreshed_at < ? order by id${skipLocked(sql)}`,
-    [args.before],
-  );
+export interface Expiry {
+  /** Sessions with the newest sign of life that was seen of each: who has given another one since is alive. */
+  readonly silent: readonly { readonly sessionId: number; readonly sign: number }[];
+  readonly now: number;
+}
+
+/** Answers how many transactions were released. A session that is giving a sign of life, or a lease, at this moment is passed over. */
+export async function expireSessions(sql: Sql, { silent, now }: Expiry): Promise<number> {
   let released = 0;
-  for (const { id } of dead) released += await endSession(sql, { sessionId: id, now: args.now });
+  for (const { sessionId, sign } of silent) {
+    const found = await sql.all(`select id from sessions where id = ? and refreshed_at = ?${skipLocked(sql)}`, [
+      sessionId,
+      sign,
+    ]);
+    if (found.length > 0) released += await endSession(sql, { sessionId, now });
+  }
   return released;
 }
 

@@ -5,8 +5,13 @@ import { claimDue, nextDueAt } from './claim-due.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { createTransactions } from './create-transactions.ts';
 import { endSession, expireSessions } from './end-session.ts';
+import { listLeases, releaseLeases } from './leases.ts';
+import { listSessions } from './list-sessions.ts';
+import { listTransactions } from './list-transactions.ts';
 import { loadTransaction } from './load-transaction.ts';
+import { makeDue } from './make-due.ts';
 import { openSession } from './open-session.ts';
+import { queueDepth } from './queue-depth.ts';
 import { readChunk } from './read-chunk.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { refreshSession } from './refresh-session.ts';
@@ -21,13 +26,24 @@ export const writes = {
   createTransactions,
   endSession,
   expireSessions,
+  makeDue,
   openSession,
   recordOutcome,
   refreshSession,
+  releaseLeases,
   writeBlob,
 } as const;
 
-export const reads = { loadBlob, loadTransaction, nextDueAt, readChunk } as const;
+export const reads = {
+  listLeases,
+  listSessions,
+  listTransactions,
+  loadBlob,
+  loadTransaction,
+  nextDueAt,
+  queueDepth,
+  readChunk,
+} as const;
 
 type Verbs = typeof writes & typeof reads;
 export type WriteName = keyof typeof writes;
@@ -42,4 +58,4 @@ export interface Operation<V extends WriteName = WriteName> {
 }
 
 /** Reads of several statements, which must all see the same state. */
-export const snapshotReads: ReadonlySet<ReadName> = new Set(['loadTransaction']);
+export const snapshotReads: ReadonlySet<ReadName> = new Set(['listTransactions', 'loadTransaction']);

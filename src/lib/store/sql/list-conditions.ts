@@ -1,0 +1,60 @@
+/** From what a list is asked for to conditions of SQL: one that an index answers in order, and the rest. */
+import { OPEN_STATES } from '../../core/listed-state.ts';
+import type { ListFilter } from '../store.ts';
+import type { SqlValue } from './sql.ts';
+
+export interface Condition {
+  readonly text: string;
+  readonly params: readonly SqlValue[];
+}
+
+export interface ListConditions {
+  /** Has an index whose entries are in the order of the list. */
+  readonly key: Condition;
+  readonly others: readonly Condition[];
+}
+
+/** The condition that leaves fewest rows, as a rule, becomes the key: an address, a domain, what is open or went wrong, a sender. */
+export function listConditions(filter: ListFilter): ListConditions {
+  const { to, from, parent, sender, senders, state } = filter;
+  const keys = [
+    ...(parent === undefined ? [] : [equal('parent_id', parent)]),
+    ...(to !== undefined && 'address' in to ? [equal('rcpt_address', to.address)] : []),
+    ...(from === undefined ? [] : [equal('mail_from_address', from)]),
+    ...(to !== undefined && 'domain' in to ? [equal('rcpt_domain', to.domain)] : []),
+    ...stateKey(state),
+    ...(sender === undefined ? [] : [equal('sender', sender)]),
+  ];
+  const [key = { text: '1 = 1', params: [] }, ...others] = keys;
+  return { key, others: [...others, ...stateRest(state), ...(senders === undefined ? [] : [oneOf(senders)])] };
+}
+
+function equal(column: string, value: string): Condition {
+  return { text: `${column} = ?`, params: [value] };
+}
+
+function oneOf(senders: readonly string[]): Condition {
+  if (senders.length === 0) return { text: '1 = 0', params: [] };
+  return { text: `sender in (${senders.map(() => '?').join(', ')})`, params: senders };
+}
+
+/** The words of the partial indexes: what most transactions are is not in them. */
+function stateKey(state: ListFilter['state']): readonly Condition[] {
+  if (state === undefined || state === 'delivered') return [];
+  return [{ text: OPEN_STATES.has(state) ? 'final_outcome is null' : "final_outcome <> 'delivered'", params: [] }];
+}
+
+function stateRest(state: ListFilter['state']): readonly Condition[] {
+  switch (state) {
+    case undefined:
+      return [];
+    case 'active':
+      return [{ text: 'lease_session_id is not null', params: [] }];
+    case 'deferred':
+      return [{ text: 'lease_session_id is null and input_done = 1', params: [] }];
+    case 'incomplete':
+      return [{ text: 'lease_session_id is null and input_done = 0', params: [] }];
+    default:
+      return [equal('final_outcome', state)];
+  }
+}
