@@ -104,7 +104,7 @@ const NOTHING_NAMED = { matchers: [], routingPolicies: [] };
 const notUsed = (): never => {
   throw new Error('not used at load');
 };
-const routerEnv = { deps: fakeDeps(), hop: notUsed, children: { open: notUsed, adopt: notUsed } };
+const routerEnv = { deps: fakeDeps(), hop: notUsed, children: { open: notUsed, adopt: notUsed, store: notUsed } };
 
 function compileErrors(chain: string, sender?: string): string {
   try {
@@ -120,7 +120,7 @@ function compileMain(chain: string, seen?: Seen) {
   const main = chains.get('main');
   const sender = senders.get('app')?.untagged;
   if (main === undefined || sender === undefined) throw new Error('the test configuration has both');
-  const env: CompileEnv = { ...routerEnv, restEndpoints, resolvePath: (path) => path };
+  const env: CompileEnv = { ...routerEnv, restEndpoints, senders, resolvePath: (path) => path };
   return compileChain(main, sender, env, stepRegistry(steps(seen), NOTHING_NAMED));
 }
 
@@ -267,7 +267,7 @@ describe('an opened chain', () => {
     const main = chains.get('main');
     const sender = senders.get('app')?.untagged;
     if (main === undefined || sender === undefined) throw new Error('the test configuration has both');
-    const env: CompileEnv = { ...routerEnv, restEndpoints, resolvePath: (path) => path };
+    const env: CompileEnv = { ...routerEnv, restEndpoints, senders, resolvePath: (path) => path };
     compileChain(main, sender, env, stepRegistry(steps(seen), NOTHING_NAMED)).open({
       ...init,
       origin: { remoteHost: { host: '198.51.100.7', port: 99 } },

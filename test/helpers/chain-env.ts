@@ -27,6 +27,7 @@ export function openOutput(definition: OutputDefinition, ask: OpenOutputAsk = {}
     upstreamSender: 'outbound',
     upstreamTag: 'bulk',
     restEndpoints: new Map(),
+    senders: new Map(),
     hop: ask.hop ?? (() => new HopSequence({})),
     children: ask.children ?? new FakeChildren(),
     resolvePath: (path) => path,

@@ -1,5 +1,6 @@
 /** Runs filters of the registry in a real, compiled chain over an output that records what reaches it and answers as it was told. */
 import { z } from 'zod';
+import type { ChildOpener } from '../../src/lib/chain/child.ts';
 import { type CompileEnv, compileChain } from '../../src/lib/chain/compile.ts';
 import { defineOutput, type FilterDefinition, type TxContext } from '../../src/lib/chain/filter.ts';
 import { registry } from '../../src/lib/chain/registry.ts';
@@ -32,6 +33,9 @@ export interface ChainAsk {
   readonly replies?: OutputReplies;
   readonly deps?: Partial<Deps>;
   readonly restEndpoints?: readonly RestEndpointConfig[];
+  /** The other senders of the router. */
+  readonly senders?: CompileEnv['senders'];
+  readonly children?: ChildOpener;
   /** Filters beside those of the registry. */
   readonly extraFilters?: readonly FilterDefinition[];
 }
@@ -52,7 +56,7 @@ export interface OpenedChain {
   readonly published: Readonly<Record<string, unknown>>;
   mail(address: string, ...params: Mailbox['params']): Promise<string>;
   rcpt(address: string): Promise<string>;
-  data(message?: string): Promise<string>;
+  data(message?: string | Buffer): Promise<string>;
 }
 
 const ok = reply(250, '2.0.0', 'ok');
@@ -81,7 +85,7 @@ export function chainOf(ask: ChainAsk): () => OpenedChain {
   const compiled = compileChain(
     { name: 'test', outputHandler, steps, path: [] },
     { name: 'sender', outputChain: 'test', retry: false, notification: false, upstreamSender: 'up' },
-    compileEnv(deps, ask.restEndpoints ?? []),
+    compileEnv(deps, ask),
     stepRegistry([...filters, ...(ask.extraFilters ?? []), recording], registry.vocabulary),
   );
   return () => {
@@ -137,15 +141,16 @@ function recordingExchange(reached: Reached, replies: OutputReplies): Exchange {
   };
 }
 
-function compileEnv(deps: Deps, endpoints: readonly RestEndpointConfig[]): CompileEnv {
+function compileEnv(deps: Deps, ask: ChainAsk): CompileEnv {
   const unused = (): never => {
     throw new Error('not part of this test');
   };
   return {
     deps,
-    restEndpoints: new Map(endpoints.map((endpoint) => [endpoint.name, endpoint])),
+    restEndpoints: new Map((ask.restEndpoints ?? []).map((endpoint) => [endpoint.name, endpoint])),
     hop: unused,
-    children: { open: unused, adopt: unused },
+    senders: ask.senders ?? new Map(),
+    children: ask.children ?? { open: unused, adopt: unused, store: unused },
     resolvePath: (path) => path,
   };
 }

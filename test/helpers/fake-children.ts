@@ -1,5 +1,5 @@
 /** Children of an exploder without a router behind them: each answers as the test says for its recipient, and adoption is remembered. */
-import type { Child, ChildAsk, ChildOpener } from '../../src/lib/chain/child.ts';
+import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../../src/lib/chain/child.ts';
 import type { Body } from '../../src/lib/core/body.ts';
 import { type FakeAnswers, FakeExchange } from './fake-exchange.ts';
 
@@ -47,6 +47,20 @@ export class FakeChildren implements ChildOpener {
     await this.commit();
     this.adoptions.push(children);
     for (const child of this.opened) child.isAdopted ||= children.includes(child);
+  }
+
+  /** Copies that were stored, and what became of each. */
+  readonly copies: (CopyAsk & { body: Body; fate: 'held' | 'delivered' | 'dropped' })[] = [];
+
+  async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
+    await this.commit();
+    const copy = { ...ask, body, fate: 'held' as 'held' | 'delivered' | 'dropped' };
+    this.copies.push(copy);
+    const end = (fate: 'delivered' | 'dropped') => (): Promise<void> => {
+      copy.fate = fate;
+      return Promise.resolve();
+    };
+    return { deliver: end('delivered'), drop: end('dropped') };
   }
 
   /** Ids of the children somebody is responsible for. */

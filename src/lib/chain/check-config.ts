@@ -80,5 +80,5 @@ const nothingRuns: RouterEnv = {
     log,
   },
   hop: unused,
-  children: { open: unused, adopt: unused },
+  children: { open: unused, adopt: unused, store: unused },
 };

@@ -5,6 +5,7 @@
 import type { Body } from '../core/body.ts';
 import type { Origin } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Mailbox } from '../core/mailbox.ts';
 
 export interface ChildAsk extends Origin {
   readonly sender: string;
@@ -24,6 +25,23 @@ export interface Child {
   readonly bounces: boolean;
 }
 
+/** A message to be stored for another sender of this router: delivered from the store, with nobody waiting. */
+export interface CopyAsk extends Origin {
+  readonly sender: string;
+  readonly tag: string | undefined;
+  readonly parentId: string;
+  readonly mailFrom: Mailbox;
+  readonly rcptTo: readonly Mailbox[];
+}
+
+/** A copy that is stored, and not delivered until its keeper says so, or is gone for long. */
+export interface StoredCopy {
+  /** Delivers it now; resolves when that is sure to happen soon. */
+  deliver(): Promise<void>;
+  /** Nobody wants it any more. */
+  drop(): Promise<void>;
+}
+
 export interface ChildOpener {
   /** Opens a transaction in memory, or answers `undefined` when there are too many at work already and it may not be parked. */
   open(ask: ChildAsk): Child | undefined;
@@ -32,4 +50,6 @@ export interface ChildOpener {
    * in one commit for all of them; rejects when it could not be made so, and then nobody may be told 2xx.
    */
   adopt(children: readonly Child[], body: Body): Promise<void>;
+  /** Stores a copy, one transaction for each recipient, in one commit; rejects when it could not be made durable. */
+  store(ask: CopyAsk, body: Body): Promise<StoredCopy>;
 }

@@ -28,6 +28,7 @@ export function compileRouter(config: RouterConfig, registry: StepRegistry, env:
   const compileEnv: CompileEnv = {
     ...env,
     restEndpoints: config.restEndpoints,
+    senders: config.senders,
     resolvePath: pathResolver(config.source.file),
   };
   const mistakes: ConfigMistake[] = [];
@@ -65,34 +66,36 @@ function compileSender(
   return { config: sender, outputHandler: chain.outputHandler, chain: compileChain(chain, sender, env, registry) };
 }
 
-/** An exploder whose recipients come back to an exploder, and so on round, would never deliver anything. */
+/** A chain that leads back to itself, by an exploder or `add_route`, would never deliver anything. */
 function loopMistakes(config: RouterConfig, compiled: readonly CompiledSender[]): ConfigMistake[] {
-  const exploding = new Map(
-    compiled
-      .filter(({ chain }) => chain.incremental)
-      .map((each) => [senderKey(each.config.name, each.config.tag), each]),
+  const leadsTo = new Map(
+    compiled.map(({ config: from, chain }) => [
+      senderKey(from.name, from.tag),
+      chain.leadsTo.map(({ sender, tag }) => senderKey(sender, tag)),
+    ]),
   );
-  return [...exploding.values()].flatMap(({ config: sender }) => {
-    const key = senderKey(sender.name, sender.tag);
+  const isInLoop = (key: string): boolean => {
     const seen = new Set<string>();
-    let next: CompiledSender | undefined = exploding.get(key);
-    while (next !== undefined) {
-      const upstream = senderKey(next.config.upstreamSender, next.config.upstreamTag);
-      if (upstream === key) return [loopMistake(config, sender)];
-      if (seen.has(upstream)) return [];
-      seen.add(upstream);
-      next = exploding.get(upstream);
+    const ahead = [...(leadsTo.get(key) ?? [])];
+    for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+      if (next === key) return true;
+      if (!seen.has(next)) ahead.push(...(leadsTo.get(next) ?? []));
+      seen.add(next);
     }
-    return [];
-  });
+    return false;
+  };
+  return compiled
+    .filter(({ config: sender }) => isInLoop(senderKey(sender.name, sender.tag)))
+    .map(({ config: sender, chain }) => loopMistake(config, sender, chain.incremental));
 }
 
-function loopMistake(config: RouterConfig, sender: SenderConfig): ConfigMistake {
+function loopMistake(config: RouterConfig, sender: SenderConfig, explodes: boolean): ConfigMistake {
   const index = [...config.senders.keys()].indexOf(sender.name);
   const tags = [...(config.senders.get(sender.name)?.tags.keys() ?? [])];
   const path = ['sender', index, ...(sender.tag === undefined ? [] : ['tag', tags.indexOf(sender.tag)])];
-  const message =
-    "the exploder leads back to itself: write 'upstream_sender' or 'upstream_tag' of the chain that delivers";
+  const message = explodes
+    ? "the exploder leads back to itself: write 'upstream_sender' or 'upstream_tag' of the chain that delivers"
+    : 'its chain leads back to itself by add_route or an exploder: a message would be copied for ever';
   return { path, key: 'name', message };
 }
 

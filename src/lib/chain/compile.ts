@@ -20,6 +20,7 @@ import type {
   FilterDefinition,
   OutputDefinition,
   Phase,
+  SenderRef,
   Step,
   TxContext,
 } from './filter.ts';
@@ -30,6 +31,8 @@ export interface CompiledChain {
   readonly name: string;
   /** Takes recipients one by one (its output is the exploder); others take one complete envelope. */
   readonly incremental: boolean;
+  /** Senders of this router that its steps send transactions through. */
+  readonly leadsTo: readonly SenderRef[];
   /** Makes the filters of one transaction and puts them over its output. Closing the exchange ends every wait in it. */
   open(init: ExchangeInit): Exchange;
 }
@@ -46,7 +49,8 @@ export function compileChain(
 ): CompiledChain {
   const refreshIntervalMs = chain.outputHandler.upstreamRefreshMs;
   const principal = { name: sender.name, ...(sender.tag === undefined ? {} : { tag: sender.tag }) };
-  const { filters, output, mistakes } = createSteps(checkedSteps(chain, registry), {
+  const steps = checkedSteps(chain, registry);
+  const { filters, output, mistakes } = createSteps(steps, {
     ...env,
     hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...options }),
     vocabulary: registry.vocabulary,
@@ -59,6 +63,7 @@ export function compileChain(
   return {
     name: chain.name,
     incremental: output.definition.incremental,
+    leadsTo: leadsTo(steps, sender),
     open(init) {
       const tx = new ChainTx(principal, { ...init, origin: effectiveOrigin(sender, init.origin) });
       return tx.track(
@@ -70,6 +75,13 @@ export function compileChain(
       );
     },
   };
+}
+
+function leadsTo(steps: readonly CheckedStep[], { upstreamSender, upstreamTag }: SenderConfig): readonly SenderRef[] {
+  return steps.flatMap(({ definition, options }) => {
+    const explodes = definition.kind === 'output' && definition.incremental;
+    return definition.leadsTo?.(options) ?? (explodes ? [{ sender: upstreamSender, tag: upstreamTag }] : []);
+  });
 }
 
 /** Short circuit between routers: what the sender's configuration says of the connection wins. */

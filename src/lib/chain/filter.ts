@@ -3,7 +3,7 @@
  * value on (the same or a new one), or answers by itself; it never changes its argument. A chain ends in exactly one output.
  */
 import type { z } from 'zod';
-import type { RestEndpointConfig } from '../config/router-config.ts';
+import type { RestEndpointConfig, SenderFamily } from '../config/router-config.ts';
 import type { Body } from '../core/body.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
@@ -58,6 +58,8 @@ export interface ChainEnv {
   readonly upstreamSender: string;
   readonly upstreamTag: string | undefined;
   readonly restEndpoints: ReadonlyMap<string, RestEndpointConfig>;
+  /** All senders of this router, by name. */
+  readonly senders: ReadonlyMap<string, SenderFamily>;
   readonly hop: HopResolver;
   readonly children: ChildOpener;
   /** Turns a path in the configuration into one that can be opened: relative paths are relative to the configuration file. */
@@ -79,6 +81,12 @@ export interface Earlier {
   readonly policies: ReadonlyMap<string, Phase>;
 }
 
+/** A sender of this router, or one of its tags, whose chain a step sends transactions through. */
+export interface SenderRef {
+  readonly sender: string;
+  readonly tag: string | undefined;
+}
+
 interface StepDefinition<C> {
   readonly name: string;
   readonly aliases?: readonly string[];
@@ -86,6 +94,8 @@ interface StepDefinition<C> {
   readonly summary: string;
   /** The options of the step in YAML, without `filter:`; strict, with all defaults filled in. */
   readonly config: z.ZodType<C>;
+  /** Where it sends transactions within this router: a chain that leads back to itself would never end. */
+  readonly leadsTo?: (config: C) => SenderRef;
 }
 
 /** A filter of the registry. `create` is called once a chain (it may throw `ConfigError`), its result once a transaction. */
@@ -100,7 +110,10 @@ export interface FilterDefinition<C = unknown> extends StepDefinition<C> {
 /** An output of the registry: `create` is called once a chain, its result once a transaction. */
 export interface OutputDefinition<C = unknown> extends StepDefinition<C> {
   readonly kind: 'output';
-  /** The chain takes recipients one by one and any number of them (the exploder); others take one complete envelope. */
+  /**
+   * The chain takes recipients one by one and any number of them (the exploder), and sends each through the chain of `upstreamSender`;
+   * others take one complete envelope.
+   */
   readonly incremental: boolean;
   readonly create: (config: C, env: ChainEnv) => (tx: TxContext) => Exchange;
 }

@@ -1,5 +1,6 @@
 /** All filters of the program, alphabetical: the one registry chains are compiled from and documentation is printed from. */
 import type { FilterDefinition } from '../chain/filter.ts';
+import { addRoute } from './add-route.ts';
 import { dkimSign } from './dkim-sign.ts';
 import { dnsResolution } from './dns-resolution.ts';
 import { messageBuilder } from './message-builder.ts';
@@ -9,6 +10,7 @@ import { recipientRouter } from './recipient-router.ts';
 import { relayAuth } from './relay-auth.ts';
 
 export const filters: readonly FilterDefinition[] = [
+  addRoute,
   dkimSign,
   dnsResolution,
   messageBuilder,

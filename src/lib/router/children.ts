@@ -2,13 +2,14 @@
  * The children of exploders at this router: in memory and driven by an attempt of their own until they are adopted. Adoption is the moment
  * responsibility is taken, so it is one commit for all recipients of a message, and it comes before the answer.
  */
-import type { Child, ChildAsk, ChildOpener } from '../chain/child.ts';
+import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../chain/child.ts';
 import { exchangeOf } from '../chain/drive.ts';
 import type { Body } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { RetryDecision } from '../core/retry.ts';
-import { BODY_BLOB, type NewTransaction, type Store } from '../store/store.ts';
+import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
 import { consequences, decide, logAttempt } from './conclude.ts';
 import { canNotify, type NotifySettings } from './notify.ts';
 import type { RouteTable } from './route-table.ts';
@@ -83,7 +84,7 @@ export class Children implements ChildOpener {
       works.map(async (work): Promise<readonly NewTransaction[]> => {
         work.hold(body);
         work.live.apply({ type: 'adopt', retry: true, notification: true });
-        const blobs = [{ name: BODY_BLOB, source: { kind: 'body', body } as const }];
+        const blobs = [bodyBlob(body)];
         if (work.isParked) {
           return [{ record: work.record(), blobs, attempts: [], next: { kind: 'due', at: deps.clock.now() } }];
         }
@@ -103,6 +104,29 @@ export class Children implements ChildOpener {
     await store.create(transactions.flat(), deps.clock.now());
     for (const work of works) this.#adopted(work, ended.get(work), body);
     if (transactions.some((created) => created.length > 1)) this.#options.onDue();
+  }
+
+  async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
+    const { store, deps, notify, routes, onDue } = this.#options;
+    const { sender, tag, parentId, mailFrom, rcptTo, ...origin } = ask;
+    const { retry, notification } = routes().get(sender, tag).sender;
+    const now = deps.clock.now();
+    const copies = rcptTo.map((rcpt): NewTransaction => {
+      const id = newTransactionId(deps.rng, notify.restIdEntropy);
+      const named = { id, sender, ...(tag !== undefined && { tag }), parentId };
+      const facts = { origin, mailFrom, rcptTo: [rcpt], retry, notification, createdAt: now, filterOutput: {} };
+      // Due by itself one day, so that nothing is lost when nobody is left to say that it is wanted.
+      const next = { kind: 'due', at: now + limits.copyHoldMs } as const;
+      return { record: { ...named, ...facts }, blobs: [bodyBlob(body)], attempts: [], next };
+    });
+    await store.create(copies, now);
+    const each = async (step: (id: string) => Promise<unknown>): Promise<void> => {
+      await Promise.all(copies.map(({ record }) => step(record.id)));
+    };
+    return {
+      deliver: () => each((id) => store.makeDue(id, deps.clock.now())).then(onDue),
+      drop: () => each((id) => store.cancel(id, deps.clock.now())),
+    };
   }
 
   #adopted(work: Work, decision: RetryDecision | undefined, body: Body): void {
@@ -126,4 +150,8 @@ export class Children implements ChildOpener {
     if (!work.hasEnded) work.live.apply({ type: 'cancel' });
     else this.#options.workshop().finishChild(work, { outcome: 'failed', text: 'no retry' });
   }
+}
+
+function bodyBlob(body: Body): NewBlob {
+  return { name: BODY_BLOB, source: { kind: 'body', body } };
 }

@@ -26,7 +26,8 @@ export class SigningKey {
   readonly #deps: { readonly clock: Clock; readonly log: Log };
   #key: KeyObject;
   #stamp: string;
-  #checkedAt: number;
+  /** Absent until it was looked at again: a configuration that is only checked has no clock. */
+  #checkedAt: number | undefined;
 
   /** Reads the file; throws `KeyFileError`. */
   constructor(path: string, deps: { readonly clock: Clock; readonly log: Log }) {
@@ -34,7 +35,6 @@ export class SigningKey {
     this.#deps = deps;
     this.#stamp = readable(() => stampOf(statSync(path)));
     this.#key = parseKey(readable(() => readFileSync(path, 'utf8')));
-    this.#checkedAt = deps.clock.now();
   }
 
   get algorithm(): SigningAlgorithm {
@@ -53,7 +53,7 @@ export class SigningKey {
   /** Looks whether the file has changed, at most every few seconds. Never rejects. */
   async refresh(): Promise<void> {
     const now = this.#deps.clock.now();
-    if (now - this.#checkedAt < CHECK_AFTER_MS) return;
+    if (this.#checkedAt !== undefined && now - this.#checkedAt < CHECK_AFTER_MS) return;
     this.#checkedAt = now;
     try {
       const stamp = stampOf(await stat(this.#path));
