@@ -148,7 +148,6 @@ describe.each(databases)('a list of transactions on $name', (kind) => {
       1000,
     );
     expect(await store.makeDue('later', 2000)).toBe('due');
-    expect(await store.makeDue('later', 2500)).toBe('due');
     expect(await store.makeDue('leased', 2000)).toBe('inWork');
     expect(await store.makeDue('open', 2000)).toBe('input');
     expect(await store.makeDue('done', 2000)).toBe('final');

@@ -14,6 +14,9 @@ export interface ListConditions {
   readonly others: readonly Condition[];
 }
 
+/** As the index of everything says it. */
+const everything: Condition = { text: 'input_done >= 0', params: [] };
+
 /** The condition that leaves fewest rows, as a rule, becomes the key: an address, a domain, what is open or went wrong, a sender. */
 export function listConditions(filter: ListFilter): ListConditions {
   const { to, from, parent, sender, senders, state } = filter;
@@ -25,7 +28,7 @@ export function listConditions(filter: ListFilter): ListConditions {
     ...stateKey(state),
     ...(sender === undefined ? [] : [equal('sender', sender)]),
   ];
-  const [key = { text: '1 = 1', params: [] }, ...others] = keys;
+  const [key = everything, ...others] = keys;
   return { key, others: [...others, ...stateRest(state), ...(senders === undefined ? [] : [oneOf(senders)])] };
 }
 
