@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
 import type { HostPort } from '../../src/lib/core/envelope.ts';
 import type { HopOptions } from '../../src/lib/core/hop.ts';
+import { hopBody, notesOf } from '../../src/lib/core/parsed-message.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
 import type { Route } from '../../src/lib/core/route.ts';
 import { type DnsResult, dnsResolutionSignal } from '../../src/lib/core/signals/dns-resolution.ts';
@@ -116,6 +117,37 @@ describe('the next hop', () => {
       await exchange.rcpt(recipient);
       expect(hops.asks[0]?.filterOutput).toEqual(isSent ? tx.signals.toJson() : undefined);
     }
+  });
+
+  test('gets with the message what was found out since, and the parsed message, each only when the route asks for it', async () => {
+    const parsed = { json: { parts: {} }, blobs: new Map() };
+    for (const [options, expected] of [
+      [{}, []],
+      [{ receive_parsing: false, send_filter_output: false }, []],
+      [{ receive_parsing: null }, ['parsed']],
+      [{ receive_parsing: { max_inline: 0 } }, ['parsed']],
+      [{ send_filter_output: true }, ['filterOutput']],
+      [{ receive_parsing: {}, send_filter_output: true }, ['filterOutput', 'parsed']],
+    ] as const) {
+      const { exchange, hops, tx } = output({ route: { ...route, options } });
+      void exchange.mail(sender);
+      await exchange.rcpt(recipient);
+      tx.signals.set(dnsResolutionSignal, { rcptResults: [], resolutionResult: 'OK' });
+      tx.parsed = parsed;
+      await exchange.data(body);
+      const sent = hops.exchanges[0]?.bodies[0] ?? body;
+      expect(Object.keys(notesOf(sent)).sort()).toEqual(expected);
+      expect(notesOf(sent)).toMatchObject(expected.length === 2 ? { parsed, filterOutput: tx.signals.toJson() } : {});
+      expect([sent.size, sent.inMemory]).toEqual([body.size, body.inMemory]);
+    }
+  });
+
+  test('is not told what an earlier hop was told of the same message', async () => {
+    const { exchange, hops } = output({});
+    void exchange.mail(sender);
+    await exchange.rcpt(recipient);
+    await exchange.data(hopBody(body, { filterOutput: { theirs: 1 } }));
+    expect(notesOf(hops.exchanges[0]?.bodies[0] ?? body)).toEqual({});
   });
 
   test('is closed with the exchange', async () => {

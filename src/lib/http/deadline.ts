@@ -36,3 +36,9 @@ export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): D
     },
   };
 }
+
+/** What a peer is told of our patience (protocol §1.1): a second less than we have, nothing when that is too little to say. */
+export function patience(deadline: Deadline): { readonly 'request-timeout'?: string } {
+  const secondsLeft = Math.floor(deadline.leftMs() / 1000);
+  return secondsLeft >= 2 ? { 'request-timeout': String(secondsLeft - 1) } : {};
+}

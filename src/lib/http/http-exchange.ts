@@ -9,13 +9,17 @@ import type { Exchange } from '../core/exchange.ts';
 import type { HopAsk } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import { notesOf } from '../core/parsed-message.ts';
 import { cancelledReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
+import { cancelRemote } from './cancel-remote.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
+import { handOver } from './hand-over.ts';
 import { keepAlive } from './heartbeat.ts';
 import type { PeerView } from './peer-view.ts';
 import { type Peer, RemoteTransaction } from './remote-transaction.ts';
 import { ReplyWatch } from './reply-watch.ts';
+import { startAnew } from './start-anew.ts';
 import { timeoutReply, troubleReply } from './upstream-trouble.ts';
 import { createJson } from './wire-create.ts';
 
@@ -37,7 +41,7 @@ export class HttpExchange implements Exchange {
   /** Aborts when heartbeats are needed no more. */
   readonly #calm = new AbortController();
   #from: Mailbox | undefined;
-  readonly #rcpts: Promise<Response>[] = [];
+  readonly #rcpts: { readonly to: Mailbox; readonly answer: Promise<Response> }[] = [];
   /** Recipients that are asked but not yet sent, and how many were sent. */
   #unsent: Mailbox[] = [];
   #sent = 0;
@@ -46,6 +50,8 @@ export class HttpExchange implements Exchange {
   #writes: Promise<void> = Promise.resolve();
   #lastWriteAt = 0;
   #isPolling = false;
+  /** How many transactions were created at the peer: one, or two when the first could not take its message. */
+  #creates = 0;
 
   constructor(peer: Peer, options: HttpExchangeOptions, ask: HopAsk) {
     this.#peer = peer;
@@ -70,12 +76,12 @@ export class HttpExchange implements Exchange {
     else this.#send(to);
     // Asked first and waited for then, so that the next poll comes after the PATCH.
     const answer = this.#reply((view) => refusedMail(view) ?? view.rcpt[index], this.#ask.rcptTimeoutMs);
-    this.#rcpts.push(answer);
+    this.#rcpts.push({ to, answer });
     return answer;
   }
 
   async data(body: Body): Promise<Response> {
-    const answers = await Promise.all(this.#rcpts);
+    const answers = await Promise.all(this.#rcpts.map(({ answer }) => answer));
     const view = this.#remote?.view;
     if (this.#watch.failure !== undefined) return this.#watch.failure;
     if (view?.mail !== undefined && !isOk(view.mail)) return mailFailed(view.mail);
@@ -85,11 +91,12 @@ export class HttpExchange implements Exchange {
     if (isInDoubt) return inDoubtReply;
     this.#calm.abort();
     const deadline = this.#deadline(this.#ask.dataTimeoutMs);
-    const keep = body.retain();
+    const accepted = this.#rcpts.filter((_, i) => isOk(answers[i] as Response)).map(({ to }) => to);
+    const kept = [body, ...(notesOf(body).parsed?.blobs.values() ?? [])].map((each) => each.retain());
     try {
-      await this.#write((remote) => this.#upload(remote, body, deadline));
+      await this.#write((remote) => this.#handOver(remote, body, accepted, deadline));
     } finally {
-      keep();
+      for (const release of kept) release();
     }
     return this.#wait((shown) => shown.data, deadline);
   }
@@ -109,8 +116,7 @@ export class HttpExchange implements Exchange {
     this.#sent = rcpts.length;
     const deadline = startDeadline(clock, rcptTimeoutMs);
     const json = createJson(this.#ask, this.#from as Mailbox, rcpts);
-    const show = (view: PeerView): void => this.#watch.show(view);
-    this.#writes = RemoteTransaction.create(this.#peer, this.#options.endpoint, json, deadline.signal, show)
+    this.#writes = RemoteTransaction.create(this.#peer, this.#options.endpoint, json, deadline.signal, this.#shown())
       .then(
         (remote) => {
           this.#remote = remote;
@@ -137,18 +143,43 @@ export class HttpExchange implements Exchange {
     }).finally(() => deadline.clear());
   }
 
-  async #upload(remote: RemoteTransaction, body: Body, deadline: Deadline): Promise<void> {
+  /** Views of the newest transaction only: an answer about an abandoned one may come late. */
+  #shown(): (view: PeerView) => void {
+    this.#creates += 1;
+    const create = this.#creates;
+    return (view) => {
+      if (create === this.#creates) this.#watch.show(view);
+    };
+  }
+
+  async #handOver(first: RemoteTransaction, body: Body, rcpts: readonly Mailbox[], deadline: Deadline): Promise<void> {
+    const { log } = this.#peer.deps;
+    const { chunkSize } = this.#options;
+    const toldFilterOutput = this.#ask.filterOutput ?? {};
     try {
-      await remote.upload(body, this.#options.chunkSize, deadline.signal);
+      const end = await handOver(first, { body, toldFilterOutput, chunkSize, deadline, log });
+      if (end === 'parsedRefused') await this.#handOverPlain(body, rcpts, deadline);
     } catch (error) {
       // A peer that has answered already may refuse the upload; then its answer is what counts.
-      const { log } = this.#peer.deps;
+      const remote = this.#remote ?? first;
       const trouble = troubleReply(error, deadline, log);
       if (!deadline.signal.aborted) {
         await remote.read(deadline.signal).catch((error: unknown) => log.debug({ error }, 'no answer after an upload'));
       }
       if (remote.view.data === undefined) this.#fail(trouble);
     }
+  }
+
+  /** The message without its parsed form, in a transaction of its own. */
+  async #handOverPlain(body: Body, rcpts: readonly Mailbox[], deadline: Deadline): Promise<void> {
+    const show = this.#shown();
+    await this.#cancel();
+    const filterOutput = { ...this.#ask.filterOutput, ...notesOf(body).filterOutput };
+    const envelope = { ask: { ...this.#ask, filterOutput }, from: this.#from as Mailbox, rcpts };
+    const start = await startAnew(this.#peer, this.#options.endpoint, envelope, deadline, show);
+    this.#remote = start.remote;
+    if (start.refusal !== undefined) this.#fail(start.refusal);
+    else await start.remote.upload(body, this.#options.chunkSize, deadline.signal);
   }
 
   /** Runs a step when those before it are done; nothing is started once the exchange failed or closed. */
@@ -197,10 +228,10 @@ export class HttpExchange implements Exchange {
   #follow(): void {
     if (this.#isPolling || this.#remote === undefined) return;
     this.#isPolling = true;
-    void this.#poll(this.#remote);
+    void this.#poll();
   }
 
-  async #poll(remote: RemoteTransaction): Promise<void> {
+  async #poll(): Promise<void> {
     for (;;) {
       for (let seen: unknown; seen !== this.#writes; ) {
         seen = this.#writes;
@@ -213,11 +244,13 @@ export class HttpExchange implements Exchange {
       }
       // Not shorter than a pause: a wait that is about to end must not make us spin.
       const deadline = this.#deadline(Math.max(limits.pollPauseMs, this.#watch.leftMs()));
+      const create = this.#creates;
       try {
-        await remote.poll(deadline);
+        await this.#remote?.poll(deadline);
       } catch (error) {
         // When the deadline passed, each wait ended with its own.
-        if (!deadline.signal.aborted) this.#fail(troubleReply(error, deadline, this.#peer.deps.log));
+        if (!deadline.signal.aborted && create === this.#creates)
+          this.#fail(troubleReply(error, deadline, this.#peer.deps.log));
       } finally {
         deadline.clear();
       }
@@ -242,17 +275,7 @@ export class HttpExchange implements Exchange {
   }
 
   async #cancel(): Promise<void> {
-    const remote = this.#remote;
-    if (remote === undefined || remote.view.data !== undefined) return;
-    const { clock, log } = this.#peer.deps;
-    const deadline = startDeadline(clock, limits.cancelMs);
-    try {
-      await remote.cancel(deadline.signal);
-    } catch (error) {
-      log.debug({ error }, 'a cancel did not reach the next hop');
-    } finally {
-      deadline.clear();
-    }
+    if (this.#remote !== undefined) await cancelRemote(this.#peer, this.#remote);
   }
 }
 

@@ -19,9 +19,29 @@ export interface PeerView {
   readonly bodyUri?: string;
   /** It behaves as an application that receives mail: uploads must be whole. */
   readonly isReceiver: boolean;
+  /** Where it takes the parsed message, as it names the place; only a receiver has one. */
+  readonly builderUri?: string;
+  /** It has the parsed message. */
+  readonly hasParsed: boolean;
+  /** The parts of the parsed message that it knows of, by id. */
+  readonly parts: ReadonlyMap<string, PeerPart>;
 }
 
-export const NO_VIEW: PeerView = { rcpt: [], rcptCount: 0, isEnded: false, isReceiver: false };
+/** A part of a parsed message at a receiver. */
+export interface PeerPart {
+  /** Where it is uploaded, as the peer names it. */
+  readonly uri: string;
+  readonly isComplete: boolean;
+}
+
+export const NO_VIEW: PeerView = {
+  rcpt: [],
+  rcptCount: 0,
+  isEnded: false,
+  isReceiver: false,
+  hasParsed: false,
+  parts: new Map(),
+};
 
 const DEFAULT_TEXT = { ok: 'ok', temporary: 'temporary error', permanent: 'permanent error', other: 'error' } as const;
 
@@ -30,6 +50,7 @@ export function readPeerView(json: Readonly<Record<string, unknown>>): PeerView 
   const data = readResponse(json.data_response);
   const body = objectAt(json, 'body');
   const blob = objectAt(body, 'blob_status');
+  const builder = objectAt(body, 'message_builder');
   return {
     ...(mail && { mail }),
     rcpt: readResponses(json.rcpt_response),
@@ -37,7 +58,10 @@ export function readPeerView(json: Readonly<Record<string, unknown>>): PeerView 
     rcptCount: Array.isArray(json.rcpt_to) ? json.rcpt_to.length : 0,
     isEnded: json.cancelled === true || typeof json.final_attempt_reason === 'string',
     ...(typeof blob?.uri === 'string' && { bodyUri: blob.uri }),
-    isReceiver: blob?.finalized === false || typeof objectAt(body, 'message_builder')?.uri === 'string',
+    isReceiver: blob?.finalized === false || typeof builder?.uri === 'string',
+    ...(typeof builder?.uri === 'string' && { builderUri: builder.uri }),
+    hasParsed: builder !== undefined && builder.uri === undefined,
+    parts: readParts(objectAt(builder, 'blob_status')),
   };
 }
 
@@ -49,6 +73,7 @@ export function mergePeerView(known: PeerView, shown: PeerView): PeerView {
   const mail = known.mail ?? shown.mail;
   const data = known.data ?? shown.data;
   const bodyUri = known.bodyUri ?? shown.bodyUri;
+  const builderUri = known.builderUri ?? shown.builderUri;
   return {
     ...(mail && { mail }),
     rcpt: [...known.rcpt, ...shown.rcpt.slice(known.rcpt.length)],
@@ -57,7 +82,32 @@ export function mergePeerView(known: PeerView, shown: PeerView): PeerView {
     isEnded: shown.isEnded,
     ...(bodyUri !== undefined && { bodyUri }),
     isReceiver: known.isReceiver || shown.isReceiver,
+    ...(builderUri !== undefined && { builderUri }),
+    hasParsed: known.hasParsed || shown.hasParsed,
+    parts: mergeParts(known.parts, shown.parts),
   };
+}
+
+function mergeParts(
+  known: ReadonlyMap<string, PeerPart>,
+  shown: ReadonlyMap<string, PeerPart>,
+): ReadonlyMap<string, PeerPart> {
+  if (shown.size === 0) return known;
+  const merged = new Map(known);
+  for (const [id, { uri, isComplete }] of shown) {
+    const before = known.get(id);
+    merged.set(id, { uri: before?.uri ?? uri, isComplete: isComplete || before?.isComplete === true });
+  }
+  return merged;
+}
+
+function readParts(status: Readonly<Record<string, unknown>> | undefined): ReadonlyMap<string, PeerPart> {
+  const parts = new Map<string, PeerPart>();
+  for (const id of Object.keys(status ?? {})) {
+    const part = objectAt(status, id);
+    if (typeof part?.uri === 'string') parts.set(id, { uri: part.uri, isComplete: part.finalized === true });
+  }
+  return parts;
 }
 
 function readResponses(value: unknown): readonly Response[] {

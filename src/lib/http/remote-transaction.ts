@@ -6,7 +6,8 @@ import type { Body } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
-import type { Deadline } from './deadline.ts';
+import type { FilterOutput } from '../core/transaction.ts';
+import { type Deadline, patience } from './deadline.ts';
 import type { HttpClient, Trust } from './http-client.ts';
 import { mergePeerView, NO_VIEW, type PeerView, readPeerView } from './peer-view.ts';
 import {
@@ -18,9 +19,9 @@ import {
   jsonObject,
   resolveUrl,
 } from './request.ts';
-import { uploadBody } from './upload-body.ts';
-import { peerRefusal, UpstreamTrouble } from './upstream-trouble.ts';
-import { addRcptsJson } from './wire-create.ts';
+import { type UploadTarget, uploadBody } from './upload-body.ts';
+import { isJudgement, peerRefusal, UpstreamTrouble } from './upstream-trouble.ts';
+import { addFilterOutputJson, addRcptsJson } from './wire-create.ts';
 
 /** How to speak to a peer. */
 export interface Peer {
@@ -38,8 +39,8 @@ export class RemoteTransaction {
   readonly #onView: (view: PeerView) => void;
   #view: PeerView = NO_VIEW;
   #etag: string | undefined;
-  /** Counts PATCHes, so that a GET that was overtaken by one does not bring back an older ETag. */
-  #patches = 0;
+  /** Counts requests that change something, so that a GET that was overtaken by one does not bring back an older ETag. */
+  #changes = 0;
   #lastPoll: { readonly at: number; readonly etag: string | undefined } | undefined;
   /** Ends the pause between two polls when a PATCH has news. */
   #pause = new AbortController();
@@ -78,21 +79,50 @@ export class RemoteTransaction {
     return this.#view;
   }
 
-  /** Adds recipients behind the `offset` that are there; a lost race or a lost answer is resolved by reading what is there now. */
+  /** Adds recipients behind the `offset` that are there. */
   async addRcpts(rcpts: readonly Mailbox[], offset: number, signal: AbortSignal): Promise<void> {
     const json = addRcptsJson(rcpts, offset);
-    for (let tries = 1; tries <= limits.patchTries; tries += 1) {
-      const answer = await this.#patch(json, signal);
-      if (answer?.status === 200) return;
-      if (answer !== undefined && answer.status !== 412 && answer.status < 500) {
-        throw peerRefusal(answer);
-      }
-      await this.#pauseBriefly(tries, signal);
-      await this.#read(signal);
-      if (this.#view.rcptCount === offset + rcpts.length) return;
-      if (this.#view.rcptCount !== offset) throw new UpstreamTrouble('bad upstream delta');
-    }
-    throw new UpstreamTrouble('update conflict');
+    await this.#update(
+      signal,
+      () => this.#patch(json, signal),
+      (view) => {
+        if (view.rcptCount === offset + rcpts.length) return true;
+        if (view.rcptCount !== offset) throw new UpstreamTrouble('bad upstream delta');
+        return false;
+      },
+    );
+  }
+
+  /** Adds what filters found out. What is there cannot be read back, so it is said again until it was heard. */
+  async addFilterOutput(filterOutput: FilterOutput, signal: AbortSignal): Promise<void> {
+    const json = addFilterOutputJson(filterOutput);
+    await this.#update(
+      signal,
+      () => this.#patch(json, signal),
+      () => false,
+    );
+  }
+
+  /**
+   * Hands a receiver the parsed message, and answers whether it says where each of the parts goes (protocol §1.8). A 5xx is not tried
+   * again: what the receiver has made of the JSON cannot be told from its state.
+   */
+  async announce(json: object, parts: Iterable<string>, deadline: Deadline): Promise<boolean> {
+    const { signal } = deadline;
+    const { builderUri } = this.#view;
+    const url = builderUri === undefined ? undefined : resolveUrl(builderUri, this.url);
+    if (url === undefined) throw new UpstreamTrouble('bad response no message_builder uri');
+    const ids = [...parts];
+    const body = JSON.stringify(json);
+    const post = async (): Promise<HttpAnswer | undefined> => {
+      const headers = { ...JSON_TYPE, ...this.#ifMatch(), ...patience(deadline) };
+      const answer = await this.#change({ method: 'POST', url, headers, body, signal });
+      if (answer !== undefined && answer.status >= 500) throw peerRefusal(answer);
+      return answer;
+    };
+    const areKnown = (view: PeerView): boolean => ids.every((id) => view.parts.has(id));
+    await this.#update(signal, post, (view) => view.hasParsed && areKnown(view));
+    return areKnown(this.#view);
   }
 
   /** Keeps the transaction alive. */
@@ -105,15 +135,21 @@ export class RemoteTransaction {
   async upload(body: Body, chunkSize: number, signal: AbortSignal): Promise<void> {
     if (this.#view.bodyUri === undefined) await this.#read(signal);
     const { bodyUri, isReceiver } = this.#view;
-    const url = bodyUri === undefined ? undefined : resolveUrl(bodyUri, this.url);
-    if (url === undefined) throw new UpstreamTrouble('bad response no body uri');
-    await uploadBody((ask) => this.#request(ask), this.#peer.deps.clock, {
-      url,
-      body,
-      chunkSize,
-      isWholeOnly: isReceiver,
-      signal,
-    });
+    await this.#put(bodyUri, { body, mediaType: 'message/rfc822', chunkSize, isWholeOnly: isReceiver, signal });
+  }
+
+  /** Uploads a part that was announced, never in ranges. */
+  async uploadPart(id: string, body: Body, signal: AbortSignal): Promise<void> {
+    const uri = this.#view.parts.get(id)?.uri;
+    const whole = { mediaType: 'application/octet-stream', chunkSize: Number.POSITIVE_INFINITY, isWholeOnly: true };
+    try {
+      await this.#put(uri, { body, ...whole, signal });
+    } catch (error) {
+      // Whoever takes a part only once refuses the repetition of an upload whose answer was lost.
+      if (!isJudgement(error)) throw error;
+      await this.#read(signal);
+      if (this.#view.parts.get(id)?.isComplete !== true) throw error;
+    }
   }
 
   /** Reads the state anew, whatever the ETag. */
@@ -127,13 +163,13 @@ export class RemoteTransaction {
     if (deadline.signal.aborted) return;
     const { clock } = this.#peer.deps;
     const etag = this.#etag;
-    const patches = this.#patches;
+    const changes = this.#changes;
     this.#lastPoll = { at: clock.now(), etag };
     // The example receiver has the reply after the last upload without a new ETag: it is read again and again.
     const answer = await this.#hang(this.#view.isReceiver ? undefined : etag, deadline);
     if (answer.status === 304) return;
     if (answer.status !== 200) throw peerRefusal(answer);
-    this.#take(answer, patches);
+    this.#take(answer, changes);
   }
 
   async cancel(signal: AbortSignal): Promise<void> {
@@ -147,11 +183,7 @@ export class RemoteTransaction {
    * transaction is still there.
    */
   async #hang(etag: string | undefined, deadline: Deadline): Promise<HttpAnswer> {
-    const secondsLeft = Math.floor(deadline.leftMs() / 1000);
-    const headers = {
-      ...(etag !== undefined && { 'if-none-match': etag }),
-      ...(secondsLeft >= 2 && { 'request-timeout': String(secondsLeft - 1) }),
-    };
+    const headers = { ...(etag !== undefined && { 'if-none-match': etag }), ...patience(deadline) };
     const { signal } = deadline;
     try {
       const answer = await this.#request({ method: 'GET', url: this.url, headers, use: 'poll', signal });
@@ -163,19 +195,26 @@ export class RemoteTransaction {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const patches = this.#patches;
+    const changes = this.#changes;
     const answer = await this.#request({ method: 'GET', url: this.url, signal });
     if (answer.status !== 200) throw peerRefusal(answer);
-    this.#take(answer, patches);
+    this.#take(answer, changes);
+  }
+
+  #patch(json: object | undefined, signal: AbortSignal): Promise<HttpAnswer | undefined> {
+    const update = { headers: { ...JSON_TYPE, ...this.#ifMatch() }, body: JSON.stringify(json) };
+    return this.#change({ method: 'PATCH', url: this.url, signal, ...(json && update) });
+  }
+
+  #ifMatch(): { readonly 'if-match'?: string } {
+    return this.#etag === undefined ? {} : { 'if-match': this.#etag };
   }
 
   /** `undefined` when the connection broke: the peer may or may not have heard of it. */
-  async #patch(json: object | undefined, signal: AbortSignal): Promise<HttpAnswer | undefined> {
-    this.#patches += 1;
-    const headers = { ...JSON_TYPE, ...(this.#etag !== undefined && { 'if-match': this.#etag }) };
-    const update = { headers, body: JSON.stringify(json) };
+  async #change(ask: HttpAsk): Promise<HttpAnswer | undefined> {
+    this.#changes += 1;
     try {
-      const answer = await this.#request({ method: 'PATCH', url: this.url, signal, ...(json && update) });
+      const answer = await this.#request(ask);
       if (answer.status === 200) this.#take(answer);
       return answer;
     } catch (error) {
@@ -184,11 +223,34 @@ export class RemoteTransaction {
     }
   }
 
-  /** Takes over what an answer shows; its ETag only if no PATCH was sent since `patches` were counted. */
-  #take(answer: HttpAnswer, patches = this.#patches): void {
+  /** Makes a change under If-Match; a lost race or a lost answer is resolved by reading what is there now. */
+  async #update(
+    signal: AbortSignal,
+    change: () => Promise<HttpAnswer | undefined>,
+    isDone: (view: PeerView) => boolean,
+  ): Promise<void> {
+    for (let tries = 1; tries <= limits.patchTries; tries += 1) {
+      const answer = await change();
+      if (answer?.status === 200) return;
+      if (answer !== undefined && answer.status !== 412 && answer.status < 500) throw peerRefusal(answer);
+      await this.#pauseBriefly(tries, signal);
+      await this.#read(signal);
+      if (isDone(this.#view)) return;
+    }
+    throw new UpstreamTrouble('update conflict');
+  }
+
+  async #put(uri: string | undefined, upload: Omit<UploadTarget, 'url'>): Promise<void> {
+    const url = uri === undefined ? undefined : resolveUrl(uri, this.url);
+    if (url === undefined) throw new UpstreamTrouble('bad response no body uri');
+    await uploadBody((ask) => this.#request(ask), this.#peer.deps.clock, { url, ...upload });
+  }
+
+  /** Takes over what an answer shows; its ETag only if nothing was changed since `changes` were counted. */
+  #take(answer: HttpAnswer, changes = this.#changes): void {
     const json = jsonObject(answer);
     if (json === undefined) throw new UpstreamTrouble('bad resp json');
-    if (patches === this.#patches) this.#etag = headerOf(answer, 'etag') ?? this.#etag;
+    if (changes === this.#changes) this.#etag = headerOf(answer, 'etag') ?? this.#etag;
     this.#pause.abort();
     this.#view = mergePeerView(this.#view, readPeerView(json));
     this.#onView(this.#view);

@@ -1,5 +1,5 @@
 /**
- * Uploads a message to a REST peer (protocol §1.6): in one PUT when it fits, else in ranges that the peer may tell to resume elsewhere. What a
+ * Uploads a message, or a part of one, to a REST peer (protocol §1.6): in one PUT when it fits, else in ranges that the peer may tell to resume elsewhere. What a
  * peer does not understand (the example receiver knows no ranges) is sent again as one stream. Setbacks are counted and bounded.
  */
 import { Readable } from 'node:stream';
@@ -14,6 +14,7 @@ import { TooLargeTrouble, UpstreamTrouble } from './upstream-trouble.ts';
 export interface UploadTarget {
   readonly url: URL;
   readonly body: Body;
+  readonly mediaType: string;
   /** Larger bodies are sent in ranges of this many bytes. */
   readonly chunkSize: number;
   /** The peer knows no ranges. */
@@ -24,7 +25,6 @@ export interface UploadTarget {
 export type Requester = (ask: HttpAsk) => Promise<HttpAnswer>;
 
 const SETBACK_PAUSE_MS = 50;
-const MEDIA_TYPE = 'message/rfc822';
 
 /** Returns once the peer has the whole message; throws `UpstreamTrouble`, or `HttpTrouble` when the signal aborts. */
 export async function uploadBody(request: Requester, clock: Clock, target: UploadTarget): Promise<void> {
@@ -46,12 +46,12 @@ export async function uploadBody(request: Requester, clock: Clock, target: Uploa
         continue;
       }
       if (isComplete(stored, size)) return; // a finalizing PUT whose answer was lost
-      if (answer?.status === 413) throw new TooLargeTrouble('blob upload error 413');
+      if (answer?.status === 413) throw new TooLargeTrouble('blob upload error 413', { status: 413 });
       if (answer?.status === 416 && stored !== undefined && !isRefusingRanges) {
         offset = withinBody(stored.end, size);
         isWhole = false;
       } else if (answer !== undefined && answer.status < 500) {
-        if (isWhole) throw new UpstreamTrouble(`blob upload error ${answer.status}`);
+        if (isWhole) throw new UpstreamTrouble(`blob upload error ${answer.status}`, { status: answer.status });
         isWhole = true;
         isRefusingRanges = true;
       } else {
@@ -75,18 +75,18 @@ async function attempt(request: Requester, ask: HttpAsk): Promise<HttpAnswer | u
   }
 }
 
-function wholePut({ url, body, signal }: UploadTarget): HttpAsk {
+function wholePut({ url, body, mediaType, signal }: UploadTarget): HttpAsk {
   return {
     method: 'PUT',
     url,
-    headers: { 'content-type': MEDIA_TYPE, 'content-length': String(body.size) },
+    headers: { 'content-type': mediaType, 'content-length': String(body.size) },
     body: body.inMemory ?? (() => Readable.from(body.chunks())),
     signal,
   };
 }
 
 async function rangePut(
-  { url, body, signal }: UploadTarget,
+  { url, body, mediaType, signal }: UploadTarget,
   reader: BodyReader,
   start: number,
   end: number,
@@ -98,7 +98,7 @@ async function rangePut(
   return {
     method: 'PUT',
     url,
-    headers: { 'content-type': MEDIA_TYPE, 'content-range': formatContentRange(range) },
+    headers: { 'content-type': mediaType, 'content-range': formatContentRange(range) },
     body: await reader.read(start, end - start),
     signal,
   };

@@ -9,9 +9,12 @@ import { type HttpAnswer, HttpTrouble, jsonObject } from './request.ts';
 export class UpstreamTrouble extends Error {
   override readonly name = 'UpstreamTrouble';
   readonly detail: string | undefined;
-  constructor(message: string, detail?: string) {
+  /** The status of the answer, when it was the status that was of no use. */
+  readonly status: number | undefined;
+  constructor(message: string, { detail, status }: { readonly detail?: string; readonly status?: number } = {}) {
     super(message);
     this.detail = detail;
+    this.status = status;
   }
 }
 
@@ -22,11 +25,26 @@ export function peerRefusal(answer: HttpAnswer): UpstreamTrouble {
   const { detail, pointer } = jsonObject(answer) ?? {};
   const place = typeof pointer === 'string' ? `${pointer}: ` : '';
   const said = typeof detail === 'string' ? `${place}${detail}` : answer.body.toString('utf8');
-  return new UpstreamTrouble(`http error ${answer.status}`, `${answer.url.href}: ${said.slice(0, DETAIL_CHARS)}`);
+  return new UpstreamTrouble(`http error ${answer.status}`, {
+    detail: `${answer.url.href}: ${said.slice(0, DETAIL_CHARS)}`,
+    status: answer.status,
+  });
+}
+
+/** Client errors that say something about the moment and not about what was sent. */
+const PASSING_STATUSES = new Set([404, 408, 412, 425, 429]);
+
+/** Whether the peer judged what was sent, and would judge the same again: a 4xx that is not about the moment. */
+export function isJudgement(error: unknown): boolean {
+  if (!(error instanceof UpstreamTrouble) || error.status === undefined) return false;
+  return error.status >= 400 && error.status <= 499 && !PASSING_STATUSES.has(error.status);
 }
 
 /** The peer will never take a message of this size (HTTP 413). */
 export class TooLargeTrouble extends UpstreamTrouble {}
+
+/** The peer did not take the parsed message, and may another time; the message itself was not offered. */
+export class ParsedMessageTrouble extends UpstreamTrouble {}
 
 export const timeoutReply: Response = reply(450, '4.4.7', 'upstream timeout');
 
@@ -42,7 +60,7 @@ export function troubleReply(error: unknown, deadline: Deadline, log: Log): Resp
   if (error instanceof TooLargeTrouble) return reply(552, '5.3.4', 'message too large for the next hop');
   if (error instanceof UpstreamTrouble) {
     log.warn({ why: error.message, ...(error.detail && { detail: error.detail }) }, 'the next hop refused the request');
-    return reply(450, '4.4.1', `upstream ${error.message}`);
+    return reply(450, error instanceof ParsedMessageTrouble ? '4.3.0' : '4.4.1', `upstream ${error.message}`);
   }
   log.error({ error }, 'a bug in the REST client');
   return internalErrorReply;

@@ -1,7 +1,9 @@
 /** What we ask of the next hop, as its JSON (protocol §2.1, columns C and U). */
+import { isDeepStrictEqual } from 'node:util';
 import type { HostPort, SmtpMeta } from '../core/envelope.ts';
 import type { HopAsk } from '../core/hop.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import type { FilterOutput } from '../core/transaction.ts';
 
 export function createJson(ask: HopAsk, from: Mailbox, rcpts: readonly Mailbox[]): object {
   const { remoteHost, localHost, smtpMeta, filterOutput, sender, tag } = ask;
@@ -20,6 +22,16 @@ export function createJson(ask: HopAsk, from: Mailbox, rcpts: readonly Mailbox[]
 /** Adds recipients behind those that are there. */
 export function addRcptsJson(rcpts: readonly Mailbox[], offset: number): object {
   return { rcpt_to: rcpts.map(mailboxJson), ...(offset > 0 && { rcpt_to_list_offset: offset }) };
+}
+
+/** Adds what filters found out since the transaction was created. */
+export function addFilterOutputJson(filterOutput: FilterOutput): object {
+  return { filter_output: filterOutput };
+}
+
+/** What of `known` is new, or other than what the peer was `told` already. */
+export function newFilterOutput(known: FilterOutput, told: FilterOutput): FilterOutput {
+  return Object.fromEntries(Object.entries(known).filter(([filter, value]) => !isDeepStrictEqual(value, told[filter])));
 }
 
 function mailboxJson({ address, params }: Mailbox): object {

@@ -9,6 +9,7 @@ import type { HostPort } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import { type HopBodyNotes, hopBody } from '../core/parsed-message.ts';
 import { cancelledReply, mailFailed } from '../core/precondition.ts';
 import { isOk, isTemporary, type Response, reply } from '../core/response.ts';
 import { resolutionFailure } from './resolution-failure.ts';
@@ -77,7 +78,7 @@ class RestExchange implements Exchange {
 
   async data(body: Body): Promise<Response> {
     must(this.#hop !== undefined, 'DATA follows an accepted RCPT');
-    return this.#hop.data(body);
+    return this.#hop.data(hopBody(body, this.#notes()));
   }
 
   async close(): Promise<void> {
@@ -114,6 +115,18 @@ class RestExchange implements Exchange {
       await hop.close();
     }
     return cancelledReply;
+  }
+
+  /** What the route wants to hear of the message. Notes that came with the body were meant for us and are not passed on. */
+  #notes(): HopBodyNotes {
+    const { route, parsed, signals } = this.#tx;
+    const options = route?.options ?? {};
+    // The key alone asks for it: its value is null, or options of the parser.
+    const wantsParsed = 'receive_parsing' in options && options.receive_parsing !== false;
+    return {
+      ...(wantsParsed && parsed !== undefined && { parsed }),
+      ...(options.send_filter_output === true && { filterOutput: signals.toJson() }),
+    };
   }
 
   #open(endpoint: string, host: HostPort | undefined): Exchange {
