@@ -36,11 +36,10 @@ function read(given: DsnAsk): {
 } {
   const bytes = buildDsn(given, fakeDeps());
   const node = readMime(bytes);
-  const third = given.original.headerBlock.length === 0 ? '' : ',text/rfc822-headers';
-  expect(shape(node)).toBe(`report(text/plain,message/delivery-status${third})`);
   const [text, status, quoted] = node.children as [MimeNode, MimeNode, MimeNode | undefined];
+  expect(quoted === undefined).toBe(given.original.headerBlock.length === 0);
   expect(text.content.toString().includes('header is attached')).toBe(quoted !== undefined);
-  const [message = '', rcpt = ''] = status.content.toString().split('\r\n\r\n');
+  const [message = '', rcpt = ''] = status.content.toString('latin1').split('\r\n\r\n');
   return {
     node,
     bytes,
@@ -53,9 +52,14 @@ function read(given: DsnAsk): {
 
 type Fields = Readonly<Record<string, string>>;
 
+function readWhole(given: DsnAsk): { node: MimeNode } {
+  return { node: readMime(buildDsn(given, fakeDeps())) };
+}
+
 describe('a delivery status notification', () => {
   it('is a report as RFC 3464 wants it', () => {
     const { node, message, rcpt, quoted } = read(ask({ remoteMta: 'mx.b.test' }, { envelopeId: 'QQ314159' }));
+    expect(shape(node)).toBe('report(text/plain,message/delivery-status,text/rfc822-headers)');
     expect(node.params['report-type']).toBe('delivery-status');
     expect(node.headers.map(([name, value]) => [name, value.replace(/boundary=.*/, '')])).toEqual([
       ['From', 'Mail Delivery Subsystem <mailer-daemon@a.test>'],
@@ -100,6 +104,8 @@ describe('a delivery status notification', () => {
     ['failed', 550, '4.2.2 contradicts itself', '5.0.0', 'will not be tried again'],
     ['delayed', 451, '4.7.1 greylisted', '4.7.1', 'will be tried again until Tue, 06 Jan 2026'],
     ['delivered', 250, '2.0.0 ok', '2.0.0', 'was delivered'],
+    ['relayed', 250, '2.0.0 queued', '2.0.0', 'does not report deliveries'],
+    ['expanded', 250, 'ok', '2.0.0', 'everybody behind this address'],
   ] as const)('of kind %s for %i "%s" has the status %s', (action, code, reply, status, sentence) => {
     const retryUntil = Date.UTC(2026, 0, 6);
     const given = ask({ action, response: responseFromText(code, reply), ...(action === 'delayed' && { retryUntil }) });
@@ -108,10 +114,45 @@ describe('a delivery status notification', () => {
     expect(text).toContain(sentence);
   });
 
-  it('writes an internationalised recipient in the form that passes everywhere (RFC 6533)', () => {
-    const { rcpt, text } = read(ask({}, { rcpt: 'jörg+x@bücher.test' }));
-    expect(rcpt['Final-Recipient']).toBe('utf-8; j\\x{F6}rg\\x{2B}x@b\\x{FC}cher.test');
+  it('is of the internationalised kind when an address needs it, and still passes everywhere (RFC 6533)', () => {
+    const { node, rcpt, text, bytes } = read(ask({}, { rcpt: 'jörg+x@bücher.test' }));
+    expect(shape(node)).toBe('report(text/plain,message/global-delivery-status,message/global-headers)');
+    expect(node.params['report-type']).toBe('global-delivery-status');
+    expect(rcpt['Final-Recipient']).toBe('utf-8; jörg+x@bücher.test');
     expect(text).toContain('jörg+x@bücher.test');
+    expect(bytes.every((byte) => byte < 128)).toBe(true);
+  });
+
+  it.each([
+    ['jürgen@bücher.test', 'jürgen@bücher.test', true],
+    ['alice@bücher.test', 'alice@xn--bcher-kva.test', false],
+  ])('to %s is addressed to %s', (to, written, isWide) => {
+    const { node, bytes } = read(ask({ to }));
+    expect(header(node, 'to')).toBe(written);
+    expect(bytes.some((byte) => byte > 127)).toBe(isWide);
+  });
+
+  it('names the recipient and the message as the sender did', () => {
+    const said = { type: 'rfc822', address: 'Robert@b.test' };
+    const { rcpt, message, text } = read(ask({}, { originalRecipient: said, envelopeId: 'a b+c' }));
+    expect(rcpt['Original-Recipient']).toBe('rfc822; Robert@b.test');
+    expect(message['Original-Envelope-Id']).toBe('a b+c');
+    expect(text).toContain('(you wrote to Robert@b.test)');
+    expect(text).toContain('Its envelope id is a b+c.');
+  });
+
+  it.each([
+    ['in ASCII', 'bob@b.test', 'body', 'message/rfc822', undefined],
+    ['with 8-bit text', 'bob@b.test', 'bödy', 'message/rfc822', '8bit'],
+    ['with 8-bit text, to an internationalised address', 'böb@b.test', 'bödy', 'message/global', 'quoted-printable'],
+  ])('returns a whole message %s', (_, rcpt, body, type, encoding) => {
+    const message = Buffer.from(`${HEADER}\n${body}\n`);
+    const { node } = readWhole(ask({}, { rcpt, message }));
+    const returned = node.children[2] as MimeNode;
+    expect(returned.type).toBe(type);
+    expect(header(returned, 'content-transfer-encoding')).toBe(encoding);
+    expect(returned.content.toString()).toBe(`${HEADER}\r\n${body}\r\n`);
+    expect((node.children[0] as MimeNode).content.toString()).toContain('All of it is attached.');
   });
 
   it('quotes a header of any bytes, byte for byte, in seven bits', () => {

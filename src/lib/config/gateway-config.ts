@@ -1,5 +1,6 @@
 /** The gateway's configuration as the program sees it: typed, fully defaulted, frozen (protocol §9.2). */
 import type { HostPort } from '../core/envelope.ts';
+import type { PeerCredentials } from '../core/hop.ts';
 import type { LogConfig, RestListenerConfig, TlsFiles } from './router-config.ts';
 import type { ConfigSource } from './source.ts';
 
@@ -18,6 +19,10 @@ export interface SmtpServiceConfig {
   /** Expects a PROXY header (v1 or v2) within this time. */
   readonly proxyProtocolTimeoutMs?: number;
   readonly enableBdat: boolean;
+  /** Sessions of one client address at the same time; more hear 421. */
+  readonly maxSessionsPerHost?: number;
+  /** Offers DSN (RFC 3461); absent: as soon as the next hop is known to take the parameters over. */
+  readonly dsn?: boolean;
   readonly rcptTimeoutMs: number;
   readonly dataTimeoutMs: number;
 }
@@ -27,6 +32,8 @@ export interface RestOutputConfig {
   readonly name: string;
   /** The full create URL. */
   readonly endpoint: string;
+  /** How it is shown who we are. */
+  readonly credentials: PeerCredentials;
   /** Whether to verify the server's certificate, or the CA file to verify it with. */
   readonly verify: boolean | string;
   /** Shorten those of the listener. */

@@ -1,6 +1,8 @@
 /** From the gateway's YAML, checked and with defaults, to the configuration the program sees. */
 import type { GatewayConfig, RestOutputConfig, SmtpOutputConfig, SmtpServiceConfig } from './gateway-config.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
+import { peerCredentials } from './peer-credentials.ts';
+import { restAccess } from './rest-access.ts';
 import { restIdEntropy } from './rest-id-entropy.ts';
 import type { ConfigSource } from './source.ts';
 import { tlsFiles } from './tls-pair.ts';
@@ -18,6 +20,7 @@ export function gatewayConfig(yaml: GatewayYaml, source: ConfigSource, resolvePa
       sessionUri: listener.session_uri,
       serviceUri: listener.session_uri,
       chunkSize: listener.chunk_size,
+      access: restAccess(listener, resolvePath),
       restIdEntropy: restIdEntropy(listener.rest_id_entropy),
       gcTxTtlMs: listener.gc_tx_ttl,
       gcDoneTtlMs: listener.gc_done_ttl,
@@ -56,6 +59,8 @@ function smtpService(
     ...(yaml.auth_secrets ? { authSecrets: resolvePath(yaml.auth_secrets) } : {}),
     ...(yaml.proxy_protocol_timeout ? { proxyProtocolTimeoutMs: yaml.proxy_protocol_timeout } : {}),
     enableBdat: yaml.enable_bdat,
+    ...(yaml.max_sessions_per_host ? { maxSessionsPerHost: yaml.max_sessions_per_host } : {}),
+    ...(typeof yaml.dsn === 'boolean' ? { dsn: yaml.dsn } : {}),
     rcptTimeoutMs: yaml.rcpt_timeout,
     dataTimeoutMs: yaml.data_timeout,
   };
@@ -65,6 +70,7 @@ function restOutput(yaml: GatewayYaml['rest_output'][number], resolvePath: Resol
   return {
     name: yaml.name,
     endpoint: yaml.endpoint,
+    credentials: peerCredentials(yaml, resolvePath),
     verify: typeof yaml.verify === 'string' ? resolvePath(yaml.verify) : yaml.verify,
     ...(yaml.rcpt_timeout ? { rcptTimeoutMs: yaml.rcpt_timeout } : {}),
     ...(yaml.data_timeout ? { dataTimeoutMs: yaml.data_timeout } : {}),

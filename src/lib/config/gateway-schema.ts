@@ -15,6 +15,8 @@ import {
   sizeBytes,
   someSecondsAsMs,
 } from './fields.ts';
+import { peerCredentialsShape } from './peer-credentials.ts';
+import { restAccessShape } from './rest-access.ts';
 
 const DEFAULT_MAX_INFLIGHT = 1000;
 
@@ -24,6 +26,7 @@ const globalSection = section({
 
 const restListener = z.strictObject({
   ...restListenerShape,
+  ...restAccessShape,
   rest_id_entropy: orDefault(z.int().min(1).max(64), 16),
   gc_interval: z.unknown().optional(),
   gc_tx_ttl: orDefault(someSecondsAsMs, 600_000),
@@ -51,6 +54,8 @@ const service = z.strictObject({
   auth_secrets: filePath.nullish(),
   proxy_protocol_timeout: someSecondsAsMs.nullish(),
   enable_bdat: orDefault(z.boolean(), false),
+  dsn: z.boolean().nullish().describe('Offer DSN (RFC 3461). By default once the router is known to support it.'),
+  max_sessions_per_host: count.nullish(),
   chunk_size: z.unknown().optional(),
   rcpt_timeout: orDefault(someSecondsAsMs, 40_000),
   data_timeout: orDefault(someSecondsAsMs, 310_000),
@@ -59,6 +64,7 @@ const service = z.strictObject({
 const restOutput = z.strictObject({
   name,
   endpoint: httpUrl,
+  ...peerCredentialsShape,
   verify: orDefault<boolean | string>(z.union([z.boolean(), filePath]), true),
   rcpt_timeout: someSecondsAsMs.nullish(),
   data_timeout: someSecondsAsMs.nullish(),

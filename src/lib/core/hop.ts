@@ -23,10 +23,23 @@ export interface HopAsk extends Origin {
 
 export interface Hop {
   open(ask: HopAsk): Exchange;
+  /** Whether it takes over what RFC 3461 asks of a mail server; over the wire not known before its first answer. */
+  readonly offersDsn?: boolean | undefined;
+}
+
+/** How it is shown to a next hop over the wire who we are: paths of files, or a token itself. */
+export interface PeerCredentials {
+  /** A bearer token (RFC 6750). */
+  readonly token?: string;
+  /** A file whose only line is the token; read again when it changes. */
+  readonly tokenFile?: string;
+  /** PEM files of a client certificate. */
+  readonly clientCert?: string;
+  readonly clientKey?: string;
 }
 
 /** How an output wants its hop: only matters over the wire. */
-export interface HopOptions {
+export interface HopOptions extends PeerCredentials {
   /** Verify the certificate, or the CA file to verify it with. */
   readonly verify?: boolean | string;
   /** Uploads larger than this many bytes are sent in ranges. */

@@ -54,6 +54,12 @@ export const limits = {
   dsnHeaderBytes: 65_536,
   /** The largest message that a notification returns whole when that was asked for (RET=FULL); of a larger one it returns the header. */
   dsnMessageBytes: 1024 * 1024,
+  /** How much is read of the machine-readable part of a notification. */
+  dsnStatusBytes: 1024 * 1024,
+  /** How long a 250 is held back until the report of a success is stored; after that it is written behind. */
+  successReportMs: 2000,
+  /** The largest message that a notification returns whole when that was asked for (RET=FULL); of a larger one it returns the header. */
+  dsnMessageBytes: 1024 * 1024,
   /** How long a 250 is held back until the report of a success is stored; after that it is written behind. */
   successReportMs: 2000,
   /** Answers an in-process DNS cache keeps. */

@@ -8,6 +8,21 @@ export interface Response {
   readonly code: number;
   readonly enhanced?: string;
   readonly text: string;
+  /** Who gave it, when it was somebody else than this process. Not part of what a peer is told. */
+  readonly source?: ReplySource;
+}
+
+/**
+ * What became of the duty to report a success (RFC 3461 §5.2) with a 2xx to the message: the far end has it (`passed`); the far end does
+ * not know of such duties (`relayed`); nobody comes after the far end (`delivered`); a report has been made (`reported`).
+ */
+export type Handover = 'passed' | 'relayed' | 'delivered' | 'reported';
+
+export interface ReplySource {
+  /** Name of the mail server, or its address in brackets. */
+  readonly mta?: string;
+  /** Absent: the next hop did not say. */
+  readonly handover?: Handover;
 }
 
 /** The class of a reply; anything that is not 2xx, 4xx or 5xx is `other` and counts as an error. */

@@ -48,6 +48,9 @@ export class Hops {
     if (half === undefined) return overHttp;
     const sender = senderInUrl(endpoint);
     return {
+      get offersDsn() {
+        return half.hop().offersDsn;
+      },
       open: (asked) => {
         const ask = sender === undefined ? asked : { ...asked, sender };
         return (half.takes(ask) ? half.hop() : overHttp).open(ask);

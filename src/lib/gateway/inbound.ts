@@ -60,6 +60,7 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
     enableBdat: config.enableBdat,
     spool,
     deps,
+    offersDsn: () => config.dsn ?? options.hop.offersDsn ?? false,
     open: opener(options),
     ...(tls === undefined ? {} : { tls }),
     ...(authenticate === undefined ? {} : { authenticate }),

@@ -43,6 +43,7 @@ export class Outbound implements TransactionService {
 
   /** This half as a next hop by a call, for a router in the same process. */
   readonly hop: Hop = {
+    offersDsn: true,
     open: (ask) => {
       const output = this.#options.outputs.get(ask.tag ?? '');
       return output === undefined

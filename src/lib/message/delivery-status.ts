@@ -1,23 +1,27 @@
 /** The part of a delivery status notification that programs read: message/delivery-status (RFC 3464 §2), one recipient. */
 import { type Response, responseLines } from '../core/response.ts';
 import { formatDate } from './date.ts';
-import type { DsnAsk } from './dsn-ask.ts';
+import { type DsnAsk, isAscii, isInternational } from './dsn-ask.ts';
 import { writeField } from './header-field.ts';
 
 /** Longer diagnostics say nothing more to anybody. */
 const DIAGNOSTIC_CHARS = 2000;
-/** A line must not be longer than 998 (RFC 5322 §2.1.1), so no word may be. */
-const WORD_CHARS = 500;
+/** A line must not be longer than 998 octets (RFC 5322 §2.1.1), so no word may be; a character has up to 4. */
+const WORD_BYTES = 480;
 
+/** In ASCII, unless the report is of the internationalised kind (RFC 6533 §3). */
 export function deliveryStatus(ask: DsnAsk): Buffer {
   const { original, action, response } = ask;
+  const { envelopeId, originalRecipient: said, rcpt } = original;
+  const field = isInternational(ask) ? utf8Field : asciiField;
   const message = [
-    ...(original.envelopeId === undefined ? [] : [field('Original-Envelope-Id', original.envelopeId)]),
+    ...(envelopeId === undefined ? [] : [field('Original-Envelope-Id', envelopeId)]),
     field('Reporting-MTA', `dns; ${ask.reportingDomain}`),
     field('Arrival-Date', formatDate(original.arrivalAt)),
   ];
   const recipient = [
-    field('Final-Recipient', typedAddress(original.rcpt)),
+    ...(said === undefined ? [] : [field('Original-Recipient', `${said.type}; ${said.address}`)]),
+    field('Final-Recipient', `${isAscii(rcpt) ? 'rfc822' : 'utf-8'}; ${rcpt}`),
     field('Action', action),
     field('Status', statusOf(response)),
     ...(ask.remoteMta === undefined ? [] : [field('Remote-MTA', `dns; ${ask.remoteMta}`)]),
@@ -39,16 +43,16 @@ export function diagnostic(response: Response): string {
   return `${response.code} ${responseLines(response).join(' ')}`.trim().slice(0, DIAGNOSTIC_CHARS);
 }
 
-/** RFC 6533 §3: an internationalised address is of type utf-8, in the form that passes 7-bit transport. */
-function typedAddress(address: string): string {
-  if (/^[\x20-\x7e]*$/.test(address)) return `rfc822; ${address}`;
-  const text = address.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x5b\x5d-\x7e]/gu, (char) => {
-    return `\\x{${(char.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`;
-  });
-  return `utf-8; ${text}`;
+function asciiField(name: string, value: string): string {
+  return writeField(name, oneLine(value.replace(/[^\x00-\x7e]/gu, '?'), WORD_BYTES));
 }
 
-function field(name: string, value: string): string {
-  const text = value.replace(/[\x00-\x1f\x7f]+/g, ' ').replace(/[^\x20-\x7e]/gu, '?');
-  return writeField(name, text.replace(new RegExp(`\\S{${WORD_CHARS}}(?=\\S)`, 'g'), '$& '));
+function utf8Field(name: string, value: string): string {
+  return writeField(name, oneLine(value, WORD_BYTES / 2));
+}
+
+/** Without controls, and with a space in words that are longer. */
+function oneLine(value: string, wordChars: number): string {
+  const text = value.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ');
+  return text.replace(new RegExp(`\\S{${wordChars}}(?=\\S)`, 'gu'), '$& ');
 }

@@ -10,6 +10,7 @@ import type { RouteTable } from './route-table.ts';
 
 export function localRouterHop(accept: Accept, routes: RouteTable, conversations: ConversationTable): Hop {
   return {
+    offersDsn: true,
     open(ask: HopAsk): Exchange {
       if (conversations.isDraining) return refusing(reply(451, '4.3.2', 'shutting down, try again'));
       const lookup = routes.find(ask.sender, ask.tag);

@@ -23,7 +23,11 @@ describe('an SMTP session', () => {
     await using service = await smtpService({
       hop,
       maxBytes,
-      config: { enableBdat: !options.has('no-bdat'), ...(options.has('tls') ? { tls: testTls } : {}) },
+      config: {
+        enableBdat: !options.has('no-bdat'),
+        dsn: options.has('dsn'),
+        ...(options.has('tls') ? { tls: testTls } : {}),
+      },
       ...(options.has('auth') ? { authenticate: (user, secret) => user === 'alice' && secret === 'sesame' } : {}),
     });
     await playDialog(dialog, service);

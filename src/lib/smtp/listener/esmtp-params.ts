@@ -1,6 +1,8 @@
 /** Judges the parameters of MAIL and RCPT against what was offered in EHLO: what was not offered is refused, never silently dropped. */
+import { isValidDsnParam } from '../../core/dsn-request.ts';
 import { type EsmtpParam, findParam, type Mailbox, mailbox } from '../../core/mailbox.ts';
 import { type Response, reply } from '../../core/response.ts';
+import { isXtext } from '../../core/xtext.ts';
 
 export interface Offer {
   /** EHLO was said: parameters are allowed at all (RFC 5321 §4.1.1.1). */
@@ -18,12 +20,13 @@ const matching =
   (keyword: string, pattern: RegExp): Rule =>
   (value) =>
     value !== undefined && pattern.test(value) ? undefined : badValue(keyword);
-const withDsn =
-  (keyword: string, rule: Rule): Rule =>
-  (value, offer) =>
-    offer.offersDsn ? rule(value, offer) : notOffered(keyword);
-
-const XTEXT = /^(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+$/;
+/** RFC 3461 §4. */
+const dsn =
+  (keyword: string): Rule =>
+  (value, { offersDsn }) => {
+    if (!offersDsn) return notOffered(keyword);
+    return isValidDsnParam(value === undefined ? { keyword } : { keyword, value }) ? undefined : badValue(keyword);
+  };
 
 const mailRules: Readonly<Record<string, Rule>> = {
   // RFC 1870 §6
@@ -36,17 +39,17 @@ const mailRules: Readonly<Record<string, Rule>> = {
   // RFC 6531 §3.4: no value.
   SMTPUTF8: (value) => (value === undefined ? undefined : badValue('SMTPUTF8')),
   // RFC 4954 §5
-  AUTH: (value, offer) => (offer.offersAuth ? matching('AUTH', XTEXT)(value, offer) : notOffered('AUTH')),
-  RET: withDsn('RET', matching('RET', /^(?:FULL|HDRS)$/i)),
-  ENVID: withDsn('ENVID', matching('ENVID', XTEXT)),
+  AUTH: (value, { offersAuth }) => {
+    if (!offersAuth) return notOffered('AUTH');
+    return value !== undefined && isXtext(value) ? undefined : badValue('AUTH');
+  },
+  RET: dsn('RET'),
+  ENVID: dsn('ENVID'),
 };
 
 const rcptRules: Readonly<Record<string, Rule>> = {
-  NOTIFY: withDsn(
-    'NOTIFY',
-    matching('NOTIFY', /^(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2})$/i),
-  ),
-  ORCPT: withDsn('ORCPT', matching('ORCPT', /^[A-Za-z0-9-]+;.+$/u)),
+  NOTIFY: dsn('NOTIFY'),
+  ORCPT: dsn('ORCPT'),
 };
 
 /** RFC 1870 §6.1 and §6.3. */
@@ -60,7 +63,12 @@ export function checkMail(from: Mailbox, offer: Offer): Response | undefined {
 }
 
 export function checkRcpt(to: Mailbox, offer: Offer, smtpUtf8: boolean): Response | undefined {
-  return checkParams(to.params, rcptRules, offer) ?? checkCharset(to.address, smtpUtf8);
+  const wide = smtpUtf8 ? undefined : to.params.find(({ value = '' }) => !isAscii(value));
+  return (
+    checkParams(to.params, rcptRules, offer) ??
+    (wide === undefined ? undefined : badValue(wide.keyword)) ??
+    checkCharset(to.address, smtpUtf8)
+  );
 }
 
 export function isSmtpUtf8(from: Mailbox): boolean {
@@ -91,7 +99,9 @@ function checkParams(
 
 /** RFC 6531 §3.4: an internationalised address needs the extension. */
 function checkCharset(address: string, smtpUtf8: boolean): Response | undefined {
-  return smtpUtf8 || /^[\x00-\x7f]*$/.test(address)
-    ? undefined
-    : reply(553, '5.6.7', 'a non-ASCII address needs SMTPUTF8');
+  return smtpUtf8 || isAscii(address) ? undefined : reply(553, '5.6.7', 'a non-ASCII address needs SMTPUTF8');
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x00-\x7f]*$/.test(text);
 }

@@ -7,6 +7,8 @@ export interface Hello {
   readonly host: string;
   /** EHLO rather than HELO was said. */
   readonly isEsmtp: boolean;
+  /** DSN was among what it was told. */
+  readonly isOfferedDsn: boolean;
 }
 
 /** RFC 5321 §4.5.3.1.2 bounds a domain at 255 octets; names that are none are common and harmless. */
@@ -40,8 +42,8 @@ export class HelloDialog {
       this.#refuse(reply(501, '5.5.4', `syntax: ${isEsmtp ? 'EHLO' : 'HELO'} host-name`));
       return false;
     }
-    this.#hello = { host, isEsmtp };
-    const { hostName } = this.#settings;
+    const { hostName, offersDsn } = this.#settings;
+    this.#hello = { host, isEsmtp, isOfferedDsn: isEsmtp && offersDsn() };
     const text = isEsmtp ? [hostName, ...this.#extensions()].join('\n') : hostName;
     this.#port.write(encodeReply({ code: 250, text }, { isPlain: true }));
     return true;
@@ -69,7 +71,7 @@ export class HelloDialog {
   }
 
   #extensions(): string[] {
-    const { maxBytes, offersDsn, offersStartTls, offersAuth, enableBdat } = this.#settings;
+    const { maxBytes, offersStartTls, offersAuth, enableBdat } = this.#settings;
     const { isSecure } = this.#port;
     return [
       `SIZE ${maxBytes}`,
@@ -77,7 +79,7 @@ export class HelloDialog {
       '8BITMIME',
       'SMTPUTF8',
       'ENHANCEDSTATUSCODES',
-      ...(offersDsn ? ['DSN'] : []),
+      ...(this.#hello?.isOfferedDsn ? ['DSN'] : []),
       ...(offersStartTls && !isSecure ? ['STARTTLS'] : []),
       ...(offersAuth && isSecure ? ['AUTH PLAIN LOGIN'] : []),
       ...(enableBdat ? ['CHUNKING'] : []),

@@ -21,8 +21,8 @@ export interface SmtpListenerOptions {
   /** Expects a PROXY header, version 1 or 2, within this time. */
   readonly proxyProtocolTimeoutMs?: number;
   readonly enableBdat?: boolean;
-  /** Accepts and forwards the parameters of RFC 3461. */
-  readonly offersDsn?: boolean;
+  /** Whether the parameters of RFC 3461 are offered and forwarded; asked at each EHLO. Default: no. */
+  readonly offersDsn?: () => boolean;
   /** Opens an exchange for each MAIL. Its calls must not reject, and `close` is called in any case. */
   readonly open: (facts: SessionFacts) => Exchange;
   /** A prepared spool for large messages. */
@@ -80,7 +80,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       hostName: options.hostName,
       maxBytes: options.maxBytes ?? limits.messageBytes,
       enableBdat: options.enableBdat ?? false,
-      offersDsn: options.offersDsn ?? false,
+      offersDsn: options.offersDsn ?? (() => false),
       offersStartTls: tls !== undefined && !isImplicitTls,
       offersAuth: tls !== undefined && authenticate !== undefined,
       spool: options.spool,

@@ -20,7 +20,8 @@ export interface SessionSettings {
   readonly hostName: string;
   readonly maxBytes: number;
   readonly enableBdat: boolean;
-  readonly offersDsn: boolean;
+  /** Asked at each EHLO. */
+  readonly offersDsn: () => boolean;
   readonly offersStartTls: boolean;
   readonly offersAuth: boolean;
   readonly spool: Spool;

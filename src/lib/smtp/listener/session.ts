@@ -111,8 +111,9 @@ export class SmtpSession {
   }
 
   get #offer(): Offer {
-    const { maxBytes, offersAuth, offersDsn } = this.#settings;
-    return { isEsmtp: this.#hello.hello?.isEsmtp ?? false, maxBytes, offersAuth, offersDsn };
+    const { maxBytes, offersAuth } = this.#settings;
+    const { isEsmtp = false, isOfferedDsn: offersDsn = false } = this.#hello.hello ?? {};
+    return { isEsmtp, maxBytes, offersAuth, offersDsn };
   }
 
   get #facts(): SessionFacts {
