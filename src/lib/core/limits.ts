@@ -28,6 +28,17 @@ export const limits = {
   /** JSON of a create or PATCH request. */
   requestJsonBytes: 4 * 1024 * 1024,
   messageHeaderBytes: 1024 * 1024,
+  /** Header fields, and the bytes of all headers, that are kept of one message and its parts. */
+  mimeHeaders: 10_000,
+  mimeHeaderBytes: 4 * 1024 * 1024,
+  /** Parts of one message that are followed: with one blob each they still are no more than a receiver takes. */
+  mimeParts: 999,
+  /** RFC 2046 §5.1.1 allows 70. */
+  mimeBoundaryBytes: 256,
+  /** Report fields of one `message/delivery-status` or `text/rfc822-headers` that are read as headers. */
+  mimeReportBytes: 256 * 1024,
+  /** The largest `max_inline` of a `receive_parsing`: text inside the JSON of a parsed message, where it stands twice. */
+  parsedInlineBytes: 1024 * 1024,
   /** What a hanging GET waits for at most (protocol §1.1). */
   hangingGetMs: 30_000,
   rcptParamsPerCommand: 20,
@@ -45,6 +56,8 @@ export const limits = {
   stopGraceMs: 5000,
   /** Transactions a REST receiver has open. */
   receiverTransactions: 10_000,
+  /** Nesting of the JSON a receiver takes: of a parsed message, whose parts nest. */
+  receiverJsonDepth: 64,
   /** What the answer to the last upload waits for the decision about the message. */
   receiverLingerMs: 2000,
   /** What `koukan send` waits for the answer to a create, and to an upload. */
@@ -58,13 +71,15 @@ export const limits = {
   dsnStatusBytes: 1024 * 1024,
   /** How long a 250 is held back until the report of a success is stored; after that it is written behind. */
   successReportMs: 2000,
-  /** The largest message that a notification returns whole when that was asked for (RET=FULL); of a larger one it returns the header. */
-  dsnMessageBytes: 1024 * 1024,
-  /** How long a 250 is held back until the report of a success is stored; after that it is written behind. */
-  successReportMs: 2000,
   /** Answers an in-process DNS cache keeps. */
   dnsCacheEntries: 10_000,
   configFileBytes: 4 * 1024 * 1024,
+  /** A plugin while it is loaded: its own code, and all it imports and waits for. */
+  pluginLoadMs: 30_000,
+  /** What the code of a plugin takes for one phase, without what the rest of the chain takes. */
+  pluginPhaseMs: 300_000,
+  /** The JSON of one signal that a plugin sets. */
+  pluginSignalBytes: 65_536,
   /** How deep `<<` merges of a configuration may nest. */
   configMergeDepth: 10,
   /** Bytes of a blob that are committed at once: larger bodies go to the store in pieces of this size. */
@@ -104,6 +119,8 @@ export const limits = {
   strayPauseMs: 30_000,
   /** A stored transaction whose sender this router does not know waits this long for one that does. */
   unknownSenderPauseMs: 300_000,
+  /** Unknown senders of stored transactions that are reported, each once. */
+  unknownSenders: 1000,
   /** An upload refreshes its transaction's age at most this often. */
   uploadTouchMs: 10_000,
   /** Nesting of arrays and objects in the JSON of a request. */
@@ -176,4 +193,18 @@ export const limits = {
   listScanRows: 2000,
   /** Up to this many transactions are counted for a metric. */
   queueCountRows: 1_000_000,
+  /** One check of a message's sender (SPF, DKIM, DMARC, ARC, the peer's name): DNS questions, and how long they may take together. */
+  authDnsQuestions: 150,
+  authDnsMs: 20_000,
+  /** Signatures of one message that are verified; RSA keys longer than this are not tried. */
+  dkimSignatures: 10,
+  dkimKeyBits: 8192,
+  /** An SPF record that is looked at; longer ones are mistakes or worse (RFC 7208 §3.4 hopes for 450). */
+  spfRecordChars: 4096,
+  /** Names of one peer that are confirmed. */
+  ptrNames: 10,
+  /** Author domains of one message whose DMARC policy is looked up. */
+  dmarcAuthorDomains: 4,
+  /** RFC 8617 §4.2.1. */
+  arcSets: 50,
 } as const;

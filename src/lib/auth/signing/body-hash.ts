@@ -2,7 +2,7 @@
  * The hash of a message's body for a signature, canonicalised while it streams past (RFC 6376 §3.4.3 and §3.4.4), in memory that does not
  * grow with the message.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 export type BodyCanonicalization = 'relaxed' | 'simple';
 
@@ -18,8 +18,14 @@ export interface BodyHash {
   digest(): string;
 }
 
-export function bodyHash(how: BodyCanonicalization): BodyHash {
-  const lines = new TrailingLines();
+/** Where the canonical bytes go. */
+export interface HashSink {
+  update(bytes: Buffer): unknown;
+  digest(encoding: 'base64'): string;
+}
+
+export function bodyHash(how: BodyCanonicalization, sink: HashSink = createHash('sha256')): BodyHash {
+  const lines = new TrailingLines(sink);
   if (how === 'simple') {
     return { update: (bytes) => lines.update(bytes), digest: () => lines.digest(CRLF) };
   }
@@ -36,11 +42,15 @@ export function bodyHash(how: BodyCanonicalization): BodyHash {
 
 /** Holds line ends back until something follows them: those at the very end count as one. */
 class TrailingLines {
-  readonly #hash: Hash = createHash('sha256');
+  readonly #hash: HashSink;
   #heldPairs = 0;
   #holdsCr = false;
   /** Nothing but line ends has come. */
   isEmpty = true;
+
+  constructor(hash: HashSink) {
+    this.#hash = hash;
+  }
 
   update(chunk: Buffer): void {
     if (chunk.length === 0) return;
@@ -63,7 +73,8 @@ class TrailingLines {
       this.isEmpty = false;
       this.#hash.update(CRLF.subarray(0, 1));
     }
-    return this.#hash.update(ending).digest('base64');
+    this.#hash.update(ending);
+    return this.#hash.digest('base64');
   }
 
   #releasePairs(): void {

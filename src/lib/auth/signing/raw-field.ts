@@ -35,7 +35,7 @@ export function canonicalField({ name, raw }: RawField, how: HeaderCanonicalizat
   const value = raw
     .slice(raw.indexOf(':') + 1)
     .replace(/\r\n/g, '')
-    .replace(/[ \t]+/g, ' ')
-    .trim();
-  return `${name}:${value}`;
+    .replace(/[ \t]+/g, ' ');
+  // Not `trim`: one character is one byte here, and byte A0 is no space but the end of many a letter.
+  return `${name}:${value.replace(/^ | $/g, '')}`;
 }

@@ -1,0 +1,86 @@
+/** The hashes that the signatures of one message need of its body, all in the same pass and in memory that does not grow. */
+import { createHash } from 'node:crypto';
+import { type BodyCanonicalization, bodyHash } from '../signing/body-hash.ts';
+
+export interface BodyHashAsk {
+  readonly canonicalization: BodyCanonicalization;
+  /** Only the first bytes of the canonical body (`l=`); absent: all. */
+  readonly length?: number;
+}
+
+export interface HashedBody {
+  /** Base64 of the SHA-256. */
+  readonly digest: string;
+  /** Size of the whole canonical body. */
+  readonly canonicalBytes: number;
+}
+
+export class BodyHashes {
+  readonly #canonical = new Map<
+    BodyCanonicalization,
+    { readonly cuts: CutHashes; readonly hash: ReturnType<typeof bodyHash> }
+  >();
+  #endsInCr = false;
+
+  constructor(asks: readonly BodyHashAsk[]) {
+    for (const how of new Set(asks.map(({ canonicalization }) => canonicalization))) {
+      const lengths = asks.filter(({ canonicalization }) => canonicalization === how).map(({ length }) => length);
+      const cuts = new CutHashes(lengths);
+      this.#canonical.set(how, { cuts, hash: bodyHash(how, cuts) });
+    }
+  }
+
+  /** Nobody needs the body. */
+  get isEmpty(): boolean {
+    return this.#canonical.size === 0;
+  }
+
+  update(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    const bytes = withCrlf(chunk, this.#endsInCr);
+    this.#endsInCr = bytes.at(-1) === 0x0d;
+    for (const { hash } of this.#canonical.values()) hash.update(bytes);
+  }
+
+  /** To be called once; answers for what was asked when it was made. */
+  finish(): (ask: BodyHashAsk) => HashedBody | undefined {
+    for (const { hash } of this.#canonical.values()) hash.digest();
+    return ({ canonicalization, length }) => this.#canonical.get(canonicalization)?.cuts.of(length);
+  }
+}
+
+/** Signatures are made over CRLF (RFC 6376 §5.3), and what an application handed over or a file holds may have only LF. */
+function withCrlf(chunk: Buffer, afterCr: boolean): Buffer {
+  const text = chunk.toString('latin1');
+  const fixed = text.replace(/(?<!\r)\n/g, (lf, at: number) => (at === 0 && afterCr ? lf : '\r\n'));
+  return fixed.length === text.length ? chunk : Buffer.from(fixed, 'latin1');
+}
+
+/** Several hashes over the beginnings of the same bytes. */
+class CutHashes {
+  readonly #cuts: ReadonlyMap<number, ReturnType<typeof createHash>>;
+  readonly #digests = new Map<number, string>();
+  #bytes = 0;
+
+  constructor(lengths: readonly (number | undefined)[]) {
+    this.#cuts = new Map([...new Set(lengths)].map((length) => [length ?? Infinity, createHash('sha256')]));
+  }
+
+  update(bytes: Buffer): void {
+    for (const [length, hash] of this.#cuts) {
+      const left = length - this.#bytes;
+      if (left > 0) hash.update(left < bytes.length ? bytes.subarray(0, left) : bytes);
+    }
+    this.#bytes += bytes.length;
+  }
+
+  digest(): string {
+    for (const [length, hash] of this.#cuts) this.#digests.set(length, hash.digest('base64'));
+    return this.#digests.get(Infinity) ?? '';
+  }
+
+  of(length: number | undefined): HashedBody | undefined {
+    const digest = this.#digests.get(length ?? Infinity);
+    return digest === undefined ? undefined : { digest, canonicalBytes: this.#bytes };
+  }
+}
