@@ -85,7 +85,7 @@ describe('PER_RCPT', () => {
     }
     expect(answers).toEqual(['550', '250', '550', '550', '250']);
     expect(await chain.data()).toBe('250 2.0.0 ok');
-    expect(chain.published).toEqual({ [KEY]: { matched_tags: ['rcpt'], matched_rules: ['rcpt'] } });
+    expect(chain.published).toMatchObject({ [KEY]: { matched_tags: ['rcpt'], matched_rules: ['rcpt'] } });
   });
 
   it('rejects the same recipient again, even the very same value', async () => {
@@ -162,10 +162,10 @@ describe('policies of one tag', () => {
   it('are alternatives: the first that matches settles it', async () => {
     const known = openChain({ steps: relay, origin: authenticated });
     expect(await known.mail('a@b.test')).toBe('250 2.0.0 ok');
-    expect(known.published).toEqual({ [KEY]: { matched_tags: ['relay'], matched_rules: ['known'] } });
+    expect(known.published).toMatchObject({ [KEY]: { matched_tags: ['relay'], matched_rules: ['known'] } });
     const stranger = openChain({ steps: relay, origin: session });
     expect(await stranger.mail('a@b.test')).toBe('550 5.6.0 message rejected rest');
-    expect(stranger.published).toEqual({ [KEY]: { matched_tags: ['relay'], matched_rules: ['rest'] } });
+    expect(stranger.published).toMatchObject({ [KEY]: { matched_tags: ['relay'], matched_rules: ['rest'] } });
   });
 
   it('of another tag decide by themselves', async () => {
@@ -178,7 +178,7 @@ describe('policies of one tag', () => {
     const steps = [policy('t', { name: 'note', action: 'LOG' }), policy('t', { name: 'end', action: 'REJECT' })];
     const chain = openChain({ steps, deps: { log: memoryLog(lines) } });
     expect(await chain.mail('a@b.test')).toMatch(/^550 /);
-    expect(chain.published).toEqual({ [KEY]: { matched_tags: ['t'], matched_rules: ['note', 'end'] } });
+    expect(chain.published).toMatchObject({ [KEY]: { matched_tags: ['t'], matched_rules: ['note', 'end'] } });
     expect(lines).toContainEqual({
       level: 'info',
       fields: { tag: 't', rule: 'note', action: 'LOG' },

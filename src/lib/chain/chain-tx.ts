@@ -16,8 +16,10 @@ export interface ExchangeInit {
   readonly origin: Origin;
   /** Carries the transaction id on every line. */
   readonly log: Log;
-  /** Hears of each signal a filter sets, in its wire form. */
-  readonly onSignal?: (wireName: string, json: unknown) => void;
+  /** Hears of each signal a filter sets, in the form that is kept. */
+  readonly onSignal?: (wireName: string, record: unknown) => void;
+  /** Hears of each host the message is offered to. */
+  readonly onHost?: (host: HostPort) => void;
 }
 
 export class ChainTx implements TxContext {
@@ -28,6 +30,7 @@ export class ChainTx implements TxContext {
   readonly smtpMeta?: SmtpMeta;
   readonly log: Log;
   readonly signals: Signals;
+  readonly offering: (host: HostPort) => void;
   mailFrom: Mailbox | undefined;
   readonly rcptTo: Mailbox[] = [];
   readonly rcptReplies: (Response | undefined)[] = [];
@@ -45,6 +48,7 @@ export class ChainTx implements TxContext {
     if (smtpMeta !== undefined) this.smtpMeta = smtpMeta;
     this.log = init.log;
     this.signals = new Signals(init.onSignal);
+    this.offering = (host) => init.onHost?.(host);
   }
 
   get signal(): AbortSignal {

@@ -1,4 +1,5 @@
 /** Compiles the chain of every sender and tag of a router once, so that what starts is known to be whole. */
+import { basename } from 'node:path';
 import { InvalidConfigError, placeMistakes } from '../config/invalid-config.ts';
 import { pathResolver } from '../config/load.ts';
 import type { ChainConfig, OutputHandlerConfig, RouterConfig, SenderConfig } from '../config/router-config.ts';
@@ -30,6 +31,7 @@ export function compileRouter(config: RouterConfig, registry: StepRegistry, env:
     restEndpoints: config.restEndpoints,
     senders: config.senders,
     resolvePath: pathResolver(config.source.file),
+    placeOf: (path) => `${basename(config.source.file)}:${config.source.position(path).line}`,
   };
   const mistakes: ConfigMistake[] = [];
   const collect = <T>(work: () => T): T | undefined => {

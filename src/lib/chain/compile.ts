@@ -6,7 +6,7 @@
 import { olderStepKey } from '../config/older-keys.ts';
 import type { ChainConfig, ChainStepConfig, SenderConfig } from '../config/router-config.ts';
 import { schemaMistakes } from '../config/schema-mistakes.ts';
-import { ConfigError, type ConfigMistake } from '../config/source.ts';
+import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
 import type { Origin } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -38,7 +38,13 @@ export interface CompiledChain {
 }
 
 /** What every step of every chain may use; the rest of `ChainEnv` follows from the sender and the place in the chain. */
-export type CompileEnv = Omit<ChainEnv, 'sender' | 'upstreamSender' | 'upstreamTag' | 'vocabulary' | 'earlier'>;
+export type CompileEnv = Omit<
+  ChainEnv,
+  'sender' | 'upstreamSender' | 'upstreamTag' | 'vocabulary' | 'earlier' | 'place'
+> & {
+  /** Where in the configuration a step is, as `file:line`. */
+  readonly placeOf?: (path: ConfigPath) => string;
+};
 
 /** Throws `ConfigError` with every mistake; paths are those of the document. */
 export function compileChain(
@@ -50,14 +56,18 @@ export function compileChain(
   const refreshIntervalMs = chain.outputHandler.upstreamRefreshMs;
   const principal = { name: sender.name, ...(sender.tag === undefined ? {} : { tag: sender.tag }) };
   const steps = checkedSteps(chain, registry);
-  const { filters, output, mistakes } = createSteps(steps, {
-    ...env,
-    hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...options }),
-    vocabulary: registry.vocabulary,
-    sender: principal,
-    upstreamSender: sender.upstreamSender,
-    upstreamTag: sender.upstreamTag,
-  });
+  const { filters, output, mistakes } = createSteps(
+    steps,
+    {
+      ...env,
+      hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...options }),
+      vocabulary: registry.vocabulary,
+      sender: principal,
+      upstreamSender: sender.upstreamSender,
+      upstreamTag: sender.upstreamTag,
+    },
+    env.placeOf,
+  );
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   must(output !== undefined, 'a chain whose steps are right has an output');
   return {
@@ -165,12 +175,17 @@ interface CreatedSteps {
 }
 
 /** Creates the steps in order; each knows what stands before it. A step that fails still counts as standing there. */
-function createSteps(steps: readonly CheckedStep[], env: Omit<ChainEnv, 'earlier'>): CreatedSteps {
+function createSteps(
+  steps: readonly CheckedStep[],
+  base: Omit<ChainEnv, 'earlier'>,
+  placeOf: CompileEnv['placeOf'],
+): CreatedSteps {
   const filters: (() => Filter)[] = [];
   let output: CreatedSteps['output'];
   const mistakes: ConfigMistake[] = [];
   let earlier: Earlier = { signals: new Set<SignalType<never>>(), policies: new Map<string, Phase>() };
   for (const { step, definition, options } of steps) {
+    const env = placeOf === undefined ? base : { ...base, place: placeOf(step.path) };
     try {
       if (definition.kind === 'output') {
         output = { definition, open: definition.create(options, { ...env, earlier }) };

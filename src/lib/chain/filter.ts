@@ -38,6 +38,8 @@ export interface TxContext extends Origin {
   route: Route | undefined;
   /** The route's hosts after resolution; when unset, the output uses the route's hosts as they are. */
   resolution: readonly HostPort[] | undefined;
+  /** An output says which host it offers the message to: called for each that is tried, in order. */
+  readonly offering?: (host: HostPort) => void;
   /** Set by `message_parser`: an output whose hop wants it sends it along with the body. */
   parsed: ParsedMessage | undefined;
 }
@@ -66,6 +68,8 @@ export interface ChainEnv {
   readonly resolvePath: (path: string) => string;
   readonly vocabulary: Vocabulary;
   readonly earlier: Earlier;
+  /** Where this step is written, `router.yaml:12`: for logs and for the history of a transaction. */
+  readonly place?: string;
 }
 
 /** What the options of a step may name beside steps: what the program ships, and what plugins add to it. */

@@ -11,15 +11,17 @@ export interface SignalType<T> {
   readonly name: string;
   /** The value as its wire JSON. */
   readonly toJson: (value: T) => unknown;
+  /** The value as it is kept and shown to operators, where that is more than peers are told; the wire JSON by default. */
+  readonly toRecord?: (value: T) => unknown;
 }
 
 export class Signals {
   readonly #values = new Map<SignalType<never>, unknown>();
   readonly #json: Record<string, unknown> = {};
-  readonly #onSet: (wireName: string, json: unknown) => void;
+  readonly #onSet: (wireName: string, record: unknown) => void;
 
-  /** `onSet` hears of each new value in its wire form, so that the transaction can show and keep it. */
-  constructor(onSet: (wireName: string, json: unknown) => void = () => undefined) {
+  /** `onSet` hears of each new value in the form that is kept. */
+  constructor(onSet: (wireName: string, record: unknown) => void = () => undefined) {
     this.#onSet = onSet;
   }
 
@@ -32,7 +34,7 @@ export class Signals {
     this.#values.set(type as SignalType<never>, value);
     const json = type.toJson(value);
     this.#json[type.wireName] = json;
-    this.#onSet(type.wireName, json);
+    this.#onSet(type.wireName, type.toRecord === undefined ? json : type.toRecord(value));
   }
 
   /** All values in their wire form. */

@@ -44,6 +44,8 @@ interface Policy {
   readonly test: Matcher;
   readonly draw: () => PolicyAction;
   readonly rejection: Response;
+  /** Where it is written, for people who wonder. */
+  readonly place: string | undefined;
 }
 
 export const policyAction = defineFilter<PolicyConfig>({
@@ -59,7 +61,14 @@ export const policyAction = defineFilter<PolicyConfig>({
     const test = node === undefined ? (): 'match' => 'match' : buildMatch(node, env, mistakes);
     if (mistakes.length > 0) throw new ConfigError(mistakes);
     const draw = drawFrom(c.action, env.deps.rng);
-    const policy: Policy = { tag: ask.tag, rule: ask.rule, test, draw, rejection: rejectionOf(c, ask.rule) };
+    const policy: Policy = {
+      tag: ask.tag,
+      rule: ask.rule,
+      test,
+      draw,
+      rejection: rejectionOf(c, ask.rule),
+      place: env.place,
+    };
     return () => (ask.perRcpt ? judgeRcpts(policy) : judgeTransaction(policy, phase));
   },
 });
@@ -131,11 +140,17 @@ function judgeRcpts(policy: Policy): Filter {
 function decide(policy: Policy, tx: TxContext, rcpt: RcptInHand | undefined): PolicyVerdict['action'] | undefined {
   const answer = policy.test(tx, rcpt);
   if (answer === 'noMatch') return undefined;
-  const { tag, rule } = policy;
+  const { tag, rule, place } = policy;
   const decided = answer === 'unmet' ? 'UNMET' : policy.draw();
-  const verdict: PolicyVerdict = { tag, rule, action: decided, ...(rcpt !== undefined && { rcpt: rcpt.to }) };
+  const verdict: PolicyVerdict = {
+    tag,
+    rule,
+    action: decided,
+    ...(rcpt !== undefined && { rcpt: rcpt.to }),
+    ...(place !== undefined && { place }),
+  };
   tx.signals.set(policyOutcomeSignal, [...(tx.signals.get(policyOutcomeSignal) ?? []), verdict]);
-  const line = { tag, rule, action: decided };
+  const line = { tag, rule, action: decided, place };
   if (decided === 'UNMET') tx.log.info(line, 'policy not judged, a fact it needs does not exist');
   else tx.log.info(line, 'policy matched');
   return decided;

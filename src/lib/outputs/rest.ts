@@ -101,6 +101,7 @@ class RestExchange implements Exchange {
   ): Promise<Response> {
     for (const [i, host] of hosts.entries()) {
       if (this.#isClosed) break;
+      this.#tx.offering?.(host ?? hostOf(endpoint));
       const hop = this.#open(endpoint, host);
       this.#hop = hop;
       const [mail, rcpt] = [hop.mail(from), hop.rcpt(to)];
@@ -144,4 +145,10 @@ class RestExchange implements Exchange {
       createAt: 'rcpt',
     });
   }
+}
+
+/** The next hop itself, where the route names no hosts behind it. */
+function hostOf(endpoint: string): HostPort {
+  const { hostname, port, protocol } = new URL(endpoint);
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) || (protocol === 'https:' ? 443 : 80) };
 }

@@ -1,12 +1,14 @@
 /** One attempt of one transaction: opens its chain, follows what is asked, and says how it ended. */
 import { drive } from '../chain/drive.ts';
+import type { Body } from '../core/body.ts';
 import type { Log } from '../core/deps.ts';
-import { must } from '../core/errors.ts';
+import { LeaseLostError, must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { internalErrorReply } from '../core/precondition.ts';
-import { isOk, reply } from '../core/response.ts';
+import { isOk, type Response, reply } from '../core/response.ts';
 import type { AttemptEnd } from '../core/retry.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
+import { leasedBody } from './leased-body.ts';
 import type { Work } from './work.ts';
 
 /** Why an attempt is stopped from outside; the abort reason of `Work.stop`. `shutdown`: the transaction is to be, or already is, another's. */
@@ -36,11 +38,12 @@ export async function runAttempt(
     origin: facts.origin,
     log,
     onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
+    onHost: (host) => work.offered(host),
   });
   const careful: Exchange = {
     mail: (from) => exchange.mail(from),
     rcpt: (to) => exchange.rcpt(to),
-    data: async (body) => (work.isDurable && !(await isLeaseCertain()) ? leaseInDoubt : exchange.data(body)),
+    data: (body) => (work.isDurable ? sendLeased(work, exchange, body, isLeaseCertain) : exchange.data(body)),
     close: () => exchange.close(),
   };
   const end = await drive(live, careful, stop.signal, (error) => {
@@ -49,6 +52,21 @@ export async function runAttempt(
   if (end === 'cancelled') return { kind: 'cancelled' };
   if (end === 'stopped') return { kind: stop.signal.reason as StopReason };
   return repliedEnd(live.state);
+}
+
+async function sendLeased(
+  { stop }: Work,
+  exchange: Exchange,
+  body: Body,
+  isLeaseCertain: () => Promise<boolean>,
+): Promise<Response> {
+  if (!(await isLeaseCertain())) return leaseInDoubt;
+  try {
+    return await exchange.data(leasedBody(body, isLeaseCertain, () => stop.abort('shutdown')));
+  } catch (error) {
+    if (error instanceof LeaseLostError) return leaseInDoubt;
+    throw error;
+  }
 }
 
 /** How an attempt ended that a reply has decided. */

@@ -2,7 +2,8 @@
 import type { CompiledChain } from '../chain/compile.ts';
 import type { OutputHandlerConfig, SenderConfig } from '../config/router-config.ts';
 import type { Body } from '../core/body.ts';
-import type { Origin } from '../core/envelope.ts';
+import type { HostPort, Origin } from '../core/envelope.ts';
+import { limits } from '../core/limits.ts';
 import { LiveTransaction } from '../core/live.ts';
 import { NEW_TX, type TxState } from '../core/transaction.ts';
 import type { BlobView } from '../http/service.ts';
@@ -33,6 +34,8 @@ export class Work {
   /** Ends the running attempt from outside; the reason says why. */
   readonly stop = new AbortController();
   attemptStartedAt = 0;
+  /** The hosts that the running attempt has offered the message to, in order. */
+  #hosts: readonly HostPort[] = [];
   /** There is a row in the store, leased to us. */
   isDurable: boolean;
   /** No attempt was started: it waits to be adopted, and is then the store's. */
@@ -95,6 +98,15 @@ export class Work {
     this.#releases = [];
   }
 
+  /** The running attempt offers the message to this host. */
+  offered(host: HostPort): void {
+    if (this.#hosts.length < limits.resolvedHosts) this.#hosts = [...this.#hosts, host];
+  }
+
+  get hosts(): readonly HostPort[] {
+    return this.#hosts;
+  }
+
   /** The attempt under way, or just ended. */
   attemptRecord(endedAt?: number): AttemptRecord {
     return {
@@ -102,6 +114,7 @@ export class Work {
       startedAt: this.attemptStartedAt,
       ...(endedAt !== undefined && { endedAt }),
       replies: this.live.state.replies,
+      ...(this.#hosts.length > 0 && { hosts: this.#hosts }),
     };
   }
 
