@@ -86,12 +86,13 @@ function compileRouter(c: RouterConfig, env: ChainEnv): { policy: RoutingPolicy;
 
 function compilePolicy(
   c: RouterConfig,
-  { vocabulary: { routingPolicies } }: ChainEnv,
+  env: ChainEnv,
   hasDestination: boolean,
   mistakes: ConfigMistake[],
 ): RoutingPolicy {
   if (!c.policy) return () => (hasDestination ? { kind: 'route' } : { kind: 'reject', response: nobody });
   const { name, destination: _, ...options } = c.policy;
+  const { routingPolicies } = env.vocabulary;
   const definition = routingPolicies.find((each) => each.name === name);
   if (definition === undefined) {
     const suggestion = nearestName(
@@ -103,9 +104,15 @@ function compilePolicy(
     return () => ({ kind: 'pass' });
   }
   const parsed = definition.config.safeParse(options, { reportInput: true });
-  if (parsed.success) return definition.create(parsed.data, hasDestination);
-  for (const mistake of schemaMistakes(definition.config, parsed.error.issues)) {
-    mistakes.push({ ...mistake, path: ['policy', ...mistake.path] });
+  const found = (list: readonly ConfigMistake[]): void => {
+    mistakes.push(...list.map((mistake) => ({ ...mistake, path: ['policy', ...mistake.path] })));
+  };
+  try {
+    if (parsed.success) return definition.create(parsed.data, hasDestination, env);
+    found(schemaMistakes(definition.config, parsed.error.issues));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    found(error.mistakes);
   }
   return () => ({ kind: 'pass' });
 }

@@ -31,8 +31,11 @@ export interface MatcherDefinition<C = unknown> {
   /** Facts that a filter earlier in the chain must produce. */
   readonly consumes?: readonly SignalType<never>[];
   /** Called once a chain; throws `ConfigError` with paths relative to the matcher. */
-  readonly create: (config: C, env: Pick<ChainEnv, 'earlier'>) => Matcher;
+  readonly create: (config: C, env: MatcherEnv) => Matcher;
 }
+
+/** What a matcher may use of the chain its policy stands in. */
+export type MatcherEnv = Pick<ChainEnv, 'deps' | 'sender' | 'resolvePath' | 'earlier'>;
 
 /** Gives a matcher its types; the registry holds it with its configuration type erased. */
 export function defineMatcher<C>(definition: MatcherDefinition<C>): MatcherDefinition {

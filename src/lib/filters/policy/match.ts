@@ -2,13 +2,13 @@
  * The match language of policies: `{matcher: NAME, …options}`, `{any: […]}`, `{all: […]}`, `{not: {…}}`. Read once, when the chain is
  * compiled; every mistake is collected with its place.
  */
-import type { ChainEnv, Earlier, Phase } from '../../chain/filter.ts';
+import type { Earlier, Phase } from '../../chain/filter.ts';
 import { schemaMistakes } from '../../config/schema-mistakes.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../../config/source.ts';
 import { limits } from '../../core/limits.ts';
 import { nearestName } from '../../core/nearest-name.ts';
 import { allOf, anyOf, not } from '../../matchers/combine.ts';
-import type { Matcher, MatcherDefinition } from '../../matchers/matcher.ts';
+import type { Matcher, MatcherDefinition, MatcherEnv } from '../../matchers/matcher.ts';
 
 export interface Leaf {
   readonly kind: 'leaf';
@@ -92,7 +92,7 @@ export function asksPerRcpt({ definition, config }: Leaf): boolean {
   return typeof definition.perRcpt === 'function' ? definition.perRcpt(config) : definition.perRcpt === true;
 }
 
-export function buildMatch(node: MatchNode, env: Pick<ChainEnv, 'earlier'>, mistakes: ConfigMistake[]): Matcher {
+export function buildMatch(node: MatchNode, env: MatcherEnv, mistakes: ConfigMistake[]): Matcher {
   switch (node.kind) {
     case 'leaf':
       return createLeaf(node, env, mistakes);
@@ -105,7 +105,7 @@ export function buildMatch(node: MatchNode, env: Pick<ChainEnv, 'earlier'>, mist
   }
 }
 
-function createLeaf(leaf: Leaf, env: Pick<ChainEnv, 'earlier'>, mistakes: ConfigMistake[]): Matcher {
+function createLeaf(leaf: Leaf, env: MatcherEnv, mistakes: ConfigMistake[]): Matcher {
   try {
     return leaf.definition.create(leaf.config, env);
   } catch (error) {

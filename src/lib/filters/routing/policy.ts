@@ -1,6 +1,6 @@
 /** What a routing policy is: it says of one recipient whether it is ours to route, and where. The router filter does the rest. */
 import type { z } from 'zod';
-import type { TxContext } from '../../chain/filter.ts';
+import type { ChainEnv, TxContext } from '../../chain/filter.ts';
 import type { HostPort } from '../../core/envelope.ts';
 import type { Mailbox } from '../../core/mailbox.ts';
 import type { Response } from '../../core/response.ts';
@@ -21,7 +21,7 @@ export interface RoutingPolicyDefinition<C = unknown> {
   /** The options beside `name` and `destination`. */
   readonly config: z.ZodType<C>;
   /** `hasDestination`: a place is configured, if only the empty one of a dry run. */
-  readonly create: (config: C, hasDestination: boolean) => RoutingPolicy;
+  readonly create: (config: C, hasDestination: boolean, env: ChainEnv) => RoutingPolicy;
 }
 
 /** Gives a policy its types; the registry holds it with its configuration type erased. */
