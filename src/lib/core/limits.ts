@@ -37,6 +37,8 @@ export const limits = {
   mimeBoundaryBytes: 256,
   /** Report fields of one `message/delivery-status` or `text/rfc822-headers` that are read as headers. */
   mimeReportBytes: 256 * 1024,
+  /** Header text that is longer is not searched for encoded words. */
+  encodedWordsChars: 128 * 1024,
   /** The largest `max_inline` of a `receive_parsing`: text inside the JSON of a parsed message, where it stands twice. */
   parsedInlineBytes: 1024 * 1024,
   /** What a hanging GET waits for at most (protocol §1.1). */
@@ -74,6 +76,8 @@ export const limits = {
   /** Answers an in-process DNS cache keeps. */
   dnsCacheEntries: 10_000,
   configFileBytes: 4 * 1024 * 1024,
+  /** Modules that one configuration names. */
+  plugins: 100,
   /** A plugin while it is loaded: its own code, and all it imports and waits for. */
   pluginLoadMs: 30_000,
   /** What the code of a plugin takes for one phase, without what the rest of the chain takes. */
