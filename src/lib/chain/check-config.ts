@@ -34,6 +34,11 @@ export function checkConfigs(files: readonly string[], registry: StepRegistry, k
   });
 }
 
+/** Checks a text as if it stood in `file`: paths in it are relative to that. */
+export function checkText(text: string, file: string, registry: StepRegistry, kind: ConfigKind): ConfigReport {
+  return checkOne(file, registry, kind, text).report;
+}
+
 interface Checked {
   readonly report: ConfigReport;
   readonly router?: RouterConfig;
@@ -41,10 +46,10 @@ interface Checked {
 }
 
 /** `kind` is told from the file's sections when it is not given. */
-function checkOne(file: string, registry: StepRegistry, kind: ConfigKind | undefined): Checked {
+function checkOne(file: string, registry: StepRegistry, kind?: ConfigKind, given?: string): Checked {
   let found = kind;
   try {
-    const text = readConfigFile(file);
+    const text = given ?? readConfigFile(file);
     found ??= configKind(text, file);
     const config =
       found === 'router'

@@ -1,0 +1,85 @@
+/** A configuration as a YAML document that is being rewritten: comments and order stay, and every change leaves a note. */
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { InvalidConfigError } from '../invalid-config.ts';
+
+export interface MigrationNote {
+  /** In the file as it was; absent for what has no one place. */
+  readonly line?: number;
+  readonly text: string;
+}
+
+export class OlderDocument {
+  readonly #lines = new LineCounter();
+  readonly #document: Document;
+  readonly notes: MigrationNote[] = [];
+
+  /** Throws `InvalidConfigError` when the text is no YAML mapping. */
+  constructor(text: string, file: string) {
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
+    const [error] = this.#document.errors;
+    if (error === undefined && isMap(this.#document.contents)) return;
+    const { line, col } = error === undefined ? { line: 1, col: 1 } : this.#lines.linePos(error.pos[0]);
+    const message = error === undefined ? 'expected a mapping of sections' : `not YAML: ${error.message}`;
+    throw new InvalidConfigError([{ file, line, col, message }]);
+  }
+
+  get root(): YAMLMap {
+    return this.#document.contents as YAMLMap;
+  }
+
+  toString(): string {
+    return this.#document.toString({ lineWidth: 0 });
+  }
+
+  /** Says what was changed, and where it was. */
+  note(at: unknown, text: string): void {
+    const offset = (at as { range?: readonly number[] | null } | undefined)?.range?.[0];
+    this.notes.push({ ...(offset !== undefined && { line: this.#lines.linePos(offset).line }), text });
+  }
+
+  /** A value as a node, to be put into the document. */
+  node(value: unknown): unknown {
+    return this.#document.createNode(value);
+  }
+
+  /** The mapping under a key, made when it is missing. */
+  section(parent: YAMLMap, key: string): YAMLMap {
+    const found = mapAt(parent, key);
+    if (found !== undefined) return found;
+    parent.set(key, this.node({}));
+    return parent.get(key) as YAMLMap;
+  }
+
+  /** The list under a key, made when it is missing. */
+  list(parent: YAMLMap, key: string): YAMLSeq {
+    const found = parent.get(key);
+    if (isSeq(found)) return found;
+    parent.set(key, this.node([]));
+    return parent.get(key) as YAMLSeq;
+  }
+}
+
+export function mapAt(parent: YAMLMap, key: string): YAMLMap | undefined {
+  const found = parent.get(key);
+  return isMap(found) ? found : undefined;
+}
+
+/** The mappings of a list; whatever else is in it is for the checker to refuse. */
+export function mapsAt(parent: YAMLMap, key: string): readonly YAMLMap[] {
+  const found = parent.get(key);
+  return isSeq(found) ? found.items.filter(isMap) : [];
+}
+
+export function textOf(parent: YAMLMap, key: string): string | undefined {
+  const found = parent.get(key);
+  return typeof found === 'string' && found !== '' ? found : undefined;
+}
+
+/** Takes a key out of a mapping and answers its plain value; `undefined` when it was not there. */
+export function take(parent: YAMLMap, key: string): unknown {
+  const found = parent.get(key, true) as unknown;
+  if (!parent.has(key)) return undefined;
+  parent.delete(key);
+  if (isScalar(found)) return found.value;
+  return isMap(found) || isSeq(found) ? (found.toJSON() as unknown) : found;
+}

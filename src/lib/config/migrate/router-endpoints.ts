@@ -1,0 +1,142 @@
+/** Endpoints, senders and storage of older routers: what selects a chain, and who asks for retries and bounces (protocol §0.1). */
+import type { YAMLMap } from 'yaml';
+import { mapAt, mapsAt, type OlderDocument, take, textOf } from './older-document.ts';
+
+/** What older files said at the endpoint and newer ones say at the sender. */
+interface EndpointFacts {
+  readonly name: string;
+  retry: boolean;
+  notification: boolean;
+  upstream: string | undefined;
+}
+
+export function migrateEndpoints(doc: OlderDocument): void {
+  const endpoints = mapsAt(doc.root, 'endpoint');
+  const isOldest = doc.root.get('sender') === undefined && endpoints.length > 0;
+  migrateTimeout(doc, endpoints);
+  const facts = endpoints.map((endpoint) => migrateEndpoint(doc, endpoint, isOldest));
+  if (isOldest) makeSenders(doc, facts);
+  else for (const each of facts) tellSenders(doc, each);
+}
+
+function migrateEndpoint(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolean): EndpointFacts {
+  const facts: EndpointFacts = {
+    name: textOf(endpoint, 'name') ?? '',
+    retry: false,
+    notification: false,
+    upstream: undefined,
+  };
+  if (take(endpoint, 'rest_lro') !== undefined) doc.note(endpoint, "'rest_lro' is gone: every endpoint works that way");
+  migrateExploder(doc, endpoint, facts, isOldest);
+  const params = take(endpoint, 'retry_params');
+  if (params !== undefined) {
+    doc.section(endpoint, 'output_handler').set('retry_params', doc.node(params));
+    doc.note(endpoint, "'retry_params' moved into 'output_handler'");
+    facts.retry = true;
+  }
+  const handler = mapAt(endpoint, 'output_handler');
+  if (handler !== undefined) migrateHandler(doc, handler, facts, isOldest);
+  return facts;
+}
+
+function migrateExploder(doc: OlderDocument, endpoint: YAMLMap, facts: EndpointFacts, isOldest: boolean): void {
+  const exploder = mapsAt(endpoint, 'chain').find((step) => textOf(step, 'filter') === 'exploder');
+  const mode = textOf(endpoint, 'sf_mode');
+  if (take(endpoint, 'sf_mode') !== undefined) doc.note(endpoint, "'sf_mode' became 'msa' of the exploder");
+  const msa = take(endpoint, 'msa') ?? (mode === undefined ? undefined : mode !== 'none');
+  if (exploder !== undefined && msa === true && !exploder.has('msa')) {
+    exploder.set('msa', true);
+    doc.note(exploder, "'msa' of the endpoint became 'msa' of its exploder");
+  }
+  const upstream = exploder === undefined ? undefined : textOf(exploder, 'output_chain');
+  if (exploder === undefined || upstream === undefined) return;
+  exploder.delete('output_chain');
+  facts.upstream = upstream;
+  const where = isOldest ? `became 'upstream_sender: ${upstream}' of the sender` : 'had no effect: the sender decides';
+  doc.note(exploder, `'output_chain' of the exploder ${where}`);
+}
+
+function migrateHandler(doc: OlderDocument, handler: YAMLMap, facts: EndpointFacts, isOldest: boolean): void {
+  const timeouts = [take(handler, 'downstream_env_timeout'), take(handler, 'downstream_data_timeout')].filter(
+    (value) => typeof value === 'number',
+  );
+  if (timeouts.length > 0 && !handler.has('downstream_timeout')) {
+    handler.set('downstream_timeout', Math.max(...timeouts));
+    doc.note(
+      handler,
+      "'downstream_env_timeout' and 'downstream_data_timeout' became one 'downstream_timeout', the longer",
+    );
+  }
+  const params = mapAt(handler, 'retry_params');
+  const hasMode = params !== undefined && take(params, 'mode') !== undefined;
+  if (params !== undefined && (hasMode || isOldest)) facts.retry = true;
+  if (hasMode) doc.note(params, "'mode' of retry_params became 'retry: output_chain' of the sender");
+  const notification = mapAt(handler, 'notification');
+  if (notification === undefined) return;
+  const hadMode = take(notification, 'mode') !== undefined;
+  const host = take(notification, 'host');
+  if (typeof host === 'string') {
+    notification.set('sender', host);
+    doc.note(notification, `'host' of notification became 'sender: ${host}'`);
+  }
+  if (hadMode || isOldest) facts.notification = true;
+  if (hadMode) doc.note(notification, "'mode' of notification became 'notification: output_chain' of the sender");
+}
+
+/** The oldest files have no senders: the name of the endpoint was what a client named. */
+function makeSenders(doc: OlderDocument, facts: readonly EndpointFacts[]): void {
+  const senders = doc.list(doc.root, 'sender');
+  for (const { name, retry, notification, upstream } of facts) {
+    const sender = {
+      name,
+      output_chain: name,
+      ...(upstream !== undefined && { upstream_sender: upstream }),
+      ...(retry && { retry: 'output_chain' }),
+      ...(notification && { notification: 'output_chain' }),
+    };
+    senders.add(doc.node(sender));
+    doc.note(
+      undefined,
+      `a sender '${name}' was made for the endpoint of that name: clients POST to /senders/${name}/transactions`,
+    );
+  }
+}
+
+function tellSenders(doc: OlderDocument, { name, retry, notification }: EndpointFacts): void {
+  for (const sender of mapsAt(doc.root, 'sender')) {
+    if (textOf(sender, 'output_chain') !== name) continue;
+    if (retry && !sender.has('retry')) sender.set('retry', 'output_chain');
+    if (notification && !sender.has('notification')) sender.set('notification', 'output_chain');
+  }
+}
+
+function migrateTimeout(doc: OlderDocument, endpoints: readonly YAMLMap[]): void {
+  const global = mapAt(doc.root, 'global');
+  const idle = global === undefined ? undefined : take(global, 'tx_idle_timeout');
+  if (idle === undefined) return;
+  for (const endpoint of endpoints) {
+    const handler = doc.section(endpoint, 'output_handler');
+    if (!handler.has('downstream_timeout')) handler.set('downstream_timeout', idle);
+  }
+  doc.note(global, "'tx_idle_timeout' became 'downstream_timeout' of every endpoint");
+}
+
+export function migrateStorage(doc: OlderDocument): void {
+  const global = mapAt(doc.root, 'global');
+  const interval = global === undefined ? undefined : take(global, 'gc_interval');
+  if (interval !== undefined) {
+    const storage = doc.section(doc.root, 'storage');
+    if (!storage.has('gc_interval')) storage.set('gc_interval', interval);
+    doc.note(global, "'gc_interval' moved to 'storage'");
+  }
+  const storage = mapAt(doc.root, 'storage');
+  const file = storage === undefined ? undefined : take(storage, 'db_filename');
+  if (storage !== undefined && typeof file === 'string') {
+    if (!storage.has('url')) storage.set('url', `sqlite:///${file}`);
+    doc.note(storage, "'db_filename' became 'url'");
+  }
+  const listener = mapAt(doc.root, 'rest_listener');
+  for (const key of ['use_gunicorn', 'use_fastapi']) {
+    if (listener !== undefined && take(listener, key) !== undefined) doc.note(listener, `'${key}' is gone`);
+  }
+}

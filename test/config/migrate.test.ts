@@ -1,0 +1,177 @@
+/** What `koukan config migrate` makes of configurations of older generations; what it makes must load. */
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { migrateConfig } from '../../src/lib/config/migrate/migrate-config.ts';
+import { checkedText } from '../helpers/checked-text.ts';
+
+const oldestRouter = `# our router
+global:
+  mailer_daemon_mailbox: mailer-daemon@example.com
+  gc_interval: 60
+rest_listener:
+  addr: [127.0.0.1, 8000]
+  session_uri: http://127.0.0.1:8000
+  use_gunicorn: false
+storage:
+  url: sqlite:///test.sqlite
+endpoint:
+- name: submission        # port 587
+  rest_lro: true
+  msa: true
+  chain:
+  - filter: relay_auth
+    smtp_auth: true
+  - filter: exploder
+    output_chain: outbound
+- name: outbound
+  output_handler:
+    downstream_env_timeout: 30
+    downstream_data_timeout: 60
+    retry_params:
+      mode: per_request
+      max_attempts: 5
+    notification:
+      mode: per_request
+      host: outbound
+  chain:
+  - filter: dkim
+    key: /etc/koukan/k.pem
+    domain: example.com
+    selector: s1
+  - filter: received_header
+    max_received_headers: 20
+  - filter: router
+    policy:
+      name: dest_domain
+      destination:
+        endpoint: http://127.0.0.1:8001/
+        http_host: outbound
+  - filter: rest_output
+`;
+
+describe('a router of the oldest generation', () => {
+  const { text, notes } = migrateConfig(oldestRouter, 'router.yaml', 'router');
+  const migrated = parse(text) as Record<string, unknown>;
+
+  it('loads after it, but for the key file that is not on this machine', async () => {
+    const left = await checkedText(text, 'router');
+    expect(left.filter((line) => !line.includes('k.pem'))).toEqual([]);
+  });
+
+  it('has a sender for each endpoint, which asks for retries and bounces', () => {
+    expect(migrated.sender).toEqual([
+      { name: 'submission', output_chain: 'submission', upstream_sender: 'outbound' },
+      { name: 'outbound', output_chain: 'outbound', retry: 'output_chain', notification: 'output_chain' },
+    ]);
+  });
+
+  it('names its next hop once', () => {
+    const endpoint = 'http://127.0.0.1:8001/senders/outbound/transactions';
+    expect(migrated.rest_endpoint).toEqual([{ name: 'outbound', endpoint, sender: 'outbound', tag: 'outbound' }]);
+  });
+
+  it('has today’s filters, in an order that works', () => {
+    const [submission, outbound] = migrated.endpoint as { chain: { filter: string }[]; output_handler: unknown }[];
+    expect(submission?.chain).toEqual([
+      {
+        filter: 'policy_action',
+        tag: 'relay_auth',
+        match: { not: { matcher: 'smtp_auth' } },
+        action: 'REJECT',
+        code: 550,
+        message: '5.7.1 not authorized',
+      },
+      { filter: 'exploder', msa: true },
+    ]);
+    expect(outbound?.chain.map(({ filter }) => filter)).toEqual([
+      'dkim_sign',
+      'message_validation',
+      'policy_action',
+      'received_header',
+      'router',
+      'rest_output',
+    ]);
+    expect(outbound?.output_handler).toEqual({
+      downstream_timeout: 60,
+      retry_params: { max_attempts: 5 },
+      notification: { sender: 'outbound' },
+    });
+  });
+
+  it('keeps comments, and says what was changed and where it was', () => {
+    expect(text).toContain('# our router');
+    expect(text).toContain('# port 587');
+    const lines = oldestRouter.split('\n');
+    const lineOf = (what: string): number => lines.findIndex((line) => line.includes(what)) + 1;
+    expect(notes).toContainEqual({
+      line: lineOf('- filter: dkim'),
+      text: "the filter 'dkim' is called 'dkim_sign'",
+    });
+  });
+});
+
+describe('a router of the middle generation', () => {
+  const middle = `
+rest_listener: {addr: [127.0.0.1, 8000], session_uri: "http://127.0.0.1:8000"}
+storage: {url: "sqlite:///test.sqlite"}
+sender:
+- {name: app, output_chain: out}
+- {name: archive, output_chain: out, retry: null}
+endpoint:
+- name: out
+  output_handler: {retry_params: {mode: per_request}}
+  chain:
+  - {filter: add_route, output_chain: archive}
+  - {filter: rest_output, static_endpoint: "http://127.0.0.1:8001/senders/x/transactions", remote_host_discovery: {mx: true}}
+`;
+  const { text } = migrateConfig(middle, 'router.yaml', 'router');
+  const migrated = parse(text) as { sender: unknown; endpoint: { chain: unknown }[] };
+
+  it('asks for retries at the senders that do not say otherwise', () => {
+    expect(migrated.sender).toEqual([
+      { name: 'app', output_chain: 'out', retry: 'output_chain' },
+      { name: 'archive', output_chain: 'out', retry: null },
+    ]);
+  });
+
+  it('names the sender of a copy, and finds hosts by a filter', () => {
+    expect(migrated.endpoint[0]?.chain).toEqual([
+      { filter: 'add_route', sender: 'archive' },
+      { filter: 'dns_resolution', suffix: '' },
+      { filter: 'rest_output', static_endpoint: 'http://127.0.0.1:8001/senders/x/transactions' },
+    ]);
+  });
+});
+
+describe('a gateway of the oldest generation', () => {
+  const old = `
+rest_listener: {addr: [127.0.0.1, 8001], session_uri: "http://127.0.0.1:8001"}
+rest_output:
+- name: mx
+  host: inbound
+  endpoint: http://127.0.0.1:8000/
+smtp_listener:
+  services:
+  - {addr: [127.0.0.1, 1025], endpoint: mx}
+smtp_output:
+  outbound: {ehlo_host: mail.example.com}
+`;
+  const { text } = migrateConfig(old, 'gateway.yaml', 'gateway');
+
+  it('loads after it', async () => {
+    expect(await checkedText(text, 'gateway')).toEqual([]);
+  });
+
+  it('posts to the sender its host was, and has its profiles below hosts', () => {
+    expect(parse(text)).toMatchObject({
+      rest_output: [{ name: 'mx', endpoint: 'http://127.0.0.1:8000/senders/inbound/transactions' }],
+      smtp_listener: { services: [{ endpoint: 'mx', sender: 'inbound' }] },
+      smtp_output: { hosts: { outbound: { ehlo_host: 'mail.example.com' } } },
+    });
+  });
+});
+
+it('leaves a file of today as it is, byte for byte', () => {
+  const text = 'rest_listener:   {addr: [127.0.0.1, 8000]}\nstorage: {url:  "sqlite:///x"}   # odd spaces\n';
+  expect(migrateConfig(text, 'router.yaml', 'router')).toEqual({ text, notes: [] });
+});
