@@ -85,6 +85,7 @@ export class StrictTx {
     demand(answer.status === 200, `patch: status ${answer.status} ${answer.body}`);
     const before = (this.#sent.rcpt_to ?? []) as unknown[];
     if (delta.rcpt_to !== undefined) this.#sent.rcpt_to = [...before, ...(delta.rcpt_to as unknown[])];
+    if (delta.filter_output !== undefined) this.#sent.filter_output = delta.filter_output;
     this.#take(answer, 'patch');
   }
 
@@ -99,6 +100,29 @@ export class StrictTx {
   addRcpts(...rcpts: Json[]): Promise<void> {
     const offset = ((this.#sent.rcpt_to ?? []) as unknown[]).length;
     return this.patch({ rcpt_to: rcpts, ...(offset > 0 && { rcpt_to_list_offset: offset }) });
+  }
+
+  /** Hands a receiver the parsed message; the version of its answer is not looked at. */
+  async build(parsed: Json): Promise<void> {
+    const { message_builder } = this.view.body as { message_builder?: { uri?: string } };
+    demand(/^https?:\/\//.test(message_builder?.uri ?? ''), 'build: no absolute message_builder.uri');
+    const { etag } = this;
+    const headers = { 'if-match': etag, 'request-timeout': '29' };
+    const answer = await rawRequest('POST', message_builder?.uri ?? '', { body: parsed, headers });
+    demand(answer.status === 200, `build: status ${answer.status} ${answer.body}`);
+    this.#take(answer, 'build');
+    this.etag = etag;
+  }
+
+  /** Uploads a part whole, with its length. */
+  async uploadPart(id: string, bytes: Buffer): Promise<void> {
+    const { message_builder } = this.view.body as {
+      message_builder?: { blob_status?: Record<string, { uri: string }> };
+    };
+    const uri = message_builder?.blob_status?.[id]?.uri;
+    demand(uri !== undefined && /^https?:\/\//.test(uri), `part: no absolute uri of ${id}`);
+    const answer = await rawRequest('PUT', uri, { body: bytes });
+    demand(answer.status === 200, `part: status ${answer.status} ${answer.body}`);
   }
 
   /** Uploads the message as the original does: whole when it fits, else in ranges, believing what `content-range` says. */
@@ -225,7 +249,10 @@ export class StrictTx {
       demand(now.get(id)?.path === seen.path, `${where}: the path of blob ${id} changed or is gone`);
       demand(!seen.finalized || now.get(id)?.finalized === true, `${where}: blob ${id} is finalized no more`);
     }
-    demand(this.#blobs.size === 0 || this.#blobs.size === now.size, `${where}: other blobs than before`);
+    // The parts of a parsed message appear at once, when a receiver has got it; from then on they are the same.
+    const hadParts = [...this.#blobs.keys()].some((id) => id !== '');
+    const isSame = this.#blobs.size === now.size || (!hadParts && where === 'build');
+    demand(this.#blobs.size === 0 || isSame, `${where}: other blobs than before`);
     this.#blobs = now;
   }
 }

@@ -19,7 +19,7 @@ export interface EnvelopePart {
   readonly origin: Origin;
 }
 
-/** Reads the JSON of a create or PATCH; throws `RequestProblem` 400. */
+/** Reads the JSON of a create, a PATCH or a parsed message; throws `RequestProblem` 400. */
 export function readJson(entity: Buffer): Json {
   let value: unknown;
   try {
@@ -28,7 +28,13 @@ export function readJson(entity: Buffer): Json {
     throw new RequestProblem(400, `invalid JSON: ${(error as Error).message}`);
   }
   if (!isJsonObject(value)) throw new RequestProblem(400, 'must be a JSON object', { pointer: '' });
+  if (isDeeperThan(value, limits.receiverJsonDepth)) throw new RequestProblem(400, 'the JSON is nested too deeply');
   return value;
+}
+
+function isDeeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
 }
 
 export function readEnvelope(json: Json): EnvelopePart {
@@ -36,6 +42,10 @@ export function readEnvelope(json: Json): EnvelopePart {
   const rcptTo = rcpt_to ?? [];
   if (!Array.isArray(rcptTo)) throw new RequestProblem(400, 'must be a list', { pointer: '/rcpt_to' });
   if (rcptTo.length > limits.rcptsPerTransaction) throw new RequestProblem(400, 'too many', { pointer: '/rcpt_to' });
+  // Silently dropped, it would be awaited in vain.
+  if (isJsonObject(json.body) && Object.keys(json.body).length > 0) {
+    throw new RequestProblem(400, 'the message is uploaded: PUT …/body', { pointer: '/body' });
+  }
   const remoteHost = hostPort(json.remote_host);
   const localHost = hostPort(json.local_host);
   return {

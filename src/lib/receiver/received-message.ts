@@ -21,6 +21,8 @@ export interface ReceivedMessage extends ReceivedEnvelope {
   readonly sizeBytes: number;
   /** The parsed message, when the router sends it (`receive_parsing`). */
   readonly parsed?: unknown;
+  /** Path of the same as JSON. */
+  readonly parsedFile?: string;
   /** Paths of its parts, by the id that the parsed message calls them. */
   readonly parts: Readonly<Record<string, string>>;
 }

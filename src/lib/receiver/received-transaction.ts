@@ -14,7 +14,7 @@ import { mailFailed, rcptsFailed } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
 import { RequestProblem } from '../http/service.ts';
 import { fileBody } from './file-body.ts';
-import { messageFile, partFile } from './file-names.ts';
+import { messageFile, parsedFile, partFile } from './file-names.ts';
 import type { EnvelopePart, Json } from './received-envelope.ts';
 import { partIds } from './received-envelope.ts';
 import { ReceivedFile } from './received-file.ts';
@@ -38,7 +38,7 @@ export class ReceivedTransaction {
   readonly #context: ReceiverContext;
   #envelope: Json = {};
   #origin: EnvelopePart['origin'] = {};
-  #parsed: unknown;
+  #parsed: Json | undefined;
   /** Set once the message is complete. */
   #deciding: Promise<void> | undefined;
 
@@ -55,6 +55,11 @@ export class ReceivedTransaction {
 
   get isParsed(): boolean {
     return this.#parsed !== undefined;
+  }
+
+  /** It is complete, and the application is thinking. */
+  get isBeingDecided(): boolean {
+    return this.#deciding !== undefined && !this.isOver;
   }
 
   get isOver(): boolean {
@@ -89,12 +94,14 @@ export class ReceivedTransaction {
     }
   }
 
-  /** Takes the parsed message and announces its parts; a repetition of the same JSON changes nothing. */
+  /** The very same parsed message is here already. */
+  hasAnnounced(json: Json): boolean {
+    return this.#parsed !== undefined && isDeepStrictEqual(json, this.#parsed);
+  }
+
+  /** Takes the parsed message and announces its parts. Throws `RequestProblem` 400 or 409. */
   announce(json: Json): void {
-    if (this.#parsed !== undefined) {
-      if (isDeepStrictEqual(json, this.#parsed)) return;
-      throw new RequestProblem(409, 'another parsed message is here already');
-    }
+    if (this.#parsed !== undefined) throw new RequestProblem(409, 'another parsed message is here already');
     if (this.message.isFinalized || this.isOver) throw new RequestProblem(409, 'the message is complete already');
     const files = [...partIds(json)].map((id) => [id, partFile(this.live.id, id)] as const);
     if (files.length > limits.messageBuilderParts) throw new RequestProblem(400, 'too many parts');
@@ -123,6 +130,14 @@ export class ReceivedTransaction {
     void this.pause(limits.receiverLingerMs, timer.signal).then(() => late.abort());
     await this.live.until(() => this.isOver, late.signal);
     timer.abort();
+  }
+
+  /** Bytes that come in: as long as they do, the transaction is not idle. */
+  async *inUse(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
+    for await (const chunk of bytes) {
+      this.usedAt = this.#context.clock.now();
+      yield chunk;
+    }
   }
 
   /** Waits by the receiver's clock. */
@@ -178,7 +193,10 @@ export class ReceivedTransaction {
       ...this.#seen(),
       file: this.message.path,
       sizeBytes: this.message.length,
-      ...(this.#parsed !== undefined && { parsed: this.#parsed }),
+      ...(this.#parsed !== undefined && {
+        parsed: this.#parsed,
+        parsedFile: join(this.#context.dir, parsedFile(this.live.id)),
+      }),
       parts: Object.fromEntries([...this.parts].map(([id, file]) => [id, file.path])),
     };
     const response = this.#precondition() ?? (await this.#ask({ phase: 'data', message }));

@@ -44,11 +44,19 @@ export function addReceiverRoutes(app: FastifyInstance, routes: ReceiverRoutes):
     }
     return sendView(request, reply, tx);
   });
-  app.post('/transactions/:id/message_builder', async (request: IdRequest, reply) => {
+  const announce = async (request: IdRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const tx = routes.find(request.params.id);
-    tx.announce(readJson(entityOf(request)));
+    const json = readJson(entityOf(request));
+    // Who says it again because the answer was lost cannot know the version that it led to.
+    if (!tx.hasAnnounced(json)) {
+      mustMatch(request, tx);
+      tx.announce(json);
+    }
     return sendView(request, reply, tx);
-  });
+  };
+  app.post('/transactions/:id/message_builder', announce);
+  // Older descriptions of the protocol say PUT.
+  app.put('/transactions/:id/message_builder', announce);
   app.post('/transactions/:id/cancel', async (request: IdRequest, reply) => {
     await routes.find(request.params.id).cancel();
     return reply.code(200).send(Buffer.alloc(0));
@@ -62,7 +70,8 @@ export function addReceiverUploads(app: FastifyInstance, { find, bytesMax }: Rec
       const tx = find(id);
       const file = part === undefined ? tx.message : tx.parts.get(part);
       if (file === undefined) throw new RequestProblem(404, 'unknown blob');
-      const header = progressHeader(await file.append(readUpload(request.raw, bytesMax)));
+      const ask = readUpload(request.raw, bytesMax);
+      const header = progressHeader(await file.append({ ...ask, bytes: tx.inUse(ask.bytes) }));
       tx.progressed();
       await tx.linger();
       if (header !== undefined) reply.header('content-range', header);
@@ -120,6 +129,7 @@ function baseOf(request: FastifyRequest): string {
   return `http://${localAddress?.includes(':') === true ? `[${localAddress}]` : localAddress}:${localPort}`;
 }
 
+/** A version that is not the newest one is refused. Whoever names none, as one does by hand, takes what comes. */
 function mustMatch(request: FastifyRequest, tx: ReceivedTransaction): void {
   const ifMatch = request.headers['if-match'];
   if (ifMatch !== undefined && entityTag(ifMatch) !== String(tx.live.version))

@@ -168,7 +168,7 @@ async function sweep(
   while (!closing.aborted) {
     await clock.sleep(Math.min(SWEEP_MS, idleMs), closing);
     for (const [id, tx] of transactions) {
-      if (clock.now() - tx.usedAt < idleMs) continue;
+      if (tx.isBeingDecided || clock.now() - tx.usedAt < idleMs) continue;
       transactions.delete(id);
       await tx
         .cancel()

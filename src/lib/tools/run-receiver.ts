@@ -34,13 +34,17 @@ function lineOf(message: ReceivedMessage): object {
     rcpt_to: message.rcptTo,
     size: message.sizeBytes,
     file: message.file,
+    ...(message.parsedFile !== undefined && { parsed_file: message.parsedFile }),
     parts: message.parts,
   };
 }
 
 function textOf(message: ReceivedMessage): string {
   const from = message.mailFrom === '' ? '<>' : message.mailFrom;
-  return oneLine(`${from} -> ${message.rcptTo.join(', ')}: ${message.sizeBytes} bytes in ${message.file}`);
+  const parts = Object.keys(message.parts).length;
+  const parsed =
+    message.parsedFile === undefined ? '' : `, parsed, ${parts} ${parts === 1 ? 'part' : 'parts'} beside it`;
+  return oneLine(`${from} -> ${message.rcptTo.join(', ')}: ${message.sizeBytes} bytes in ${message.file}${parsed}`);
 }
 
 function oneLine(text: string): string {
