@@ -186,7 +186,7 @@ describe('a router configuration', () => {
       gcIntervalMs: 60_000,
       gcTtlMs: 86_400_000,
       sessionRefreshIntervalMs: 30_000,
-      sessionTtlMs: 90_000,
+      sessionTtlMs: 150_000,
       cacheTtlMs: 5000,
     });
     expect(config.log).toEqual({ level: 'info', format: 'json' });
@@ -304,7 +304,9 @@ describe('mistakes in a router configuration', () => {
     [
       'sessions that die before they are refreshed',
       `${LISTENER}\nstorage: {url: sqlite:///x, session_ttl: 5}`,
-      ["2:42: 'session_ttl' must be more than 'session_refresh_interval' (30), or live sessions are taken for dead"],
+      [
+        "2:42: 'session_ttl' must be at least 90, 3 times 'session_refresh_interval' (30), or live sessions are taken for dead",
+      ],
     ],
     ['two keys of one name', minimal('log: {}\nlog: {}'), ['4:1: not YAML: Map keys must be unique']],
   ])('names %s and its place', (_, text, expected) => {

@@ -1,38 +1,75 @@
-/** Signs of life: who gives them is certain of its leases, who was away asks first, and nobody is declared dead by who was away itself. */
+/**
+ * Signs of life: who gives them is certain of its leases, who was away asks first, and nobody is declared dead by who was away itself, or
+ * because of what a clock on a wall says.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Session } from '../../src/lib/router/session.ts';
-import { StoreUnavailableError } from '../../src/lib/store/store.ts';
+import { type SessionSign, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { FakeClock, settle } from '../helpers/fake-clock.ts';
 import { fakeDeps } from '../helpers/fake-deps.ts';
 
-const REFRESH_MS = 30_000;
-const TTL_MS = 90_000;
+const REFRESH_MS = 2000;
+const TTL_MS = 10_000;
+/** For so long after a sign of life a router trusts its leases. */
+const TRUST_MS = 7500;
+const OURS = 'http://one.example';
 
-/** A database with the sessions of two routers; it may be away. */
+/** A database with the sessions of several routers; it may be away. */
 class Sessions {
   isAway = false;
-  isOursAlive = true;
-  opened = 0;
+  sessionId: string | undefined;
+  /** Signs of life of this router, at which times. */
   readonly signs: number[] = [];
-  readonly expiries: number[] = [];
-  dead = 0;
+  readonly expired: string[] = [];
+  rows: SessionSign[] = [];
+  released = 0;
+  #newest = 0;
 
-  async openSession(): Promise<void> {
+  add(uri: string, ttlMs = TTL_MS): string {
+    this.#newest += 1;
+    const id = String(this.#newest);
+    this.rows.push({ id, uri, ttlMs, sign: 1 });
+    return id;
+  }
+
+  /** A sign of life of some router. */
+  sign(of: string): void {
+    this.rows = this.rows.map((row) => (row.id === of ? { ...row, sign: row.sign + 1 } : row));
+  }
+
+  end(of: string): void {
+    this.rows = this.rows.filter(({ id }) => id !== of);
+  }
+
+  async openSession(uri: string, _now: number, terms: { yields?: boolean } = {}): Promise<boolean> {
     this.#reach();
-    this.opened += 1;
-    this.isOursAlive = true;
+    this.sessionId = undefined;
+    if (terms.yields && this.rows.some((row) => row.uri === uri)) return false;
+    this.rows = this.rows.filter((row) => row.uri !== uri);
+    this.sessionId = this.add(uri);
+    return true;
   }
 
   async refreshSession(now: number): Promise<boolean> {
     this.#reach();
+    if (!this.rows.some(({ id }) => id === this.sessionId)) return false;
     this.signs.push(now);
-    return this.isOursAlive;
+    this.sign(this.sessionId ?? '');
+    return true;
   }
 
-  async expireSessions(before: number): Promise<number> {
+  async sessions(): Promise<readonly SessionSign[]> {
     this.#reach();
-    this.expiries.push(before);
-    return this.dead;
+    return this.rows;
+  }
+
+  async expireSessions(silent: readonly SessionSign[]): Promise<number> {
+    this.#reach();
+    for (const { id } of silent) {
+      this.expired.push(id);
+      this.end(id);
+    }
+    return this.released;
   }
 
   #reach(): void {
@@ -47,13 +84,15 @@ let clock: FakeClock;
 let store: Sessions;
 let session: Session;
 let stop: AbortController;
+let other: string;
 
 beforeEach(async () => {
   heard.length = 0;
   clock = new FakeClock();
   store = new Sessions();
+  other = store.add('http://two.example');
   const config = {
-    restListener: { sessionUri: 'http://one.example' },
+    restListener: { sessionUri: OURS },
     storage: { sessionRefreshIntervalMs: REFRESH_MS, sessionTtlMs: TTL_MS },
   } as ConstructorParameters<typeof Session>[0]['config'];
   session = new Session({ config, deps: fakeDeps({ clock }), store, onReleased, onLost });
@@ -66,24 +105,72 @@ beforeEach(async () => {
   };
 });
 
+/** Time passes, in which the other router gives its signs of life. */
+async function together(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += REFRESH_MS / 2) {
+    store.sign(other);
+    await clock.advance(REFRESH_MS / 2);
+  }
+}
+
 describe('a session', () => {
   it('is refreshed at its interval, and certain without a question', async () => {
-    await clock.advance(3 * REFRESH_MS);
+    await together(3 * REFRESH_MS);
     expect(store.signs).toHaveLength(3);
     expect(await session.isCertain()).toBe(true);
     expect(store.signs).toHaveLength(3);
   });
 
-  it('takes over from the dead, and says so', async () => {
-    store.dead = 2;
+  it('takes over from who is silent for as long as its own terms say', async () => {
+    store.released = 2;
+    const patient = store.add('http://three.example', 3 * TTL_MS);
     await clock.advance(REFRESH_MS);
-    expect(store.expiries).toEqual([clock.now() - TTL_MS]);
+    await clock.advance(TTL_MS - 1);
+    expect(store.expired).toEqual([]);
+    await clock.advance(1);
+    expect(store.expired).toEqual([other]);
     expect(heard).toEqual(['released']);
+    await clock.advance(2 * TTL_MS);
+    expect(store.expired).toEqual([other, patient]);
   });
 
-  it('is tried again soon when the database is away, and in doubt after its time', async () => {
+  it('sends nobody to who has been silent for half of its time', async () => {
+    await clock.advance(REFRESH_MS + TTL_MS / 2 - 1);
+    expect(session.isSuspect(other)).toBe(false);
+    await clock.advance(REFRESH_MS);
+    expect(session.isSuspect(other)).toBe(true);
+    store.sign(other);
+    await clock.advance(REFRESH_MS);
+    expect(session.isSuspect(other)).toBe(false);
+    expect(await session.addressOf(other)).toBe('http://two.example');
+    expect(await session.addressOf(store.sessionId ?? '')).toBeUndefined();
+    expect(await session.addressOf('999')).toBeUndefined();
+  });
+
+  it('does not care what time the wall clock shows to the others, or to itself', async () => {
+    clock.set(-3_600_000);
+    await together(2 * TTL_MS);
+    expect(await session.isCertain()).toBe(true);
+    clock.set(2 * 3_600_000);
+    await together(2 * TTL_MS);
+    expect(await session.isCertain()).toBe(true);
+    expect(store.expired).toEqual([]);
+    expect(heard).toEqual([]);
+  });
+
+  it('is in doubt when either clock says that the last sign of life is old', async () => {
     store.isAway = true;
-    await clock.advance(TTL_MS - 1);
+    clock.set(TRUST_MS);
+    expect(await session.isCertain()).toBe(false);
+    clock.set(-2 * TRUST_MS);
+    expect(await session.isCertain()).toBe(true);
+    await clock.advance(TRUST_MS);
+    expect(await session.isCertain()).toBe(false);
+  });
+
+  it('is in doubt before the others may take over, and tried again soon', async () => {
+    store.isAway = true;
+    await clock.advance(TRUST_MS - 1);
     expect(await session.isCertain()).toBe(true);
     await clock.advance(1);
     expect(await session.isCertain()).toBe(false);
@@ -92,26 +179,48 @@ describe('a session', () => {
     expect(heard).toEqual([]);
   });
 
-  it('declares nobody dead right after it was away itself', async () => {
-    store.dead = 1;
+  it('does not count the time in which it could not see the others', async () => {
+    await clock.advance(2 * REFRESH_MS);
     store.isAway = true;
-    await clock.advance(TTL_MS);
+    await clock.advance(20 * TTL_MS);
     store.isAway = false;
     await clock.advance(1000);
-    expect(store.signs).toHaveLength(1);
-    expect(store.expiries).toEqual([]);
+    expect(store.expired).toEqual([]);
+    await clock.advance(TTL_MS - REFRESH_MS - 1000);
+    expect(store.expired).toEqual([]);
     await clock.advance(REFRESH_MS);
-    expect(heard).toEqual(['released']);
+    expect(store.expired).toEqual([other]);
   });
 
   it('that was declared dead is lost once, whoever asks, and followed by another', async () => {
     stop.abort();
     await settle();
-    await clock.advance(TTL_MS);
-    store.isOursAlive = false;
+    await clock.advance(TRUST_MS);
+    store.end(store.sessionId ?? '');
     expect(await Promise.all([session.isCertain(), session.isCertain()])).toEqual([false, false]);
     expect(heard).toEqual(['lost']);
-    expect(store.opened).toBe(2);
+    expect(store.sessionId).toBe('3');
+    expect(await session.isCertain()).toBe(true);
+  });
+
+  it('gives way to a later process with the same address, instead of the two ending each other for ever', async () => {
+    store.end(store.sessionId ?? '');
+    const usurper = store.add(OURS);
+    const lives = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += REFRESH_MS / 2) {
+        store.sign(usurper);
+        await together(REFRESH_MS / 2);
+      }
+    };
+    await lives(3 * TTL_MS);
+    expect(heard).toEqual(['lost']);
+    expect(store.sessionId).toBeUndefined();
+    expect(store.expired).toEqual([]);
+    expect(await session.isCertain()).toBe(false);
+    // Once that one is gone the address is free again.
+    await together(TTL_MS + 2 * REFRESH_MS);
+    expect(store.expired).toEqual([usurper]);
+    expect(store.sessionId).toBeDefined();
     expect(await session.isCertain()).toBe(true);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type BatchConnection, type FailureKind, runBatch } from '../../src/lib/store/batch.ts';
 import type { Operation } from '../../src/lib/store/sql/index.ts';
 
-const REFRESH: Operation = { verb: 'refreshSession', args: { sessionId: 1, now: 1 } };
+const REFRESH: Operation = { verb: 'refreshSession', args: { sessionId: 1, uri: 'http://one:8000', now: 1 } };
 
 /** A connection that writes down its statements, and on which the first statement that matches fails. */
 function recordingConnection(failing?: {

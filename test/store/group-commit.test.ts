@@ -120,7 +120,7 @@ function heldCommit(): { readonly group: GroupCommit; readonly sizes: number[]; 
 describe('the queue of a group commit', () => {
   it('is bounded: beyond its limit a write is refused at once', async () => {
     const { group, sizes, unblock } = heldCommit();
-    const write = () => group.write('refreshSession', { sessionId: 1, now: 1 });
+    const write = () => group.write('refreshSession', { sessionId: 1, uri: 'http://one:8000', now: 1 });
     const first = write();
     await settle(1);
     const waiting = Array.from({ length: limits.storeQueueOperations }, write);
@@ -133,7 +133,8 @@ describe('the queue of a group commit', () => {
 
   it('refuses more bytes than it may hold, and cuts batches by bytes', async () => {
     const { group, sizes, unblock } = heldCommit();
-    const write = (sizeBytes: number) => group.write('refreshSession', { sessionId: 1, now: 1 }, sizeBytes);
+    const write = (sizeBytes: number) =>
+      group.write('refreshSession', { sessionId: 1, uri: 'http://one:8000', now: 1 }, sizeBytes);
     const half = limits.storeBatchBytes / 2;
     const writes = Array.from({ length: 4 }, () => write(half));
     await expect(write(limits.storeQueueBytes)).rejects.toBeInstanceOf(StoreUnavailableError);
@@ -148,7 +149,7 @@ describe('the queue of a group commit', () => {
       if (isBroken) throw new StoreUnavailableError('disk full');
       return { results: operations.map(() => ({ kind: 'done' as const, value: true })), changed: true };
     });
-    const write = () => group.write('refreshSession', { sessionId: 1, now: 1 });
+    const write = () => group.write('refreshSession', { sessionId: 1, uri: 'http://one:8000', now: 1 });
     const results = await Promise.allSettled([write(), write()]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     isBroken = false;

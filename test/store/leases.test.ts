@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LeaseLostError } from '../../src/lib/core/errors.ts';
-import type { AttemptRecord, Outcome, Store } from '../../src/lib/store/store.ts';
+import type { AttemptRecord, Outcome, SessionSign, Store } from '../../src/lib/store/store.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 
@@ -31,6 +31,10 @@ describe.each(databases)('leases on $name', (kind) => {
     await two.close();
     await database.drop();
   });
+
+  /** As the others see it. */
+  const sessionsOf = async (store: Store): Promise<readonly SessionSign[]> =>
+    (await two.sessions()).filter(({ id }) => id === store.sessionId);
 
   const ids = (claimed: readonly { readonly record: { readonly id: string } }[]): string[] =>
     claimed.map((tx) => tx.record.id);
@@ -96,9 +100,7 @@ describe.each(databases)('leases on $name', (kind) => {
 
   it('lets others take over what a dead replica had in work, and refuses its late outcome', async () => {
     await one.create([sampleTransaction('tx', { next: LEASED, attempts: [deliveredBy('tx', 1).attempt] })], 1000);
-    expect(await two.expireSessions(500)).toBe(0);
-    await two.refreshSession(5000);
-    expect(await two.expireSessions(4000)).toBe(1);
+    expect(await two.expireSessions(await sessionsOf(one))).toBe(1);
     expect(ids(await two.claimDue(5000, 10))).toEqual(['tx']);
     expect(await one.refreshSession(5000)).toBe(false);
     await expect(one.recordOutcome(deliveredBy('tx', 1), 5000)).rejects.toBeInstanceOf(LeaseLostError);
@@ -106,9 +108,68 @@ describe.each(databases)('leases on $name', (kind) => {
     expect(await one.load('tx')).toMatchObject({ final: { outcome: 'delivered' }, attempts: [{}, { number: 2 }] });
   });
 
+  it('spares a replica that has given a sign of life since it was looked at', async () => {
+    await one.create([sampleTransaction('tx', { next: LEASED })], 1000);
+    const seen = await sessionsOf(one);
+    expect(seen).toEqual([{ id: one.sessionId, uri: 'http://one:8000', ttlMs: 90_000, sign: 1000 }]);
+    expect(await one.refreshSession(1000)).toBe(true);
+    // The clock of the other one stands still, or was set back: it is a sign all the same.
+    expect(await one.refreshSession(400)).toBe(true);
+    expect(await sessionsOf(one)).toMatchObject([{ sign: 1002 }]);
+    expect(await two.expireSessions(seen)).toBe(0);
+    expect(await two.load('tx')).toMatchObject({ lease: { uri: 'http://one:8000' } });
+    expect(await two.expireSessions(await sessionsOf(one))).toBe(1);
+    expect(await sessionsOf(one)).toEqual([]);
+  });
+
+  it('tells each session how long the others will wait for it', async () => {
+    const three = await openTestStore(database);
+    await three.openSession('http://three:8000', 1000, { ttlMs: 10_000 });
+    expect(await two.sessions()).toMatchObject([{ ttlMs: 90_000 }, { ttlMs: 90_000 }, { ttlMs: 10_000 }]);
+    await three.close();
+  });
+
+  it('leaves an address to who has it, when asked to yield', async () => {
+    const late = await openTestStore(database);
+    expect(await late.openSession('http://one:8000', 1000, { yields: true })).toBe(false);
+    expect(late.sessionId).toBeUndefined();
+    expect(await late.refreshSession(1000)).toBe(false);
+    expect(await one.refreshSession(1000)).toBe(true);
+    expect(await late.openSession('http://free:8000', 1000, { yields: true })).toBe(true);
+    await late.close();
+  });
+
+  it('lists what a session has leased, and lets go of it unless it has changed since', async () => {
+    await one.create(
+      ['a', 'b', 'c'].map((id) => sampleTransaction(id, { next: LEASED })),
+      1000,
+    );
+    await two.cancel('b', 1000);
+    const leases = await one.leases(false);
+    expect(leases.map(({ txId, cancelled }) => [txId, cancelled]).sort()).toEqual([
+      ['a', false],
+      ['b', true],
+      ['c', false],
+    ]);
+    expect((await one.leases(true)).map(({ txId }) => txId)).toEqual(['b']);
+    expect(await two.leases(false)).toEqual([]);
+    await one.recordOutcome({ ...deliveredBy('c', 1), next: { kind: 'due', at: 9000 } }, 1000);
+    expect(await one.releaseLeases(leases, 2000, false)).toBe(2);
+    expect(await one.load('b')).toMatchObject({ final: { outcome: 'cancelled' } });
+    expect(ids(await two.claimDue(5000, 10))).toEqual(['a']);
+    expect(await one.leases(false)).toEqual([]);
+  });
+
+  it('forgets the attempt of a claim that is given back', async () => {
+    const attempts = [{ number: 1, startedAt: 900, endedAt: 950, replies: { rcpt: [] } }];
+    await one.create([sampleTransaction('tx', { attempts })], 1000);
+    await one.claimDue(1000, 1);
+    expect(await one.releaseLeases(await one.leases(false), 2000, true)).toBe(1);
+    expect(await one.load('tx')).toMatchObject({ attempts, nextAttemptAt: 2000 });
+  });
+
   it('gives a replica that was declared dead nothing to do until it opens a session again', async () => {
-    await two.refreshSession(5000);
-    await two.expireSessions(4000);
+    await two.expireSessions(await sessionsOf(one));
     await two.create([sampleTransaction('due')], 5000);
     expect(await one.claimDue(5000, 10)).toEqual([]);
     await expect(one.create([sampleTransaction('mine', { next: LEASED })], 5000)).rejects.toBeInstanceOf(

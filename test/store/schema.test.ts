@@ -104,9 +104,9 @@ describe.each(databases)('the schema on $name', (kind) => {
     expect(premature.stderr).toContain('db init');
     const first = await koukan('init', '--json');
     expect(first.exitCode).toBe(0);
-    expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 1 });
+    expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 2 });
     const again = await koukan('init');
-    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 1') });
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 2') });
     const migrated = await koukan('migrate');
     expect(migrated).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do') });
     expect(first.stdout + again.stdout + premature.stderr).not.toContain(':test@');

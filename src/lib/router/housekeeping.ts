@@ -1,12 +1,15 @@
-/** What a router does by itself, over and over: keeps its session alive, sweeps, and collects garbage. */
+/** What a router does by itself, over and over: keeps its session alive, looks after its leases, sweeps, and collects garbage. */
 import type { RouterConfig } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
+import { limits } from '../core/limits.ts';
 import type { Store } from '../store/store.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Session } from './session.ts';
 import type { Workshop } from './workshop.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
-const COLLECT_AT_ONCE = 500;
+/** When a run of the garbage collector was over before the garbage, the next one comes soon. */
+const COLLECT_AGAIN_MS = 1000;
 
 export interface HousekeepingOptions {
   readonly config: RouterConfig;
@@ -14,47 +17,71 @@ export interface HousekeepingOptions {
   readonly store: Store;
   readonly workshop: Workshop;
   readonly session: Session;
+  readonly leases: LeaseKeeper;
 }
 
 /** Runs until `stop` aborts. */
 export async function keepHouse(options: HousekeepingOptions, stop: AbortSignal): Promise<void> {
-  const { storage } = options.config;
+  const { config, deps, workshop, leases } = options;
+  const every = (ms: number, what: string, task: () => Promise<unknown>): Promise<void> =>
+    repeat(
+      deps,
+      stop,
+      what,
+      async () => {
+        await task();
+        return ms;
+      },
+      ms,
+    );
+  const { sessionRefreshIntervalMs, gcIntervalMs } = config.storage;
   await Promise.all([
     options.session.keepAlive(stop),
-    repeat(options, SWEEP_INTERVAL_MS, stop, 'sweep', () => {
-      options.workshop.sweep(options.deps.clock.now());
-      return Promise.resolve();
-    }),
-    repeat(options, storage.gcIntervalMs, stop, 'garbage collection', () => collect(options, stop)),
+    every(SWEEP_INTERVAL_MS, 'sweep', async () => workshop.sweep(deps.clock.now())),
+    every(sessionRefreshIntervalMs, 'the search for cancelled transactions', () => leases.heedCancels()),
+    every(limits.strayLeaseMs, 'the search for stray leases', () => leases.releaseStrays()),
+    repeat(deps, stop, 'garbage collection', () => collect(options, stop), gcIntervalMs),
   ]);
 }
 
+/** A task answers after how long it is to be run again. */
 async function repeat(
-  { deps }: HousekeepingOptions,
-  everyMs: number,
+  { clock, log }: Deps,
   stop: AbortSignal,
   what: string,
-  task: () => Promise<void>,
+  task: () => Promise<number>,
+  everyMs: number,
 ): Promise<void> {
-  while (!stop.aborted) {
-    await deps.clock.sleep(everyMs, stop);
+  for (let pauseMs = everyMs; !stop.aborted; ) {
+    await clock.sleep(pauseMs, stop);
     if (stop.aborted) return;
+    pauseMs = everyMs;
     try {
-      await task();
+      pauseMs = await task();
     } catch (error) {
-      deps.log.error({ error }, `${what} failed, trying again`);
+      log.error({ error }, `${what} failed, trying again`);
     }
   }
 }
 
-/** In small batches, so that nobody waits for it. */
-async function collect({ config, deps, store }: HousekeepingOptions, stop: AbortSignal): Promise<void> {
-  const before = deps.clock.now() - config.storage.gcTtlMs;
-  for (;;) {
-    const { transactions, blobs } = await store.collectGarbage(before, COLLECT_AT_ONCE);
-    if (transactions < COLLECT_AT_ONCE || stop.aborted) {
-      if (transactions + blobs > 0) deps.log.debug({ transactions, blobs }, 'garbage collected');
-      return;
-    }
+/**
+ * In small batches, with a pause after each that is as long as the batch took, so that nobody waits for it for long; and not for ever, so
+ * that it is seen to work. Answers when to go on.
+ */
+async function collect({ config, deps, store }: HousekeepingOptions, stop: AbortSignal): Promise<number> {
+  const { clock, log } = deps;
+  const before = clock.now() - config.storage.gcTtlMs;
+  const startedAt = clock.monotonicMs();
+  const total = { transactions: 0, blobs: 0 };
+  let isMore = true;
+  while (isMore && !stop.aborted && clock.monotonicMs() - startedAt < limits.gcRunMs) {
+    const batchAt = clock.monotonicMs();
+    const collected = await store.collectGarbage(before, limits.gcTransactions);
+    total.transactions += collected.transactions;
+    total.blobs += collected.blobs;
+    isMore = collected.isMore;
+    if (isMore) await clock.sleep(clock.monotonicMs() - batchAt, stop);
   }
+  if (total.transactions + total.blobs > 0) log.debug({ ...total, isMore }, 'garbage collected');
+  return isMore ? Math.min(COLLECT_AGAIN_MS, config.storage.gcIntervalMs) : config.storage.gcIntervalMs;
 }

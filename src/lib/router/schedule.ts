@@ -1,5 +1,6 @@
 /** Takes due transactions out of the store and starts their next attempt: retries, notifications, and what a dead replica left. */
 import type { Deps } from '../core/deps.ts';
+import { limits } from '../core/limits.ts';
 import { NEW_TX } from '../core/transaction.ts';
 import type { Store, StoredTransaction } from '../store/store.ts';
 import { loadBody } from './load-body.ts';
@@ -27,6 +28,10 @@ export class Schedule {
   #isStarved = false;
   /** Claimed but not started yet. Nobody else will: the lease is ours. */
   readonly #unstarted = new Set<string>();
+  /** Claimed, and being read from the store. */
+  readonly #starting = new Set<string>();
+  /** Senders of stored transactions that are not configured; each is reported once. */
+  readonly #unknownSenders = new Set<string>();
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -36,6 +41,11 @@ export class Schedule {
   ring(): void {
     this.#isRung = true;
     this.#alarm.abort();
+  }
+
+  /** Whether a transaction is claimed by this router and about to be started. */
+  isStarting(id: string): boolean {
+    return this.#starting.has(id) || this.#unstarted.has(id);
   }
 
   /** A slot became free; matters only while due work waits for one. */
@@ -88,29 +98,29 @@ export class Schedule {
   async #tryToStart(stored: StoredTransaction): Promise<void> {
     const { deps, workshop } = this.#options;
     const { id } = stored.record;
+    this.#starting.add(id);
     try {
       if (workshop.find(id) === undefined) await this.#start(stored);
       else this.#unstarted.add(id);
     } catch (error) {
       deps.log.error({ tx: id, error }, 'a due transaction could not be started, trying again');
       this.#unstarted.add(id);
+    } finally {
+      this.#starting.delete(id);
     }
   }
 
   async #start(stored: StoredTransaction): Promise<void> {
     const { deps, store, routes, workshop } = this.#options;
     const { record } = stored;
-    const log = deps.log.child({ tx: record.id });
     const lookup = routes.find(record.sender, record.tag);
     if (lookup.kind !== 'found') {
-      // The configuration changed under a waiting transaction: it waits on, under its lease, for the name to come back.
-      log.error(
-        { sender: record.sender, tag: record.tag },
-        'the sender of a stored transaction is not configured; it is kept',
-      );
+      await this.#giveBack(stored);
       return;
     }
     const body = await loadBody(store, record.id, record.messageBuilder, deps);
+    // Reading took time, in which another replica may have taken this one for dead: then the claim is void, and the message another's.
+    if (stored.lease?.sessionId !== store.sessionId) return;
     const { id, origin, createdAt, parentId, messageBuilder } = record;
     const facts = {
       id,
@@ -132,6 +142,19 @@ export class Schedule {
     work.declareBlobs(stored.blobs);
     if (body !== undefined) work.hold(body);
     workshop.start(work);
+  }
+
+  /** The configuration changed under a waiting transaction, or is not the same everywhere yet: it waits for a router that knows its sender. */
+  async #giveBack(stored: StoredTransaction): Promise<void> {
+    const { deps, store } = this.#options;
+    const { id: txId, sender, tag } = stored.record;
+    const name = JSON.stringify([sender, tag]);
+    const fields = { tx: txId, sender, tag };
+    if (this.#unknownSenders.has(name)) deps.log.debug(fields, 'the sender of a stored transaction is not configured');
+    else deps.log.error(fields, 'the sender of a stored transaction is not configured; it is kept');
+    if (this.#unknownSenders.size < limits.unknownSenders) this.#unknownSenders.add(name);
+    const lease = { txId, version: stored.version, cancelled: stored.cancelled };
+    await store.releaseLeases([lease], deps.clock.now() + limits.unknownSenderPauseMs, true);
   }
 
   async #sleep(stop: AbortSignal): Promise<void> {

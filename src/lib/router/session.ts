@@ -2,15 +2,19 @@
  * The session of this router: the sign of life by which the others know that what it has in work is taken care of, and by which it knows so
  * itself. A router that was away for longer than its session lives (a suspended machine, a database out of reach) may have been taken over;
  * a message it still has in hand is then somebody else's.
+ *
+ * The others wait a whole `session_ttl` since they saw the newest sign; this router trusts its leases for three quarters of it since it sent
+ * that sign. The quarter between is for clocks that run at different speeds and for what lies between a question and the deed.
  */
 import type { RouterConfig } from '../config/router-config.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Store } from '../store/store.ts';
+import { SessionWatch } from './session-watch.ts';
 
 export interface SessionOptions {
   readonly config: Pick<RouterConfig, 'restListener' | 'storage'>;
   readonly deps: Pick<Deps, 'clock' | 'log'>;
-  readonly store: Pick<Store, 'openSession' | 'refreshSession' | 'expireSessions'>;
+  readonly store: Pick<Store, 'sessionId' | 'openSession' | 'refreshSession' | 'sessions' | 'expireSessions'>;
   /** Hears that transactions of a dead router are free. */
   readonly onReleased: () => void;
   /** Hears that this router was taken for dead: its leases are gone. */
@@ -19,34 +23,57 @@ export interface SessionOptions {
 
 /** After a failed sign of life the next one comes sooner. */
 const RETRY_MS = 1000;
+const TRUSTED_SHARE = 0.75;
+
+/** A moment by both clocks: one may be set, the other may stand still while the machine is suspended. */
+interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
 
 export class Session {
   readonly #options: SessionOptions;
+  readonly #watch: SessionWatch;
   /** When the newest sign of life was sent that has arrived. */
-  #seenAt = Number.NEGATIVE_INFINITY;
+  #signedAt: Moment | undefined;
   #asking: Promise<boolean> | undefined;
+  #isAddressTaken = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#watch = new SessionWatch(2 * options.config.storage.sessionRefreshIntervalMs);
   }
 
   async open(): Promise<void> {
     const { config, deps, store } = this.#options;
-    const now = deps.clock.now();
-    await store.openSession(config.restListener.sessionUri, now);
-    this.#seenAt = now;
+    const { sessionTtlMs: ttlMs } = config.storage;
+    const at = this.#now();
+    await store.openSession(config.restListener.sessionUri, deps.clock.now(), { ttlMs });
+    this.#signedAt = at;
   }
 
   /** Whether what is leased to this router is certainly still its own. Asks the store when the last sign of life is too old to say. */
   async isCertain(): Promise<boolean> {
     const { config, deps } = this.#options;
-    if (deps.clock.now() - this.#seenAt < config.storage.sessionTtlMs) return true;
+    if (this.#ageMs() < config.storage.sessionTtlMs * TRUSTED_SHARE) return true;
     try {
       return await this.#isAlive();
     } catch (error) {
       deps.log.warn({ error }, 'storage is away: not sure that this router is still in charge');
       return false;
     }
+  }
+
+  /** Whether the owner of a lease may be dead, though that is not sure yet. */
+  isSuspect(sessionId: string): boolean {
+    return this.#watch.isSuspect(sessionId);
+  }
+
+  /** The address of another router by its session; `undefined` when it is this one's, or over. */
+  async addressOf(sessionId: string): Promise<string | undefined> {
+    const { store } = this.#options;
+    if (sessionId === store.sessionId) return undefined;
+    return (await store.sessions()).find(({ id }) => id === sessionId)?.uri;
   }
 
   /** Gives signs of life, and notices when others give none, until `stop` aborts. */
@@ -57,7 +84,8 @@ export class Session {
       await deps.clock.sleep(pauseMs, stop);
       if (stop.aborted) return;
       try {
-        await this.#refresh(everyMs);
+        await this.#isAlive();
+        await this.#lookAround();
         pauseMs = everyMs;
       } catch (error) {
         deps.log.error({ error }, 'session refresh failed, trying again');
@@ -66,17 +94,15 @@ export class Session {
     }
   }
 
-  async #refresh(everyMs: number): Promise<void> {
-    const { config, deps, store, onReleased } = this.#options;
-    const now = deps.clock.now();
-    const awayMs = now - this.#seenAt;
-    await this.#isAlive();
-    // Who was away has not seen the others' signs of life; when the database was, they could not give any either.
-    if (awayMs > 2 * everyMs) return;
-    const released = await store.expireSessions(now - config.storage.sessionTtlMs);
-    if (released === 0) return;
-    deps.log.warn({ released }, 'took over the transactions of a dead replica');
-    onReleased();
+  /** Ends the sessions of routers that have been silent for too long. */
+  async #lookAround(): Promise<void> {
+    const { deps, store, onReleased } = this.#options;
+    const others = (await store.sessions()).filter(({ id }) => id !== store.sessionId);
+    const silent = this.#watch.observe(others, deps.clock.monotonicMs());
+    if (silent.length === 0) return;
+    const released = await store.expireSessions(silent);
+    deps.log.warn({ released, uris: silent.map(({ uri }) => uri) }, 'took over the transactions of a dead replica');
+    if (released > 0) onReleased();
   }
 
   /** Gives a sign of life; opens another session when this one was declared dead. Who asks at the same time gets the same answer. */
@@ -88,19 +114,50 @@ export class Session {
   }
 
   async #ask(): Promise<boolean> {
-    const { deps, store, onLost } = this.#options;
-    const now = deps.clock.now();
-    const isAlive = await store.refreshSession(now);
-    if (isAlive) {
-      this.#seenAt = now;
+    const { deps, store } = this.#options;
+    const at = this.#now();
+    if (await store.refreshSession(deps.clock.now())) {
+      this.#signedAt = at;
       return true;
     }
-    deps.log.error(
-      {},
-      'this session was declared dead by another replica: opening a new one; what was in work is taken over',
-    );
-    onLost();
-    await this.open();
+    await this.#reopen();
     return false;
+  }
+
+  /** Two processes that were given one address would end each other's sessions for ever: the one that came later keeps it. */
+  async #reopen(): Promise<void> {
+    const { config, deps, store, onLost } = this.#options;
+    const uri = config.restListener.sessionUri;
+    if (!this.#isAddressTaken) {
+      deps.log.error(
+        {},
+        'this session was declared dead by another replica: opening a new one; what was in work is taken over',
+      );
+      this.#signedAt = undefined;
+      onLost();
+    }
+    const at = this.#now();
+    const terms = { ttlMs: config.storage.sessionTtlMs, yields: true };
+    if (await store.openSession(uri, deps.clock.now(), terms)) {
+      this.#signedAt = at;
+      this.#isAddressTaken = false;
+      return;
+    }
+    if (!this.#isAddressTaken) {
+      deps.log.error({ uri }, 'another process uses the session_uri of this router: give each its own; waiting');
+    }
+    this.#isAddressTaken = true;
+  }
+
+  #now(): Moment {
+    const { clock } = this.#options.deps;
+    return { wallMs: clock.now(), monotonicMs: clock.monotonicMs() };
+  }
+
+  /** How old the newest sign of life is by the clock that says more; a wall clock that was set back says nothing. */
+  #ageMs(): number {
+    if (this.#signedAt === undefined) return Number.POSITIVE_INFINITY;
+    const { wallMs, monotonicMs } = this.#now();
+    return Math.max(wallMs - this.#signedAt.wallMs, monotonicMs - this.#signedAt.monotonicMs);
   }
 }

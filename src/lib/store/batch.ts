@@ -59,7 +59,8 @@ async function runOnce(
     for (const operation of operations) results.push(await runOperation(connection, counted.sql, operation));
     await connection.sql.run('commit', []);
   } catch (error) {
-    await rollBack(connection.sql, error);
+    // A connection in trouble is given up, and with it the transaction; asking it for a rollback may take as long again as it took to fail.
+    if (connection.failureKind(error) !== 'unavailable') await rollBack(connection.sql, error);
     throw error;
   }
   return { results, changed: counted.changes() > 0 };

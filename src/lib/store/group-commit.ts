@@ -44,6 +44,17 @@ export class GroupCommit {
     return this.writePiece(verb, args, sizeBytes);
   }
 
+  /** Like `write`, but before everything that waits, however much that is. For small writes on which all others depend. */
+  writeNext<V extends WriteName>(verb: V, args: Args<V>): Promise<Result<V>> {
+    this.#promises += 1;
+    if (this.#closed) return Promise.reject(new StoreUnavailableError('the store is closed'));
+    const result = new Promise((resolve, reject) => {
+      this.#waiting.unshift({ operation: { verb, args } as Operation, sizeBytes: 0, resolve, reject });
+    });
+    this.#kick();
+    return result as Promise<Result<V>>;
+  }
+
   /** Like `write`, for a part of something bigger: it does not count as a promise of its own. */
   writePiece<V extends WriteName>(verb: V, args: Args<V>, sizeBytes = 0): Promise<Result<V>> {
     const result = this.#enqueue({ verb, args } as Operation, sizeBytes);

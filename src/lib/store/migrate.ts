@@ -1,5 +1,6 @@
 /** Brings a database to this program's schema: all missing migrations in one transaction, under a lock, or nothing. */
 import { exitCodes, UserError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { type Migration, newestVersion, readMigrations } from './migrations.ts';
 import { openPostgresSchema } from './postgres/schema.ts';
 import type { SchemaConnection } from './schema-connection.ts';
@@ -38,7 +39,7 @@ export async function migrate(
   options: { readonly now: number; readonly mayCreate: boolean },
 ): Promise<MigrationReport> {
   const migrations = await readMigrations(url.kind);
-  const connection = await openSchema(url, options.mayCreate);
+  const connection = await openSchema(url, options.mayCreate, limits.postgresMigrateMs);
   try {
     await connection.lock();
     const state = await readState(connection, migrations, url);
@@ -122,6 +123,8 @@ async function readState(
   return version === newest ? { kind: 'current', version } : { kind: 'old', version, newest };
 }
 
-function openSchema(url: StoreUrl, mayCreate: boolean): Promise<SchemaConnection> {
-  return url.kind === 'sqlite' ? openSqliteSchema(url.file, mayCreate) : openPostgresSchema(url.url, url.shown);
+function openSchema(url: StoreUrl, mayCreate: boolean, queryMs?: number): Promise<SchemaConnection> {
+  return url.kind === 'sqlite'
+    ? openSqliteSchema(url.file, mayCreate)
+    : openPostgresSchema(url.url, url.shown, queryMs);
 }

@@ -12,21 +12,40 @@ const types: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) => (oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)),
 };
 
-export function connectionConfig(url: string): pg.ClientConfig {
+/** `queryMs`: after this long without an answer to a statement the connection is given up. */
+export function connectionConfig(url: string, queryMs: number): pg.ClientConfig {
   return {
     connectionString: url,
     types,
     // Statements that do not depend on each other's answers share one round trip.
     pipeline: true,
+    // A connection that something on the way has forgotten is noticed before it is needed.
     keepAlive: true,
+    keepAliveInitialDelayMillis: limits.postgresKeepAliveMs,
     connectionTimeoutMillis: limits.postgresConnectMs,
-    query_timeout: limits.postgresQueryMs,
+    query_timeout: queryMs,
     application_name: 'koukan',
   };
 }
 
+/**
+ * What every connection of a router asks of the server. Its limits end what a router has given up waiting for, or was cut off from, so that
+ * the locks of a lost connection are not held until the server notices the loss. A server that would answer a commit before it is safe is
+ * told not to. Not as start-up parameters: poolers refuse those.
+ */
+const SESSION_SETTINGS = `
+  set statement_timeout = ${limits.postgresQueryMs};
+  set idle_in_transaction_session_timeout = ${limits.postgresQueryMs};
+  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
+
 export function openPool(url: string, log: Log): pg.Pool {
-  const pool = new pg.Pool({ ...connectionConfig(url), max: limits.postgresConnections });
+  const pool = new pg.Pool({
+    ...connectionConfig(url, limits.postgresQueryMs),
+    max: limits.postgresConnections,
+    onConnect: async (client) => {
+      await client.query(SESSION_SETTINGS);
+    },
+  });
   const onError = (error: Error): void => log.warn({ error: error.message }, 'lost a connection to PostgreSQL');
   pool.on('error', onError);
   // A client in use reports to whoever runs a query on it; without a listener of its own the process would end.

@@ -1,14 +1,20 @@
 /** A connection to PostgreSQL to look at the schema or to change it. */
 import pg from 'pg';
 import { exitCodes, UserError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { SchemaConnection } from '../schema-connection.ts';
 import { connectionConfig, postgresSql } from './connection.ts';
 
 /** Any number will do, as long as it is always the same: it is what migrators of one database wait for each other on. */
 const ADVISORY_LOCK = 4_915_563_221;
 
-export async function openPostgresSchema(url: string, shown: string): Promise<SchemaConnection> {
-  const client = new pg.Client(connectionConfig(url));
+/** `queryMs`: how long a statement may take. */
+export async function openPostgresSchema(
+  url: string,
+  shown: string,
+  queryMs: number = limits.postgresQueryMs,
+): Promise<SchemaConnection> {
+  const client = new pg.Client(connectionConfig(url, queryMs));
   client.on('error', () => undefined);
   try {
     await client.connect();
