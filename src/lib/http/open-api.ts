@@ -4,13 +4,15 @@ import type { FastifyInstance, FastifySchema } from 'fastify';
 import { z } from 'zod';
 import { createSchema, problemSchema, updateSchema, viewSchema } from './wire-schema.ts';
 
-function jsonSchema(schema: z.ZodType): object {
+/** A schema as the document shows it. */
+export function jsonSchema(schema: z.ZodType): object {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' });
   return rest;
 }
 
 const view = jsonSchema(viewSchema);
-const problem = {
+/** The answer of every route that refuses. */
+export const problem = {
   description: 'Why not',
   content: { 'application/problem+json': { schema: jsonSchema(problemSchema) } },
 };

@@ -11,8 +11,11 @@ import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Access } from './access.ts';
 import { addAccess, addGate, peerGate } from './admission.ts';
+import { addHealthRoutes, type HealthOptions } from './health-routes.ts';
 import { addOpenApi } from './open-api.ts';
 import { replyWithProblem, sendRefusal } from './problem-reply.ts';
+import { addQueueRoutes } from './queue-routes.ts';
+import type { QueueService } from './queue-service.ts';
 import { refuseGarbage } from './refuse-garbage.ts';
 import type { TransactionService } from './service.ts';
 import { addTransactionRoutes, addUploadRoutes, type RouteContext } from './transaction-routes.ts';
@@ -47,6 +50,9 @@ export interface RestServerOptions {
   readonly maxInflightPerPeer?: number;
   readonly bodyLimits?: { readonly jsonBytes?: number; readonly blobBytes?: number };
   readonly hooks?: RestHooks;
+  /** Lists and histories of transactions; a gateway, which keeps none, has none. */
+  readonly queue?: QueueService;
+  readonly health?: HealthOptions;
 }
 
 export interface RestServer {
@@ -70,6 +76,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
   addAccess(app, options.access);
   addHooks(app, options.hooks ?? {});
   await addOpenApi(app);
+  // Outside of the gates: a server that is busy lives.
+  addHealthRoutes(app, options.health ?? {});
   const closing = new AbortController();
   const bases = { sessionUri: options.sessionUri ?? '', serviceUri: options.serviceUri ?? options.sessionUri ?? '' };
   const context: RouteContext = {
@@ -85,6 +93,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
     addGate(scope, maxInflight, peers);
     addTransactionRoutes(scope, context);
+    if (options.queue !== undefined) addQueueRoutes(scope, options.queue, bases);
     done();
   });
   await app.register((scope, _options, done) => {
