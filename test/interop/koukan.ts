@@ -27,6 +27,10 @@ export interface KoukanOptions {
   readonly nextHop?: string;
   /** Options of the `rest_output` of that chain. */
   readonly restOutput?: string;
+  /** Options of the route of that chain: what goes to the next hop with a message. */
+  readonly routeOptions?: string;
+  /** More filters of that chain, each a line of YAML. */
+  readonly filters?: string;
   /** Options of the `exploder` of the chains `mx` and `msa`. */
   readonly exploder?: string;
   /** Options of one SMTP profile. */
@@ -83,6 +87,7 @@ interface Place {
 
 function routerYaml({ router, routerPort, gateway, sinkPort, folder }: Place, options: KoukanOptions): string {
   const { nextHop = `${gateway}/senders/router/transactions`, restOutput = '', exploder = '' } = options;
+  const { routeOptions = '{}', filters = '' } = options;
   return `global: {mailer_daemon_mailbox: mailer-daemon@koukan.example}
 rest_listener: {addr: [127.0.0.1, ${routerPort}], session_uri: '${router}', service_uri: 'http://localhost:${routerPort}', chunk_size: 65536}
 storage: {url: 'sqlite:///${folder}/koukan.sqlite'}
@@ -117,7 +122,8 @@ endpoint:
   chain:
   - {filter: message_builder}
   - {filter: received_header, received_hostname: koukan.example}
-  - {filter: router, destination: {endpoint: next, host_list: [{host: 127.0.0.1, port: ${sinkPort}}]}}
+  - {filter: router, destination: {endpoint: next, host_list: [{host: 127.0.0.1, port: ${sinkPort}}], options: ${routeOptions}}}
+  ${filters}
   - {filter: rest_output${restOutput}}
 `;
 }
