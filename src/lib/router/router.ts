@@ -7,6 +7,7 @@ import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop, HopResolver } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
+import { guarded } from '../http/access.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
 import type { TransactionService } from '../http/service.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -14,11 +15,15 @@ import type { Store } from '../store/store.ts';
 import { Accept } from './accept.ts';
 import { Children } from './children.ts';
 import { keepHouse } from './housekeeping.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { localRouterHop } from './local-hop.ts';
 import { NativeTransactions } from './native.ts';
+import { Queue } from './queue.ts';
 import { RouteTable } from './route-table.ts';
 import { Schedule } from './schedule.ts';
+import { SenderGate } from './sender-gate.ts';
 import { Session } from './session.ts';
+import { Whereabouts } from './whereabouts.ts';
 import { Workshop } from './workshop.ts';
 
 export interface RouterOptions {
@@ -37,6 +42,7 @@ export class Router {
   readonly #workshop: Workshop;
   readonly #session: Session;
   readonly #schedule: Schedule;
+  readonly #leases: LeaseKeeper;
   readonly #conversations: ConversationTable;
   /** Ends the search for due work, and later the housekeeping: a session is kept alive as long as work is leased to it. */
   readonly #quiet = new AbortController();
@@ -44,6 +50,7 @@ export class Router {
   /** Gives up waiting for a store that is away. */
   readonly #abandon = new AbortController();
   readonly #accept: Accept;
+  readonly #queue: Queue;
   #rest: RestServer | undefined;
   /** The router as a next hop by a call, for a gateway in the same process. */
   readonly hop: Hop;
@@ -83,20 +90,39 @@ export class Router {
       onSlotFreed: () => this.#schedule.slotFreed(),
     });
     this.#schedule = new Schedule({ deps, store, routes: this.#routes, workshop: this.#workshop });
+    this.#leases = new LeaseKeeper({
+      deps,
+      store,
+      find: (id) => this.#workshop.find(id),
+      isStarting: (id) => this.#schedule.isStarting(id),
+    });
     this.#conversations = new ConversationTable({
       deps,
       doneTtlMs,
       makeSpool: () => spool.writer({ maxBytes: limits.messageBytes }),
     });
     const { chunkSize } = config.restListener;
-    const native = new NativeTransactions({ deps, store, workshop: this.#workshop, restIdEntropy, chunkSize, onDue });
+    const senderGate = new SenderGate((sender) => config.senders.get(sender)?.maxInflight);
+    const native = new NativeTransactions({
+      deps,
+      store,
+      workshop: this.#workshop,
+      restIdEntropy,
+      chunkSize,
+      senderGate,
+      whereabouts: new Whereabouts({ store, session: this.#session }),
+      onDue,
+    });
     const accept = new Accept({
       deps,
       routes: this.#routes,
       conversations: this.#conversations,
       native,
+      sessionId: () => store.sessionId,
       restIdEntropy,
+      senderGate,
     });
+    this.#queue = new Queue({ deps, store, workshop: this.#workshop, routes: this.#routes, onDue });
     this.hop = localRouterHop(accept, this.#routes, this.#conversations);
     this.#accept = accept;
   }
@@ -119,6 +145,8 @@ export class Router {
       service: this.#accept,
       log: deps.log,
       ...config.restListener,
+      ...guarded(config.restListener, deps),
+      queue: this.#queue,
       maxInflight: config.global.restMaxInflight,
     });
     this.#rest = rest;
@@ -127,7 +155,7 @@ export class Router {
     const stop = this.#stop.signal;
     if (config.global.dequeue) this.#claims = this.#schedule.run(this.#quiet.signal);
     this.#loops = Promise.all([
-      keepHouse({ config, deps, store, workshop: this.#workshop, session: this.#session }, stop),
+      keepHouse({ config, deps, store, workshop: this.#workshop, session: this.#session, leases: this.#leases }, stop),
       this.#conversations.sweep(stop),
     ]);
     deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');

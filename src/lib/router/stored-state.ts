@@ -1,8 +1,8 @@
 /** The state of a transaction as its row has it, without the message itself. */
 import { NO_REPLIES, type TxState } from '../core/transaction.ts';
-import type { StoredTransaction } from '../store/store.ts';
+import type { ListedTransaction } from '../store/store.ts';
 
-export function stateOf(stored: StoredTransaction): TxState {
+export function stateOf(stored: ListedTransaction): TxState {
   const { record, attempts, cancelled, final } = stored;
   const newest = attempts.at(-1);
   return {

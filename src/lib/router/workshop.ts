@@ -5,11 +5,13 @@
 import { LastReads } from '../conversation/last-reads.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
+import type { Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
 import { runAttempt, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
+import { settleSuccess } from './success.ts';
 import { viewOfWork } from './view.ts';
 import type { Work } from './work.ts';
 
@@ -42,6 +44,16 @@ export class Workshop {
     return Math.max(0, this.#options.maxInflight - this.#inflight);
   }
 
+  /** How many may be under way, and are. */
+  get slots(): { readonly limit: number; readonly used: number } {
+    return { limit: this.#options.maxInflight, used: this.#inflight };
+  }
+
+  /** What is in work and in no store: children of conversations. */
+  get unstored(): readonly Work[] {
+    return [...this.#byId.values()].filter((work) => !work.isDurable);
+  }
+
   find(id: string): Work | undefined {
     return this.#byId.get(id);
   }
@@ -71,7 +83,7 @@ export class Workshop {
       const end = await this.#attempt(work, log);
       work.hasEnded = true;
       work.end = end;
-      await work.adopting;
+      await Promise.all([work.adopting, work.reporting]);
       if (end.kind === 'shutdown') return;
       const decision = decide(work, end, deps);
       logAttempt(work, decision, deps);
@@ -87,7 +99,9 @@ export class Workshop {
   /** A chain that cannot even be opened is a bug like any other, and must not leave anybody waiting. */
   async #attempt(work: Work, log: Log): Promise<WorkEnd> {
     try {
-      return await runAttempt(work, this.#options.deps.clock.now(), log, this.#options.isLeaseCertain);
+      const { deps, isLeaseCertain } = this.#options;
+      const onAnswer = (response: Response): Promise<Response> => settleSuccess(work, response, this.#options);
+      return await runAttempt(work, deps.clock.now(), log, isLeaseCertain, onAnswer);
     } catch (error) {
       log.error({ error }, 'an attempt failed with a bug');
       if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });

@@ -1,0 +1,54 @@
+/** The whole story of one transaction, from its rows and, while it is in work here, from what has happened since they were written. */
+import { verdictRecords } from '../core/signals/policy-outcome.ts';
+import type { AttemptStory, TransactionHistory, TransactionSummary } from '../http/queue-service.ts';
+import type { AttemptRecord, StoredTransaction } from '../store/store.ts';
+import { summaryOfStored, summaryOfWork } from './summary.ts';
+import type { Work } from './work.ts';
+
+/** `inWork`: the attempt of it that is under way at this router. */
+export function historyOfStored(
+  stored: StoredTransaction,
+  inWork: Work | undefined,
+  children: readonly TransactionSummary[],
+  reason: string | undefined,
+): TransactionHistory {
+  const { record, lease } = stored;
+  const signals = inWork?.live.state.filterOutput ?? record.filterOutput;
+  const attempts = inWork === undefined ? stored.attempts : [...stored.attempts.slice(0, -1), inWork.attemptRecord()];
+  return {
+    ...summaryOfStored({ ...stored, attempts }),
+    origin: record.origin,
+    retry: record.retry,
+    notification: record.notification,
+    cancelled: stored.cancelled,
+    signals,
+    policies: verdictRecords(signals),
+    story: attempts.map(attemptStory),
+    blobs: stored.blobs.map(({ name, length, finalized }) => ({ name, sizeBytes: length, finalized })),
+    ...(reason !== undefined && { nextReason: reason }),
+    ...(lease && { inWorkAt: lease.uri }),
+    children,
+  };
+}
+
+/** Of what is in memory alone. */
+export function historyOfWork(work: Work, children: readonly TransactionSummary[]): TransactionHistory {
+  const { state } = work.live;
+  const { origin } = work.facts;
+  return {
+    ...summaryOfWork(work),
+    origin,
+    retry: state.retry,
+    notification: state.notification,
+    cancelled: state.cancelled,
+    signals: state.filterOutput,
+    policies: verdictRecords(state.filterOutput),
+    story: [...work.pastAttempts, work.attemptRecord()].map(attemptStory),
+    blobs: [],
+    children,
+  };
+}
+
+function attemptStory({ number, startedAt, endedAt, hosts = [], replies }: AttemptRecord): AttemptStory {
+  return { number, startedAt, ...(endedAt !== undefined && { endedAt }), hosts, replies };
+}
