@@ -24,7 +24,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ops: [],
   spool: [],
   store: [],
-  config: [],
+  // A file of tokens is checked when the configuration is.
+  config: ['auth/tokens.ts'],
   cli: ['config'],
   // What comes in over a socket is written to the spool while it arrives.
   smtp: ['spool'],
@@ -34,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   filters: ['message', 'auth', 'matchers', ...STEP_CONTRACTS],
   outputs: ['message', 'auth', 'smtp', ...STEP_CONTRACTS, 'config/gateway-config.ts'],
   chain: ['config', 'filters', 'matchers', 'outputs'],
-  conversation: ['spool', 'http/service.ts'],
+  conversation: ['spool', 'http/service.ts', 'http/caller.ts'],
   router: ['auth', 'chain', 'config', 'conversation', 'http', 'message', 'spool', 'store'],
   gateway: ['auth', 'chain', 'config', 'conversation', 'http', 'message', 'outputs', 'smtp', 'spool'],
 };

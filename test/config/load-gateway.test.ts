@@ -29,6 +29,7 @@ global: {executor: {max_inflight: 5, watchdog_timeout: 60}}
 rest_listener:
   addr: ["[::]", 8001]
   session_uri: http://gw-1:8001
+  insecure: true
   chunk_size: 1000
   rest_id_entropy: 20
   gc_interval: 1
@@ -69,6 +70,7 @@ describe('a gateway configuration', () => {
       sessionUri: 'http://gw-1:8001',
       serviceUri: 'http://gw-1:8001',
       chunkSize: 1000,
+      access: { requireClientCert: false },
       restIdEntropy: 20,
       gcTxTtlMs: 2000,
       gcDoneTtlMs: 3000,
@@ -150,7 +152,7 @@ describe('mistakes in a gateway configuration', () => {
       LISTENER.replace('8001]', '25]') + service('').slice(LISTENER.length),
       ['4:12: there is already a listener at localhost:25'],
     ],
-    ['a service without tag', service('').replace('tag: mx, ', ''), ["4:5: missing 'tag': expected text"]],
+    ['a service without sender', service('').replace('sender: ingress, ', ''), ["4:5: missing 'sender': expected text"]],
     [
       'an unknown protocol',
       `${LISTENER}\nsmtp_output: {hosts: {o: {ehlo_host: h, protocol: smpt}}}`,

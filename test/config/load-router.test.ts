@@ -94,6 +94,7 @@ describe('a router configuration', () => {
       sessionUri: 'https://node1.example.com:8443',
       serviceUri: 'https://mail.example.com',
       chunkSize: 4096,
+      access: { requireClientCert: false },
     });
     expect(config.restEndpoints.get('gw')).toMatchObject({
       sender: 'router',
@@ -263,7 +264,7 @@ describe('mistakes in a router configuration', () => {
     ],
     [
       'a relative URL',
-      `${STORAGE}\nrest_listener: {addr: [h, 1], session_uri: localhost:8000}`,
+      `${STORAGE}\nrest_listener: {addr: [h, 1], session_uri: localhost:8000, insecure: true}`,
       ['2:44: \'session_uri\': expected an absolute URL such as http://localhost:8000, not "localhost:8000"'],
     ],
     [
@@ -273,12 +274,12 @@ describe('mistakes in a router configuration', () => {
     ],
     [
       'a port out of range',
-      `${STORAGE}\nrest_listener: {addr: [h, 65536], session_uri: "http://h"}`,
+      `${STORAGE}\nrest_listener: {addr: [h, 65536], session_uri: "http://h", insecure: true}`,
       ["2:27: 'addr[1]': must be at most 65535, not 65536"],
     ],
     [
       'a host with a slash',
-      `${STORAGE}\nrest_listener: {addr: [a/b, 1], session_uri: "http://h"}`,
+      `${STORAGE}\nrest_listener: {addr: [a/b, 1], session_uri: "http://h", insecure: true}`,
       ['2:24: \'addr[0]\': expected a host name or IP address, not "a/b"'],
     ],
     [
@@ -293,7 +294,7 @@ describe('mistakes in a router configuration', () => {
     ],
     [
       'a certificate without key',
-      `${STORAGE}\nrest_listener: {addr: [h, 1], session_uri: "http://h", cert: c}`,
+      `${STORAGE}\nrest_listener: {addr: [h, 1], session_uri: "http://h", cert: c, insecure: true}`,
       ["2:56: 'cert' needs its 'key'"],
     ],
     [

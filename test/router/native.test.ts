@@ -138,7 +138,7 @@ describe.each(databases)('a native transaction on $name', (kind) => {
       'a body that does not exist',
       'native',
       ask('b@c.example', { kind: 'reuse', uri: '/transactions/nope/body' }),
-      404,
+      400,
     ],
     [
       'a builder that is none',

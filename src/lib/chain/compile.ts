@@ -10,6 +10,7 @@ import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/sour
 import type { Origin } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { PeerCredentials } from '../core/hop.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import type { SignalType } from '../core/signal.ts';
 import { ChainTx, type ExchangeInit } from './chain-tx.ts';
@@ -54,13 +55,14 @@ export function compileChain(
   registry: StepRegistry,
 ): CompiledChain {
   const refreshIntervalMs = chain.outputHandler.upstreamRefreshMs;
+  const credentials = credentialsByUrl(env.restEndpoints);
   const principal = { name: sender.name, ...(sender.tag === undefined ? {} : { tag: sender.tag }) };
   const steps = checkedSteps(chain, registry);
   const { filters, output, mistakes } = createSteps(
     steps,
     {
       ...env,
-      hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...options }),
+      hop: (endpoint, options) => env.hop(endpoint, { refreshIntervalMs, ...credentials.get(endpoint), ...options }),
       vocabulary: registry.vocabulary,
       sender: principal,
       upstreamSender: sender.upstreamSender,
@@ -92,6 +94,13 @@ function leadsTo(steps: readonly CheckedStep[], { upstreamSender, upstreamTag }:
     const explodes = definition.kind === 'output' && definition.incremental;
     return definition.leadsTo?.(options) ?? (explodes ? [{ sender: upstreamSender, tag: upstreamTag }] : []);
   });
+}
+
+/** How the next hop at a create URL is shown who we are; endpoints that share a URL share it, which is checked at load. */
+function credentialsByUrl(endpoints: CompileEnv['restEndpoints']): ReadonlyMap<string, PeerCredentials> {
+  return new Map(
+    [...endpoints.values()].flatMap(({ endpoint, credentials }) => (credentials ? [[endpoint, credentials]] : [])),
+  );
 }
 
 /** Short circuit between routers: what the sender's configuration says of the connection wins. */
@@ -136,7 +145,7 @@ function checkStep(
   registry: StepRegistry,
 ): CheckedStep | { readonly mistakes: readonly ConfigMistake[] } {
   const definition = registry.stepNamed(step.filter);
-  if (definition === undefined) return { mistakes: [unknownStep(step, registry)] };
+  if (definition === undefined) return { mistakes: unknownStep(step, registry) };
   const parsed = definition.config.safeParse(step.options, { reportInput: true });
   if (parsed.success) return { step, definition, options: parsed.data };
   const mistakes = schemaMistakes(definition.config, parsed.error.issues, (path, key) =>
@@ -145,10 +154,12 @@ function checkStep(
   return { mistakes: absolute(step, mistakes) };
 }
 
-function unknownStep(step: ChainStepConfig, registry: StepRegistry): ConfigMistake {
+function unknownStep(step: ChainStepConfig, registry: StepRegistry): ConfigMistake[] {
   const path = [...step.path, 'filter'];
   const suggestion = nearestName(step.filter, registry.names);
-  return { path, message: `unknown filter '${step.filter}'`, ...(suggestion === undefined ? {} : { suggestion }) };
+  // It may well be one of a plugin that could not be loaded, and that is reported already.
+  if (registry.isIncomplete && suggestion === undefined) return [];
+  return [{ path, message: `unknown filter '${step.filter}'`, ...(suggestion === undefined ? {} : { suggestion }) }];
 }
 
 /** Exactly one output, at the end. A chain that ends in an unknown step may well end in a mistyped output. */

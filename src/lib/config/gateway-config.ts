@@ -10,7 +10,7 @@ export interface SmtpServiceConfig {
   /** Name of the `rest_output` its transactions go to. */
   readonly endpoint: string;
   readonly sender: string;
-  readonly tag: string;
+  readonly tag?: string;
   /** Offers STARTTLS, or with `smtps` TLS from the first byte. */
   readonly tls?: TlsFiles;
   readonly smtps: boolean;
@@ -33,7 +33,7 @@ export interface RestOutputConfig {
   /** The full create URL. */
   readonly endpoint: string;
   /** How it is shown who we are. */
-  readonly credentials: PeerCredentials;
+  readonly credentials?: PeerCredentials;
   /** Whether to verify the server's certificate, or the CA file to verify it with. */
   readonly verify: boolean | string;
   /** Shorten those of the listener. */

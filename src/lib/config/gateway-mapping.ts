@@ -53,7 +53,7 @@ function smtpService(
     addr: yaml.addr,
     endpoint: yaml.endpoint,
     sender: yaml.sender,
-    tag: yaml.tag,
+    ...(yaml.tag && { tag: yaml.tag }),
     ...tlsFiles(yaml, resolvePath),
     smtps: yaml.smtps,
     ...(yaml.auth_secrets ? { authSecrets: resolvePath(yaml.auth_secrets) } : {}),
@@ -70,7 +70,7 @@ function restOutput(yaml: GatewayYaml['rest_output'][number], resolvePath: Resol
   return {
     name: yaml.name,
     endpoint: yaml.endpoint,
-    credentials: peerCredentials(yaml, resolvePath),
+    ...peerCredentials(yaml, resolvePath),
     verify: typeof yaml.verify === 'string' ? resolvePath(yaml.verify) : yaml.verify,
     ...(yaml.rcpt_timeout ? { rcptTimeoutMs: yaml.rcpt_timeout } : {}),
     ...(yaml.data_timeout ? { dataTimeoutMs: yaml.data_timeout } : {}),

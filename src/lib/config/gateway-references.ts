@@ -1,12 +1,16 @@
 /** What the gateway's schema cannot see: references between sections, and values that contradict each other. */
 import { duplicateNames, namesOf, unknownReference } from './names.ts';
 import { findAll, isMapping, textAt } from './path-pattern.ts';
+import { peerCredentialMistakes } from './peer-credentials.ts';
+import { restAccessMistakes } from './rest-access.ts';
 import type { ConfigMistake } from './source.ts';
 import { tlsPairMistakes } from './tls-pair.ts';
 
 export function gatewayMistakes(root: unknown): ConfigMistake[] {
   return [
     ...tlsPairMistakes(root, 'rest_listener'),
+    ...restAccessMistakes(root),
+    ...peerCredentialMistakes(root, 'rest_output.*'),
     ...tlsPairMistakes(root, 'smtp_listener.services.*'),
     ...duplicateNames(root, 'rest_output', 'a rest_output'),
     ...sameAddresses(root),

@@ -47,7 +47,7 @@ const service = z.strictObject({
   addr: listenAddress,
   endpoint: name,
   sender: name,
-  tag: name,
+  tag: name.nullish(),
   cert: filePath.nullish(),
   key: filePath.nullish(),
   smtps: orDefault(z.boolean(), false),

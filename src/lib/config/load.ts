@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
+import { accessFileMistakes } from './access-files.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { parseConfigDocument } from './document.ts';
 import { fileMistakes, readProblem } from './file-checks.ts';
@@ -15,6 +16,7 @@ import { gatewaySchema } from './gateway-schema.ts';
 import { formatMistake, InvalidConfigError, placeMistakes } from './invalid-config.ts';
 import { ignoredKeys, olderKey } from './older-keys.ts';
 import { findAll, isMapping } from './path-pattern.ts';
+import { restAccessWarnings } from './rest-access.ts';
 import { entropyWarnings } from './rest-id-entropy.ts';
 import type { ChainStepConfig, RouterConfig } from './router-config.ts';
 import { routerConfig } from './router-mapping.ts';
@@ -28,6 +30,8 @@ export interface LoadOptions {
   readonly checkFiles?: boolean;
   /** Also check each step of each chain, so that its mistakes are reported together with all others (`stepChecker` of the chains). */
   readonly checkStep?: (step: ChainStepConfig) => readonly ConfigMistake[];
+  /** Found elsewhere (in the plugins it names), to be reported together with all others. */
+  readonly mistakes?: readonly ConfigMistake[];
 }
 
 /** Reads and checks the router's configuration file. Throws `InvalidConfigError`, or says why the file cannot be read. */
@@ -43,8 +47,13 @@ export function loadGatewayConfig(file: string, options: LoadOptions = { checkFi
 export function parseRouterConfig(text: string, file: string, options: LoadOptions = {}): RouterConfig {
   const findings: Findings = {
     mistakes: routerMistakes,
-    warnings: (root) => [...routerWarnings(root), ...entropyWarnings(root, 'global.rest_id_entropy')],
+    warnings: (root) => [
+      ...routerWarnings(root),
+      ...entropyWarnings(root, 'global.rest_id_entropy'),
+      ...restAccessWarnings(root),
+    ],
     tlsPlaces: ['rest_listener'],
+    hopPlaces: 'rest_endpoint.*',
   };
   const { yaml, source } = checkedYaml(routerSchema, findings, text, file, options);
   return deepFreeze(routerConfig(yaml, source, pathResolver(file)));
@@ -53,8 +62,13 @@ export function parseRouterConfig(text: string, file: string, options: LoadOptio
 export function parseGatewayConfig(text: string, file: string, options: LoadOptions = {}): GatewayConfig {
   const findings: Findings = {
     mistakes: gatewayMistakes,
-    warnings: (root) => [...gatewayWarnings(root), ...entropyWarnings(root, 'rest_listener.rest_id_entropy')],
+    warnings: (root) => [
+      ...gatewayWarnings(root),
+      ...entropyWarnings(root, 'rest_listener.rest_id_entropy'),
+      ...restAccessWarnings(root),
+    ],
     tlsPlaces: ['rest_listener', 'smtp_listener.services.*'],
+    hopPlaces: 'rest_output.*',
   };
   const { yaml, source } = checkedYaml(gatewaySchema, findings, text, file, options);
   return deepFreeze(gatewayConfig(yaml, source, pathResolver(file)));
@@ -79,6 +93,7 @@ interface Findings {
   readonly mistakes: (root: unknown) => readonly ConfigMistake[];
   readonly warnings: (root: unknown) => readonly ConfigMistake[];
   readonly tlsPlaces: readonly string[];
+  readonly hopPlaces: string;
 }
 
 function checkedYaml<S extends z.ZodType>(
@@ -93,7 +108,9 @@ function checkedYaml<S extends z.ZodType>(
   const mistakes = [
     ...schemaMistakes(schema, parsed.error?.issues ?? [], olderKey),
     ...findings.mistakes(value),
+    ...(options.mistakes ?? []),
     ...(options.checkFiles ? fileMistakes(value, findings.tlsPlaces, pathResolver(file)) : []),
+    ...(options.checkFiles ? accessFileMistakes(value, findings.hopPlaces, pathResolver(file)) : []),
     ...(options.checkStep === undefined ? [] : plainSteps(value).flatMap(options.checkStep)),
   ];
   if (!parsed.success || mistakes.length > 0) throw new InvalidConfigError(placeMistakes(source, mistakes));

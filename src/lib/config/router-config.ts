@@ -1,6 +1,8 @@
 /** The router's configuration as the program sees it: typed, fully defaulted, frozen. `load.ts` makes it from YAML (protocol §9.1). */
 import type { HostPort, SmtpMeta } from '../core/envelope.ts';
+import type { PeerCredentials } from '../core/hop.ts';
 import type { RetryParams } from '../core/retry.ts';
+import type { RestAccessConfig } from './rest-access.ts';
 import type { ConfigSource } from './source.ts';
 
 export interface TlsFiles {
@@ -17,6 +19,7 @@ export interface RestListenerConfig {
   readonly serviceUri: string;
   /** Uploads are stored in pieces of this many bytes. */
   readonly chunkSize: number;
+  readonly access: RestAccessConfig;
 }
 
 /** A sender with its tag's overrides applied. */
@@ -36,6 +39,10 @@ export interface SenderConfig {
 }
 
 export interface SenderFamily {
+  /** Requests at work at the same time; more are told to come back. */
+  readonly maxInflight?: number;
+  /** It is meant to send on for everybody: the check for open relays leaves it alone. */
+  readonly openRelay?: true;
   readonly untagged: SenderConfig;
   readonly tags: ReadonlyMap<string, SenderConfig>;
 }
@@ -47,6 +54,8 @@ export interface RestEndpointConfig {
   /** Upstream ignores a rest endpoint without a sender; so do we, at load, with an error. */
   readonly sender: string;
   readonly tag?: string;
+  /** How it is shown who we are. */
+  readonly credentials?: PeerCredentials;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -55,7 +64,12 @@ export interface OutputHandlerConfig {
   readonly upstreamRefreshMs: number;
   /** Defaults apply wherever a sender retries (protocol §11, 11a). */
   readonly retryParams: RetryParams;
-  readonly notification?: { readonly sender: string; readonly tag?: string };
+  readonly notification?: {
+    readonly sender: string;
+    readonly tag?: string;
+    /** The age at which a sender is told that his message is late; `null`: never. */
+    readonly delayAfterMs: number | null;
+  };
 }
 
 /** One step as written; its options are checked against the step's own schema when the chain is compiled. */
@@ -80,8 +94,9 @@ export interface StorageConfig {
   /** Garbage collection: every so often, what ended longer ago than the TTL. On by default. */
   readonly gcIntervalMs: number;
   readonly gcTtlMs: number;
+  /** Every so often a sign of life to the other routers. */
   readonly sessionRefreshIntervalMs: number;
-  /** A session not refreshed for this long is dead. */
+  /** A session without a sign of life for this long is dead to the others. */
   readonly sessionTtlMs: number;
   /** How long a finished transaction stays readable from memory. */
   readonly cacheTtlMs: number;

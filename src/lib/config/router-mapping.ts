@@ -1,5 +1,7 @@
 /** From the router's YAML, checked and with defaults, to the configuration the program sees. */
 
+import { peerCredentials } from './peer-credentials.ts';
+import { restAccess } from './rest-access.ts';
 import { restIdEntropy } from './rest-id-entropy.ts';
 import type {
   ChainConfig,
@@ -11,11 +13,9 @@ import type {
   StorageConfig,
 } from './router-config.ts';
 import type { RouterYaml } from './router-schema.ts';
+import { sessionTimes } from './session-times.ts';
 import type { ConfigSource } from './source.ts';
 import { tlsFiles } from './tls-pair.ts';
-
-/** A session is taken for dead after missing this many refreshes, unless `session_ttl` says otherwise. */
-const SESSION_REFRESHES_MISSED = 3;
 
 type SenderYaml = RouterYaml['sender'][number];
 type TagYaml = SenderYaml['tag'][number];
@@ -43,9 +43,10 @@ export function routerConfig(
       sessionUri: listener.session_uri,
       serviceUri: listener.service_uri ?? listener.session_uri,
       chunkSize: listener.chunk_size,
+      access: restAccess(listener, resolvePath),
     },
     senders: new Map(yaml.sender.map((sender) => [sender.name, senderFamily(sender, tagsOf)])),
-    restEndpoints: new Map(yaml.rest_endpoint.map((each) => [each.name, restEndpoint(each)])),
+    restEndpoints: new Map(yaml.rest_endpoint.map((each) => [each.name, restEndpoint(each, resolvePath)])),
     chains: new Map(yaml.endpoint.map((each, index) => [each.name, chainConfig(each, index)])),
     storage: storageConfig(yaml.storage),
     log: yaml.log,
@@ -54,7 +55,12 @@ export function routerConfig(
 
 function senderFamily(sender: SenderYaml, tagsOf: ReadonlyMap<string, ReadonlySet<string>>): SenderFamily {
   const untagged = senderConfig(sender, undefined, tagsOf);
-  return { untagged, tags: new Map(sender.tag.map((tag) => [tag.name, senderConfig(sender, tag, tagsOf)])) };
+  return {
+    untagged,
+    tags: new Map(sender.tag.map((tag) => [tag.name, senderConfig(sender, tag, tagsOf)])),
+    ...(sender.max_inflight ? { maxInflight: sender.max_inflight } : {}),
+    ...(sender.open_relay ? { openRelay: true } : {}),
+  };
 }
 
 /** What a tag says wins; what it says `null` to is switched off; what it does not mention is the sender's. */
@@ -84,9 +90,12 @@ function senderConfig(
   };
 }
 
-function restEndpoint(yaml: RouterYaml['rest_endpoint'][number]): RestEndpointConfig {
+function restEndpoint(
+  yaml: RouterYaml['rest_endpoint'][number],
+  resolvePath: (path: string) => string,
+): RestEndpointConfig {
   const { name, endpoint, sender, tag, options } = yaml;
-  return { name, endpoint, sender, ...(tag ? { tag } : {}), options };
+  return { name, endpoint, sender, ...(tag ? { tag } : {}), ...peerCredentials(yaml, resolvePath), options };
 }
 
 function chainConfig(yaml: ChainYaml, index: number): ChainConfig {
@@ -113,7 +122,13 @@ function outputHandler(yaml: ChainYaml['output_handler']): OutputHandlerConfig {
       bugRetryMs: retry.bug_retry,
     },
     ...(notification
-      ? { notification: { sender: notification.sender, ...(notification.tag ? { tag: notification.tag } : {}) } }
+      ? {
+          notification: {
+            sender: notification.sender,
+            ...(notification.tag ? { tag: notification.tag } : {}),
+            delayAfterMs: notification.delay_after,
+          },
+        }
       : {}),
   };
 }
@@ -124,8 +139,7 @@ function storageConfig(yaml: RouterYaml['storage']): StorageConfig {
     autoMigrate: yaml.auto_migrate,
     gcIntervalMs: yaml.gc_interval,
     gcTtlMs: yaml.gc_ttl,
-    sessionRefreshIntervalMs: yaml.session_refresh_interval,
-    sessionTtlMs: yaml.session_ttl ?? yaml.session_refresh_interval * SESSION_REFRESHES_MISSED,
+    ...sessionTimes(yaml.url, yaml.session_refresh_interval, yaml.session_ttl),
     cacheTtlMs: yaml.cache_ttl,
   };
 }

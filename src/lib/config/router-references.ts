@@ -1,12 +1,18 @@
 /** What the router's schema cannot see: references between sections, and values that contradict each other. */
 import { duplicateNames, namesOf, unknownReference } from './names.ts';
 import { findAll, isMapping, textAt } from './path-pattern.ts';
+import { differentCredentials, peerCredentialMistakes } from './peer-credentials.ts';
+import { restAccessMistakes } from './rest-access.ts';
+import { sessionMistakes } from './session-times.ts';
 import type { ConfigMistake, ConfigPath } from './source.ts';
 import { tlsPairMistakes } from './tls-pair.ts';
 
 export function routerMistakes(root: unknown): ConfigMistake[] {
   return [
     ...tlsPairMistakes(root, 'rest_listener'),
+    ...restAccessMistakes(root),
+    ...peerCredentialMistakes(root, 'rest_endpoint.*'),
+    ...differentCredentials(root, 'rest_endpoint.*'),
     ...duplicateNames(root, 'sender', 'a sender'),
     ...findAll(root, 'sender.*').flatMap(({ path }) => duplicateNames(root, `${path.join('.')}.tag`, 'a tag')),
     ...duplicateNames(root, 'rest_endpoint', 'a rest_endpoint'),
@@ -74,15 +80,6 @@ function notificationMistakes(root: unknown): ConfigMistake[] {
       ...(hasMailbox ? [] : [nobody]),
     ];
   });
-}
-
-function sessionMistakes(root: unknown): ConfigMistake[] {
-  const [ttl] = findAll(root, 'storage.session_ttl');
-  const [refresh] = findAll(root, 'storage.session_refresh_interval');
-  const everySeconds = typeof refresh?.value === 'number' ? refresh.value : 30;
-  if (typeof ttl?.value !== 'number' || ttl.value > everySeconds) return [];
-  const message = `'session_ttl' must be more than 'session_refresh_interval' (${everySeconds}), or live sessions are taken for dead`;
-  return [{ path: ttl.path, message }];
 }
 
 /** Senders that ask for bounces which nobody is configured to take. */

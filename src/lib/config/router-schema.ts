@@ -15,6 +15,8 @@ import {
   section,
   someSecondsAsMs,
 } from './fields.ts';
+import { peerCredentialsShape } from './peer-credentials.ts';
+import { restAccessShape } from './rest-access.ts';
 import { normaliseStorageUrl } from './storage-url.ts';
 
 /** Upstream's thread pools: here only bounds of concurrent work, well above upstream's 10, for a waiting transaction costs little. */
@@ -53,13 +55,20 @@ const senderShape = {
 } as const;
 
 const senderTag = z.strictObject({ ...senderShape, output_chain: name.nullish() });
-const sender = z.strictObject({ ...senderShape, output_chain: name, tag: listOf(senderTag) });
+const sender = z.strictObject({
+  ...senderShape,
+  output_chain: name,
+  max_inflight: count.nullish(),
+  open_relay: orDefault(z.boolean(), false),
+  tag: listOf(senderTag),
+});
 
 const restEndpoint = z.strictObject({
   name,
   endpoint: httpUrl,
   sender: name,
   tag: name.nullish(),
+  ...peerCredentialsShape,
   options: orDefault(z.record(z.string(), z.unknown()), {}),
 });
 
@@ -72,11 +81,20 @@ const retryParams = section({
   bug_retry: orDefault(someSecondsAsMs, DEFAULT_RETRY.bugRetryMs),
 });
 
+const notification = z.strictObject({
+  sender: name.describe('The sender of this router whose chain carries the notifications.'),
+  tag: name.nullish().describe('A tag of that sender.'),
+  delay_after: someSecondsAsMs
+    .nullable()
+    .default(14_400_000)
+    .describe('Age in seconds at which the sender is told, once, that the message is late; null: never.'),
+});
+
 const outputHandler = section({
   downstream_timeout: orDefault(someSecondsAsMs, 60_000),
   upstream_refresh: orDefault(someSecondsAsMs, 30_000),
   retry_params: retryParams,
-  notification: z.strictObject({ sender: name, tag: name.nullish() }).nullish(),
+  notification: notification.nullish(),
 });
 
 const chain = z.strictObject({
@@ -98,7 +116,7 @@ const storage = z.strictObject({
   auto_migrate: orDefault(z.boolean(), false),
   gc_interval: orDefault(someSecondsAsMs, 60_000),
   gc_ttl: orDefault(secondsAsMs, 86_400_000),
-  session_refresh_interval: orDefault(someSecondsAsMs, 30_000),
+  session_refresh_interval: someSecondsAsMs.nullish(),
   session_ttl: someSecondsAsMs.nullish(),
   cache_ttl: orDefault(secondsAsMs, 5000),
   blob_tx_refresh_interval: z.unknown().optional(),
@@ -106,7 +124,7 @@ const storage = z.strictObject({
 
 export const routerSchema = z.strictObject({
   global: globalSection,
-  rest_listener: z.strictObject({ ...restListenerShape, service_uri: baseUrl.nullish() }),
+  rest_listener: z.strictObject({ ...restListenerShape, ...restAccessShape, service_uri: baseUrl.nullish() }),
   sender: listOf(sender),
   rest_endpoint: listOf(restEndpoint),
   endpoint: listOf(chain),

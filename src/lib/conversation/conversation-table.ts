@@ -6,6 +6,7 @@ import type { Deps } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { decisive, IllegalStepError, reduce, type TxEvent } from '../core/transaction.ts';
+import { actsFor, type Caller } from '../http/caller.ts';
 import {
   RequestProblem,
   type TransactionView,
@@ -51,10 +52,13 @@ export class ConversationTable {
   }
 
   /** Opens a conversation and starts to follow it; throws `RequestProblem` when there are too many, or the process is about to end. */
-  open(id: string, origin: Origin, silenceMs: number, follow: Follow): Conversation {
+  open(id: string, origin: Origin, silenceMs: number, follow: Follow, sender?: string): Conversation {
     if (this.#isDraining) throw new RequestProblem(503, 'shutting down');
     if (this.#running.size >= limits.conversations) throw new RequestProblem(503, 'too many transactions at work');
-    const conversation = new Conversation({ id, origin, silenceMs }, this.#options.deps.clock.now());
+    const conversation = new Conversation(
+      { id, origin, silenceMs, ...(sender !== undefined && { sender }) },
+      this.#options.deps.clock.now(),
+    );
     this.#byId.set(id, conversation);
     const run = this.#run(conversation, follow).finally(() => this.#running.delete(run));
     this.#running.add(run);
@@ -79,8 +83,10 @@ export class ConversationTable {
     live.dropBody();
   }
 
-  find(id: string): Conversation | undefined {
-    return this.#byId.get(id);
+  /** A conversation that is there for this caller. */
+  find(id: string, caller?: Caller): Conversation | undefined {
+    const conversation = this.#byId.get(id);
+    return conversation !== undefined && actsFor(caller, conversation.facts.sender ?? '') ? conversation : undefined;
   }
 
   /** A conversation as its REST client is about to see it. */

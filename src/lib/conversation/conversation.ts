@@ -10,6 +10,8 @@ import type { SpoolWriter } from '../spool/spool-writer.ts';
 export interface ConversationFacts {
   readonly id: string;
   readonly origin: Origin;
+  /** Whose it is: only callers that act for this sender may see it. */
+  readonly sender?: string;
   /** A conversation whose client is silent for this long before its message is complete is given up. */
   readonly silenceMs: number;
 }

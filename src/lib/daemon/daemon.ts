@@ -104,8 +104,8 @@ async function startGateway(
     hopOf: ({ endpoint }) => {
       const output = config.restOutputs.get(endpoint);
       if (output === undefined) throw new Error(`rest_output ${endpoint} was checked at load`);
-      const { verify, chunkSize, refreshIntervalMs } = output;
-      return hops.find(output.endpoint, { verify, chunkSize, refreshIntervalMs });
+      const { verify, chunkSize, refreshIntervalMs, credentials } = output;
+      return hops.find(output.endpoint, { verify, chunkSize, refreshIntervalMs, ...credentials });
     },
   });
   if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop, takes: () => true });

@@ -6,6 +6,7 @@ import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
+import { guarded } from '../http/access.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
 import { createSmtpOutput } from '../outputs/smtp.ts';
 import { SmtpPool } from '../smtp/client/pool.ts';
@@ -67,6 +68,7 @@ export class Gateway {
       service: this.#outbound,
       log: deps.log,
       ...config.restListener,
+      ...guarded(config.restListener, deps),
       maxInflight: config.global.maxInflight,
     });
     this.#rest = rest;

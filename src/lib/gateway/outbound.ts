@@ -7,13 +7,14 @@ import { refusing } from '../chain/refusing.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import type { ConversationTable } from '../conversation/conversation-table.ts';
+import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
 import { reply } from '../core/response.ts';
+import type { Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
   RequestProblem,
@@ -52,7 +53,7 @@ export class Outbound implements TransactionService {
     },
   };
 
-  async create(_sender: string, ask: CreateAsk): Promise<TransactionView> {
+  async create(sender: string, ask: CreateAsk): Promise<TransactionView> {
     const { config, deps, outputs, conversations } = this.#options;
     const output = outputs.get(ask.tag ?? '');
     if (output === undefined) {
@@ -74,12 +75,13 @@ export class Outbound implements TransactionService {
     };
     const id = deps.rng.bytes(config.restListener.restIdEntropy).toString('base64url');
     const log = deps.log.child({ tx: id });
-    const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, async ({ live, stop }) => {
+    const follow: Follow = async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
       await drive(live, output.open(origin), stop.signal, (error) =>
         log.error({ error }, 'an SMTP exchange failed with a bug'),
       );
-    });
+    };
+    const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, follow, sender);
     this.#addEnvelope(conversation, ask);
     return this.#options.conversations.show(conversation);
   }
@@ -90,33 +92,38 @@ export class Outbound implements TransactionService {
     if (ask.body?.kind === 'inline') live.apply({ type: 'body', body: memoryBody(Buffer.from(ask.body.text)) });
   }
 
-  async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
-    const conversation = this.#find(id);
+  async read(
+    id: string,
+    wait: Wait | undefined,
+    signal: AbortSignal,
+    caller?: Caller,
+  ): Promise<TransactionView | undefined> {
+    const conversation = this.#find(id, caller);
     const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
     return changed ? this.#options.conversations.show(conversation) : undefined;
   }
 
-  async update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView> {
-    return this.#options.conversations.update(this.#find(id), ask, ifMatch);
+  async update(id: string, ask: UpdateAsk, ifMatch: string, caller?: Caller): Promise<TransactionView> {
+    return this.#options.conversations.update(this.#find(id, caller), ask, ifMatch);
   }
 
-  async heartbeat(id: string): Promise<TransactionView> {
-    return this.#options.conversations.heartbeat(this.#find(id));
+  async heartbeat(id: string, caller?: Caller): Promise<TransactionView> {
+    return this.#options.conversations.heartbeat(this.#find(id, caller));
   }
 
-  async upload(id: string, blob: string | undefined, ask: UploadAsk): Promise<UploadProgress> {
-    const conversation = this.#find(id);
+  async upload(id: string, blob: string | undefined, ask: UploadAsk, caller?: Caller): Promise<UploadProgress> {
+    const conversation = this.#find(id, caller);
     if (blob !== undefined) throw new RequestProblem(404, 'unknown blob');
     return this.#options.conversations.upload(conversation, ask);
   }
 
-  async cancel(id: string): Promise<void> {
-    this.#options.conversations.cancel(this.#find(id));
+  async cancel(id: string, caller?: Caller): Promise<void> {
+    this.#options.conversations.cancel(this.#find(id, caller));
   }
 
-  #find(id: string): Conversation {
-    const conversation = this.#options.conversations.find(id);
+  #find(id: string, caller: Caller | undefined): Conversation {
+    const conversation = this.#options.conversations.find(id, caller);
     if (conversation === undefined) throw new RequestProblem(404, 'transaction not found');
     return conversation;
   }

@@ -53,12 +53,35 @@ export function openAccess(options: AccessOptions, deps: WatchDeps): Access {
       const isTrusted = isTrustedCertificate || isTrustedPeer(request, peerRules);
       const names = certificate === undefined ? undefined : { name: certificateName(certificate), isTrusted };
       if (tokens !== undefined)
-        return byToken(request, tokens, isTrusted) ?? guarded(isTrustedCertificate ? names : undefined);
+        return byToken(request, tokens, isTrusted) ?? byCertificate(isTrustedCertificate ? names : undefined);
       if (options.requireClientCert && names === undefined) throw noCertificate();
       const isOperator = isLocal(request, local);
       const name = names?.name ?? `peer ${request.socket.remoteAddress ?? 'unknown'}`;
       return { name, senders: 'any', isTrusted, isOperator };
     },
+  };
+}
+
+/** A listener as configured, with how it is guarded, as the options of its server. */
+export function guarded(
+  {
+    tls,
+    access,
+  }: {
+    readonly tls?: { readonly cert: string; readonly key: string };
+    readonly access: AccessOptions & { readonly maxInflightPerPeer?: number };
+  },
+  deps: WatchDeps,
+): {
+  readonly access: Access;
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string };
+  readonly maxInflightPerPeer?: number;
+} {
+  const { clientCa, maxInflightPerPeer } = access;
+  return {
+    access: openAccess(access, deps),
+    ...(tls && { tls: { ...tls, ...(clientCa !== undefined && { clientCa }) } }),
+    ...(maxInflightPerPeer !== undefined && { maxInflightPerPeer }),
   };
 }
 
@@ -70,7 +93,7 @@ function byToken(request: AccessRequest, tokens: TokenBook, isTrustedPeer: boole
   return { ...grant, name: `token ${grant.name}`, isTrusted: grant.isTrusted || isTrustedPeer };
 }
 
-function guarded(certificate: { readonly name: string; readonly isTrusted: boolean } | undefined): Caller {
+function byCertificate(certificate: { readonly name: string; readonly isTrusted: boolean } | undefined): Caller {
   if (certificate === undefined) throw refused('a bearer token is needed', REALM);
   return { ...certificate, senders: 'any', isOperator: false };
 }

@@ -7,14 +7,28 @@ import { type Dispatcher, Pool } from 'undici';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
-/** How a server's certificate is judged: by the system's authorities, not at all, or by this CA (PEM). */
-export type Trust = true | false | { readonly ca: string };
+/** How a server's certificate is judged (by the system's authorities, or not at all), or more than that. */
+export type Trust = boolean | PeerTrust;
+
+/** What is between us and one peer. */
+export interface PeerTrust {
+  /** Defaults to true. */
+  readonly verify?: boolean;
+  /** The authority (PEM) that has signed the server's certificate. */
+  readonly ca?: string;
+  /** Our own certificate and key (PEM). */
+  readonly identity?: { readonly cert: string; readonly key: string };
+  /** The bearer token of this moment. It goes wherever the peer sends us with the message, for replicas share their tokens. */
+  readonly token?: () => string;
+  /** It was given for an https endpoint, and is never sent in the clear. */
+  readonly isTokenForTlsOnly?: boolean;
+}
 
 /** What a connection is used for. */
 export type PoolUse = 'short' | 'poll';
 
 /** Reads the `verify` of a configuration: `true`, `false`, or the path of a CA file. Throws `UserError` when the file cannot be read. */
-export function readTrust(verify: boolean | string): Trust {
+export function readTrust(verify: boolean | string): boolean | { readonly ca: string } {
   if (typeof verify === 'boolean') return verify;
   try {
     return { ca: readFileSync(verify, 'utf8') };
@@ -30,7 +44,8 @@ export class HttpClient {
   /** The pool for an origin; made when first asked for. */
   pool(origin: string, trust: Trust, use: PoolUse): Dispatcher {
     if (this.#isClosed) throw new Error('the HTTP client is closed');
-    const key = `${use} ${origin} ${typeof trust === 'boolean' ? trust : trust.ca}`;
+    const { verify = true, ca, identity } = typeof trust === 'boolean' ? { verify: trust } : (trust as PeerTrust);
+    const key = JSON.stringify([use, origin, verify, ca, identity]);
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     this.#makeRoom();
@@ -39,7 +54,7 @@ export class HttpClient {
       // Every request carries a deadline of the clock as its signal: a second timer would only race with it.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: typeof trust === 'boolean' ? { rejectUnauthorized: trust } : { ca: trust.ca },
+      connect: { rejectUnauthorized: verify, ...(ca !== undefined && { ca }), ...identity },
     });
     this.#pools.set(key, pool);
     return pool;

@@ -1,7 +1,8 @@
 /** A next hop over the wire: our own router and gateway, upstream's, or an application that receives mail (see `core/hop.ts`). */
 import { exitCodes, UserError } from '../core/errors.ts';
 import type { Hop, HopOptions } from '../core/hop.ts';
-import { type HttpClient, readTrust } from './http-client.ts';
+import { peerTrust } from './credentials.ts';
+import type { HttpClient } from './http-client.ts';
 import { HttpExchange } from './http-exchange.ts';
 import type { Peer } from './remote-transaction.ts';
 import { resolveUrl } from './request.ts';
@@ -23,7 +24,7 @@ export function httpHop(options: HttpHopOptions): Hop {
   const { client, deps } = options;
   const endpoint = URL.canParse(options.endpoint) ? resolveUrl(options.endpoint, new URL(options.endpoint)) : undefined;
   if (endpoint === undefined) throw new UserError(`not an http URL: ${options.endpoint}`, exitCodes.config);
-  const peer: Peer = { client, trust: readTrust(options.verify ?? true), deps };
+  const peer: Peer = { client, trust: peerTrust(endpoint, options, deps), deps };
   const exchangeOptions = {
     endpoint,
     chunkSize: options.chunkSize ?? Number.POSITIVE_INFINITY,

@@ -122,7 +122,7 @@ async function send(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): P
     const answer = await client.pool(url.origin, trust, ask.use ?? 'short').request({
       method: ask.method,
       path: `${url.pathname}${url.search}`,
-      headers: { ...ask.headers },
+      headers: { ...ask.headers, ...authorization(trust, url) },
       body: typeof body === 'function' ? body() : (body ?? null),
       signal: ask.signal,
     });
@@ -132,6 +132,15 @@ async function send(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): P
     if (ask.signal.aborted) throw new HttpTrouble('aborted', 'the deadline passed or the exchange ended');
     throw new HttpTrouble('network', (error as Error).message, { cause: error });
   }
+}
+
+/** RFC 6750 §2.1. */
+function authorization(trust: Trust, url: URL): { readonly authorization?: string } {
+  if (typeof trust === 'boolean' || trust.token === undefined) return {};
+  if (trust.isTokenForTlsOnly === true && url.protocol !== 'https:') {
+    throw new HttpTrouble('redirect', 'a peer that was asked over https sent us to http');
+  }
+  return { authorization: `Bearer ${trust.token()}` };
 }
 
 async function readBounded(stream: Readable): Promise<Buffer> {

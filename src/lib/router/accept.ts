@@ -5,13 +5,14 @@
 import { drive } from '../chain/drive.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import type { ConversationTable } from '../conversation/conversation-table.ts';
+import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import { parseAddress } from '../core/mailbox.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
+import type { Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
   RequestProblem,
@@ -24,7 +25,8 @@ import {
 import { repliedEnd } from './attempt.ts';
 import type { NativeTransactions } from './native.ts';
 import type { RouteTable } from './route-table.ts';
-import { newTransactionId } from './transaction-id.ts';
+import type { SenderGate } from './sender-gate.ts';
+import { newConversationId } from './transaction-id.ts';
 import type { Route } from './work.ts';
 
 export interface AcceptOptions {
@@ -32,7 +34,10 @@ export interface AcceptOptions {
   readonly routes: RouteTable;
   readonly conversations: ConversationTable;
   readonly native: NativeTransactions;
+  /** The session of this router, which the ids of its conversations name. */
+  readonly sessionId: () => string | undefined;
   readonly restIdEntropy: number;
+  readonly senderGate: SenderGate;
 }
 
 export class Accept implements TransactionService {
@@ -51,9 +56,12 @@ export class Accept implements TransactionService {
         pointer: '/sender/tag',
       });
     }
-    if (lookup.route.chain.incremental) return this.#converse(lookup.route, ask);
-    checkAddresses(ask);
-    return this.#options.native.create(lookup.route, ask);
+    const { route } = lookup;
+    return this.#options.senderGate.run(sender, async () => {
+      if (route.chain.incremental) return this.#converse(route, ask);
+      checkAddresses(ask);
+      return this.#options.native.create(route, ask);
+    });
   }
 
   #converse(route: Route, ask: CreateAsk): TransactionView {
@@ -75,9 +83,9 @@ export class Accept implements TransactionService {
       ...(localHost && { localHost }),
       ...(smtpMeta && { smtpMeta }),
     };
-    const id = newTransactionId(deps.rng, restIdEntropy);
+    const id = newConversationId(deps.rng, restIdEntropy, this.#options.sessionId());
     const log = deps.log.child({ tx: id });
-    return conversations.open(id, origin, silenceMs, async ({ live, stop }) => {
+    const follow: Follow = async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
       const exchange = route.chain.open({
         id,
@@ -93,41 +101,48 @@ export class Accept implements TransactionService {
         live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
       if (end === 'stopped')
         live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
-    });
+    };
+    return conversations.open(id, origin, silenceMs, follow, route.sender.name);
   }
 
-  async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
-    const conversation = this.#options.conversations.find(id);
-    if (conversation === undefined) return this.#options.native.read(id, wait, signal);
+  async read(
+    id: string,
+    wait: Wait | undefined,
+    signal: AbortSignal,
+    caller?: Caller,
+  ): Promise<TransactionView | undefined> {
+    const conversation = this.#options.conversations.find(id, caller);
+    if (conversation === undefined) return this.#options.native.read(id, wait, signal, caller);
     const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
     return changed ? this.#options.conversations.show(conversation) : undefined;
   }
 
-  async update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView> {
-    const conversation = this.#options.conversations.find(id);
+  async update(id: string, ask: UpdateAsk, ifMatch: string, caller?: Caller): Promise<TransactionView> {
+    const conversation = this.#options.conversations.find(id, caller);
     if (conversation !== undefined) return this.#options.conversations.update(conversation, ask, ifMatch);
-    await this.#options.native.mustExist(id);
+    await this.#options.native.mustExist(id, caller);
     throw new RequestProblem(400, 'endpoint does not accept incremental updates');
   }
 
-  async heartbeat(id: string): Promise<TransactionView> {
-    const conversation = this.#options.conversations.find(id);
+  async heartbeat(id: string, caller?: Caller): Promise<TransactionView> {
+    const conversation = this.#options.conversations.find(id, caller);
     if (conversation !== undefined) return this.#options.conversations.heartbeat(conversation);
-    return this.#options.native.heartbeat(id);
+    return this.#options.native.heartbeat(id, caller);
   }
 
-  async upload(id: string, blob: string | undefined, ask: UploadAsk): Promise<UploadProgress> {
-    const conversation = this.#options.conversations.find(id);
-    if (conversation === undefined) return this.#options.native.upload(id, blob, ask);
+  async upload(id: string, blob: string | undefined, ask: UploadAsk, caller?: Caller): Promise<UploadProgress> {
+    const conversation = this.#options.conversations.find(id, caller);
+    if (conversation === undefined) return this.#options.native.upload(id, blob, ask, caller);
     if (blob !== undefined) throw new RequestProblem(404, 'unknown blob');
-    return this.#options.conversations.upload(conversation, ask);
+    const { senderGate, conversations } = this.#options;
+    return senderGate.run(conversation.facts.sender ?? '', () => conversations.upload(conversation, ask));
   }
 
-  async cancel(id: string): Promise<void> {
-    const conversation = this.#options.conversations.find(id);
+  async cancel(id: string, caller?: Caller): Promise<void> {
+    const conversation = this.#options.conversations.find(id, caller);
     if (conversation !== undefined) this.#options.conversations.cancel(conversation);
-    else await this.#options.native.cancel(id);
+    else await this.#options.native.cancel(id, caller);
   }
 }
 

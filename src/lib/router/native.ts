@@ -8,10 +8,10 @@ import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { NEW_TX } from '../core/transaction.ts';
+import { actsFor, type Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
   RangeProblem,
-  RedirectProblem,
   RequestProblem,
   type TransactionView,
   type UploadAsk,
@@ -28,8 +28,10 @@ import {
 import { type BodyPlan, planBody } from './body-plan.ts';
 import { loadBody } from './load-body.ts';
 import { inPieces } from './pieces.ts';
+import type { SenderGate } from './sender-gate.ts';
 import { newTransactionId } from './transaction-id.ts';
 import { viewOfStored, viewOfWork } from './view.ts';
+import type { Whereabouts } from './whereabouts.ts';
 import { type Route, Work } from './work.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -40,6 +42,8 @@ export interface NativeOptions {
   readonly restIdEntropy: number;
   /** Uploads are stored in pieces of this many bytes. */
   readonly chunkSize: number;
+  readonly senderGate: SenderGate;
+  readonly whereabouts: Whereabouts;
   readonly onDue: () => void;
 }
 
@@ -114,53 +118,72 @@ export class NativeTransactions {
       await commit;
     } catch (error) {
       if (!(error instanceof BlobReuseError)) throw error;
-      throw new RequestProblem(error.reason === 'missing' ? 404 : 409, `reuse_uri: ${error.message}`, {
-        pointer: '/body',
-      });
+      // The same words for what is not there and for what is another sender's: nobody learns whose there is.
+      const isMissing = error.reason === 'missing';
+      const detail = isMissing
+        ? `reuse_uri: this sender has no blob ${error.blob} of a transaction ${error.txId}`
+        : `reuse_uri: ${error.message}`;
+      throw new RequestProblem(isMissing ? 400 : 409, detail, { pointer: '/body' });
     }
   }
 
-  async read(id: string, wait: Wait | undefined, signal: AbortSignal): Promise<TransactionView | undefined> {
-    const work = this.#options.workshop.find(id);
+  async read(
+    id: string,
+    wait: Wait | undefined,
+    signal: AbortSignal,
+    caller?: Caller,
+  ): Promise<TransactionView | undefined> {
+    const work = this.#find(id, caller);
     if (work !== undefined) {
       const isEnded = (): boolean => work.live.state.final !== undefined;
       const changed = await awaitChange(work.live, wait, isEnded, this.#options.deps.clock, signal);
       return changed ? this.#options.workshop.show(work) : undefined;
     }
-    const stored = await this.#loadHere(id);
+    const stored = await this.#loadHere(id, caller);
     return wait?.ifNoneMatch === String(stored.version) ? undefined : viewOfStored(stored);
   }
 
-  /** The transaction from the store; redirects to the replica that has it in work. */
-  async #loadHere(id: string): Promise<StoredTransaction> {
+  /** What is in work here and there for this caller. */
+  #find(id: string, caller: Caller | undefined): Work | undefined {
+    const work = this.#options.workshop.find(id);
+    return work !== undefined && actsFor(caller, work.facts.route.sender.name) ? work : undefined;
+  }
+
+  /** The transaction from the store, when it is there for this caller; redirects to the replica that has it in work. */
+  async #loadHere(id: string, caller: Caller | undefined): Promise<StoredTransaction> {
     const stored = await this.#options.store.load(id);
-    if (stored === undefined) throw new RequestProblem(404, 'unknown tx');
-    const { lease } = stored;
-    if (lease !== undefined && lease.sessionId !== this.#options.store.sessionId) throw new RedirectProblem(lease.uri);
+    const { whereabouts } = this.#options;
+    const unknown = new RequestProblem(404, 'unknown tx');
+    if (stored === undefined) throw (await whereabouts.ofConversation(id)) ?? unknown;
+    if (!actsFor(caller, stored.record.sender)) throw unknown;
+    const elsewhere = whereabouts.ofStored(stored);
+    if (elsewhere !== undefined) throw elsewhere;
     return stored;
   }
 
-  async mustExist(id: string): Promise<void> {
-    if (this.#options.workshop.find(id) === undefined) await this.#loadHere(id);
+  async mustExist(id: string, caller?: Caller): Promise<void> {
+    if (this.#find(id, caller) === undefined) await this.#loadHere(id, caller);
   }
 
-  async heartbeat(id: string): Promise<TransactionView> {
-    const work = this.#options.workshop.find(id);
-    if (work === undefined) return viewOfStored(await this.#loadHere(id));
+  async heartbeat(id: string, caller?: Caller): Promise<TransactionView> {
+    const work = this.#find(id, caller);
+    if (work === undefined) return viewOfStored(await this.#loadHere(id, caller));
     this.#heard(work);
     work.touch();
     return viewOfWork(work);
   }
 
-  async upload(id: string, blob: string | undefined, ask: UploadAsk): Promise<UploadProgress> {
-    const { workshop, chunkSize } = this.#options;
-    const name = blob ?? BODY_BLOB;
-    const work = workshop.find(id);
-    if (work === undefined) await this.#loadHere(id);
-    else this.#heard(work);
+  async upload(id: string, blob: string | undefined, ask: UploadAsk, caller?: Caller): Promise<UploadProgress> {
+    const work = this.#find(id, caller);
+    const sender = work?.facts.route.sender.name ?? (await this.#loadHere(id, caller)).record.sender;
+    if (work !== undefined) this.#heard(work);
+    return this.#options.senderGate.run(sender, () => this.#store(id, blob ?? BODY_BLOB, ask));
+  }
+
+  async #store(id: string, name: string, ask: UploadAsk): Promise<UploadProgress> {
     let progress: UploadProgress = { length: 0 };
     const heard = { ...ask, bytes: this.#listeningTo(ask.bytes, id) };
-    for await (const piece of inPieces(heard, chunkSize)) progress = await this.#append(id, name, piece);
+    for await (const piece of inPieces(heard, this.#options.chunkSize)) progress = await this.#append(id, name, piece);
     return progress;
   }
 
@@ -203,9 +226,14 @@ export class NativeTransactions {
     work.lastHeardAt = this.#options.deps.clock.now();
   }
 
-  async cancel(id: string): Promise<void> {
-    const { workshop, store, deps } = this.#options;
-    const work = workshop.find(id);
+  /** What is not there, or not there for this caller, is cancelled like what has ended: nothing happens. */
+  async cancel(id: string, caller?: Caller): Promise<void> {
+    const { store, deps } = this.#options;
+    const work = this.#find(id, caller);
+    // A stored transaction can be cancelled anywhere; a conversation only where it is.
+    const elsewhere = work === undefined ? await this.#options.whereabouts.ofConversation(id) : undefined;
+    if (elsewhere !== undefined) throw elsewhere;
+    if (work === undefined && !(await this.#mayCancelStored(id, caller))) return;
     const isCancelling = work !== undefined && !work.hasEnded;
     if (isCancelling) work.live.apply({ type: 'cancel' });
     // An attempt that has just ended is recorded first; what it leaves waiting can then be cancelled.
@@ -213,6 +241,12 @@ export class NativeTransactions {
     // Also what is in work: whoever takes it over after a crash must not send what its client was told is cancelled.
     await store.cancel(id, deps.clock.now());
     if (isCancelling) await this.#concluded(work);
+  }
+
+  async #mayCancelStored(id: string, caller: Caller | undefined): Promise<boolean> {
+    if (caller === undefined || caller.senders === 'any') return true;
+    const stored = await this.#options.store.load(id);
+    return stored !== undefined && actsFor(caller, stored.record.sender);
   }
 
   /** A client that has cancelled may read at once how it ended; a store that is slow keeps it waiting, but not for long. */

@@ -8,6 +8,7 @@ import type { Deps } from '../core/deps.ts';
 import type { Hop, HopResolver } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import { guarded } from '../http/access.ts';
+import type { QueueService } from '../http/queue-service.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
 import type { TransactionService } from '../http/service.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -136,6 +137,11 @@ export class Router {
   /** What REST clients are served by. */
   get service(): TransactionService {
     return this.#accept;
+  }
+
+  /** What operators are served by. */
+  get queue(): QueueService {
+    return this.#queue;
   }
 
   /** Opens the session, listens, and starts to work off what is due. */
