@@ -123,11 +123,41 @@ describe('address_list', () => {
     expect(await rejectsRcpt(list('rcpt_to'), address)).toBe(expected);
   });
 
-  it('header_from is refused at load, not silently dead', () => {
+  const validation = { filter: 'message_validation' };
+
+  it('header_from without the filter that reads the header is refused at load, not silently dead', () => {
     expect(mistakesOf({ steps: [reject(list('header_from'))] })).toMatchObject([
-      { path: ['chain', 0, 'match', 'which_addr'], message: expect.stringContaining('not supported yet') },
+      { path: ['chain', 0, 'match', 'matcher'], message: expect.stringContaining('message_validation') },
     ]);
+    expect(mistakesOf({ steps: [validation, reject(list('header_from'))] })).toEqual([]);
   });
+
+  it.each([
+    ['From: News <news@ours.test>', true],
+    ['From: news@other.test', false],
+    ['From: a@other.test, "News, ours" <NEWS+x@ours.test>', true],
+    ['From: a@other.test\r\nFrom: news@ours.test', true],
+    ['From: =?utf-8?q?news=40ours.test?= <a@other.test>', false],
+    ['From: news@ours.test (really) <a@other.test>', false],
+    ['Sender: news@ours.test\r\nFrom: a@other.test', false],
+  ])('header_from: %j is listed: %s', async (header, expected) => {
+    const chain = openChain({ steps: [validation, reject(list('header_from'))] });
+    expect(await chain.mail('news@ours.test')).toMatch(/^250/);
+    await chain.rcpt('r@d.test');
+    expect((await chain.data(`${header}\r\n\r\nhi\r\n`)).startsWith('550')).toBe(expected);
+  });
+
+  it.each(['Subject: nobody', 'From: ', 'From: nobody', 'From: <a@'])(
+    'header_from is not judged when nobody can be read from it: %j',
+    async (header) => {
+      for (const match of [list('header_from'), { not: list('header_from') }]) {
+        const chain = openChain({ steps: [validation, reject(match)] });
+        await chain.mail('news@ours.test');
+        await chain.rcpt('r@d.test');
+        expect(await chain.data(`${header}\r\n\r\nhi\r\n`)).toMatch(/^250/);
+      }
+    },
+  );
 
   it('rcpt_to outside PER_RCPT is refused at load', () => {
     expect(mistakesOf({ steps: [reject(list('rcpt_to'))] })).toMatchObject([

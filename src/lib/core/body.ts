@@ -7,6 +7,8 @@ export interface Body {
   readonly size: number;
   /** Reads the whole body from its first byte, in chunks of at most a few hundred KB. May be called many times, also at once. */
   chunks(): AsyncIterable<Buffer>;
+  /** The same from a later byte on, where that costs no reading of what is before it: a part of a large message is read by itself. */
+  chunksFrom?(offset: number): AsyncIterable<Buffer>;
   /**
    * Keeps the bytes alive until the returned function is called; safe to call it twice. The creator of a body holds the first
    * reference; whoever may outlive the creator (an adopted attempt) retains its own.

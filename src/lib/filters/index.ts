@@ -4,6 +4,7 @@ import { addRoute } from './add-route.ts';
 import { dkimSign } from './dkim-sign.ts';
 import { dnsResolution } from './dns-resolution.ts';
 import { messageBuilder } from './message-builder.ts';
+import { messageValidation } from './message-validation.ts';
 import { policyAction } from './policy-action.ts';
 import { receivedHeader } from './received-header.ts';
 import { recipientRouter } from './recipient-router.ts';
@@ -14,6 +15,7 @@ export const filters: readonly FilterDefinition[] = [
   dkimSign,
   dnsResolution,
   messageBuilder,
+  messageValidation,
   policyAction,
   receivedHeader,
   recipientRouter,

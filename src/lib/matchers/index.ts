@@ -4,6 +4,7 @@ import { dnsResolution } from './dns-resolution.ts';
 import { invalidMailFrom } from './invalid-mail-from.ts';
 import { invalidRcptTo } from './invalid-rcpt-to.ts';
 import type { MatcherDefinition } from './matcher.ts';
+import { messageValidation } from './message-validation.ts';
 import { networkAddress } from './network-address.ts';
 import { numRcpts } from './num-rcpts.ts';
 import { policyAction } from './policy-action.ts';
@@ -15,6 +16,7 @@ export const matchers: readonly MatcherDefinition[] = [
   dnsResolution,
   invalidMailFrom,
   invalidRcptTo,
+  messageValidation,
   networkAddress,
   numRcpts,
   policyAction,

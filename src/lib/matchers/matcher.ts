@@ -29,7 +29,7 @@ export interface MatcherDefinition<C = unknown> {
   /** It asks about a recipient, and needs a policy with `mode: PER_RCPT`. */
   readonly perRcpt?: boolean | ((config: C) => boolean);
   /** Facts that a filter earlier in the chain must produce. */
-  readonly consumes?: readonly SignalType<never>[];
+  readonly consumes?: readonly SignalType<never>[] | ((config: C) => readonly SignalType<never>[]);
   /** Called once a chain; throws `ConfigError` with paths relative to the matcher. */
   readonly create: (config: C, env: MatcherEnv) => Matcher;
 }

@@ -44,7 +44,8 @@ export function policyNames(ask: PlanAsk, env: PlanEnv): ReadonlyMap<string, Pha
 function misplaced(leaf: Leaf, ask: PlanAsk, earlier: Earlier): ConfigMistake[] {
   const { name, consumes = [] } = leaf.definition;
   const path = [...leaf.path, 'matcher'];
-  const missing = consumes.filter((signal) => !earlier.signals.has(signal));
+  const read = typeof consumes === 'function' ? consumes(leaf.config) : consumes;
+  const missing = read.filter((signal) => !earlier.signals.has(signal));
   const mistakes = missing.map((signal) => ({
     path,
     message: `the matcher ${name} reads what the filter ${signal.name} finds out; put that filter before this policy`,
