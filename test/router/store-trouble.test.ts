@@ -6,30 +6,18 @@ import type { Exchange } from '../../src/lib/core/exchange.ts';
 import type { HopAsk } from '../../src/lib/core/hop.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
-import { type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
+import { StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
 import { startRouter } from '../helpers/router-harness.ts';
+import { storeWith } from '../helpers/store-with.ts';
 
 const inlineAsk = (rcpt: string) => ({
   mailFrom: mailbox('alice@example.com'),
   rcptTo: [mailbox(rcpt)],
   body: { kind: 'inline', text: 'subject: quoted\r\n\r\nhello\r\n' } as const,
 });
-
-/** The store with some of its calls replaced. */
-function withCalls(calls: (real: Store) => Partial<Store>): (store: Store) => Store {
-  return (store) => {
-    const replaced: Partial<Store> = calls(store);
-    return new Proxy(store, {
-      get: (target, key) => {
-        const value = Reflect.get(key in replaced ? replaced : target, key) as unknown;
-        return typeof value === 'function' ? value.bind(key in replaced ? replaced : target) : value;
-      },
-    });
-  };
-}
 
 /** Lets its first client wait for the answer to MAIL until it is told to refuse. */
 class SlowFarEnd extends FarEnd {
@@ -59,7 +47,7 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
   it('delivers a retry that it had claimed when its message could not be read', async () => {
     let isAway = false;
     const failures: string[] = [];
-    const wrapStore = withCalls((real) => ({
+    const wrapStore = storeWith((real) => ({
       openBlob: (txId, name) => {
         if (!isAway) return real.openBlob(txId, name);
         failures.push(txId);
@@ -106,7 +94,7 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
         yield* body.chunks();
       },
     });
-    const wrapStore = withCalls((real) => ({
+    const wrapStore = storeWith((real) => ({
       openBlob: async (txId, name) => {
         const body = await real.openBlob(txId, name);
         return body === undefined ? undefined : failSecondRead(body);
@@ -126,7 +114,7 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
     far.answers = () => 'hang';
     const never = new Promise<never>(() => undefined);
     // It dies before it has recorded how the cancelled attempt ended.
-    const wrapStore = withCalls(() => ({ recordOutcome: () => never }));
+    const wrapStore = storeWith(() => ({ recordOutcome: () => never }));
     const first = await startRouter({ databaseUrl: database.url, far, wrapStore });
     const { id } = await first.router.service.create('native', inlineAsk('bob@example.com'));
     await settle(20);
