@@ -167,7 +167,6 @@ describe('a router configuration', () => {
       "5:29 'watchdog_timeout' has",
       "6:31 'watchdog_timeout' has",
       "40:3 'msa' has",
-      "42:1 'modules' names",
       "51:3 'blob_tx_refresh_interval' has",
       "53:1 Python's 'logging'",
     ]);

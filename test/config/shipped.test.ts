@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkConfigs } from '../../src/lib/chain/check-config.ts';
-import { registry } from '../../src/lib/chain/registry.ts';
+import { builtInSteps } from '../../src/lib/chain/registry.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const files = readdirSync(path.join(root, 'config'), { recursive: true, encoding: 'utf8' })
@@ -16,8 +16,8 @@ describe('the shipped configurations', () => {
     expect(files).toContain(path.join('config', 'local-test', 'gateway.yaml'));
   });
 
-  it.each(files)('%s has no mistake and nothing to warn of', (file) => {
-    const [report] = checkConfigs([path.join(root, file)], registry);
+  it.each(files)('%s has no mistake and nothing to warn of', async (file) => {
+    const [report] = await checkConfigs([path.join(root, file)], builtInSteps);
     expect(report).toMatchObject({ mistakes: [], warnings: [] });
     expect(report?.kind).toBe(path.basename(file, '.yaml'));
   });

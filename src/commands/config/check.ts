@@ -25,10 +25,11 @@ export default class ConfigCheck extends Command {
   async run(): Promise<readonly ConfigReport[]> {
     const { argv, flags } = await this.parse(ConfigCheck);
     const { checkConfigs } = await import('../../lib/chain/check-config.ts');
-    const { registry } = await import('../../lib/chain/registry.ts');
+    const { stepsOf } = await import('../../lib/plugins/steps-of.ts');
+    const { systemClock } = await import('../../lib/ops/clock.ts');
     const { formatMistake } = await import('../../lib/config/invalid-config.ts');
     const { exitCodes } = await import('../../lib/core/errors.ts');
-    const reports = checkConfigs(argv.map(String), registry, flags.kind);
+    const reports = await checkConfigs(argv.map(String), stepsOf(systemClock), flags.kind);
     for (const { file, kind, mistakes, warnings } of reports) {
       for (const line of [...warnings, ...mistakes.map(formatMistake)]) process.stderr.write(`${line}\n`);
       if (mistakes.length === 0) this.log(`${file}: ok (${kind})`);

@@ -55,10 +55,11 @@ The new text is printed, and what was changed, with its line, on standard error.
 
   async #check(text: string, file: string, kind: 'router' | 'gateway'): Promise<void> {
     const { checkText } = await import('../../lib/chain/check-config.ts');
-    const { registry } = await import('../../lib/chain/registry.ts');
+    const { stepsOf } = await import('../../lib/plugins/steps-of.ts');
+    const { systemClock } = await import('../../lib/ops/clock.ts');
     const { formatMistake } = await import('../../lib/config/invalid-config.ts');
     const { exitCodes } = await import('../../lib/core/errors.ts');
-    const { mistakes } = await checkText(text, file, registry, kind);
+    const { mistakes } = await checkText(text, file, stepsOf(systemClock), kind);
     if (mistakes.length === 0) return;
     process.stderr.write(
       `What is left to be done in the new text:\n${mistakes.map((each) => `${formatMistake(each)}\n`).join('')}`,

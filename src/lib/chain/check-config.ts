@@ -9,7 +9,7 @@ import type { RouterConfig } from '../config/router-config.ts';
 import { InvariantError } from '../core/errors.ts';
 import { stepChecker } from './compile.ts';
 import { compileRouter, type RouterEnv } from './compile-router.ts';
-import type { StepRegistry } from './step-registry.ts';
+import type { StepsOf } from './step-registry.ts';
 
 export interface ConfigReport {
   readonly file: string;
@@ -21,8 +21,14 @@ export interface ConfigReport {
 }
 
 /** Checks each file, and a router and a gateway that are checked together also against each other. */
-export function checkConfigs(files: readonly string[], registry: StepRegistry, kind?: ConfigKind): ConfigReport[] {
-  const checked = files.map((file) => checkOne(file, registry, kind));
+export async function checkConfigs(
+  files: readonly string[],
+  stepsOf: StepsOf,
+  kind?: ConfigKind,
+): Promise<ConfigReport[]> {
+  const checked: Checked[] = [];
+  // One after the other: the plugins of two files may share modules, and what is said keeps its order.
+  for (const file of files) checked.push(await checkOne(file, stepsOf, kind));
   const routers = checked.flatMap(({ router }) => router ?? []);
   const gateways = checked.flatMap(({ gateway }) => gateway ?? []);
   const [router, gateway] = [routers[0], gateways[0]];
@@ -35,8 +41,8 @@ export function checkConfigs(files: readonly string[], registry: StepRegistry, k
 }
 
 /** Checks a text as if it stood in `file`: paths in it are relative to that. */
-export function checkText(text: string, file: string, registry: StepRegistry, kind: ConfigKind): ConfigReport {
-  return checkOne(file, registry, kind, text).report;
+export async function checkText(text: string, file: string, stepsOf: StepsOf, kind: ConfigKind): Promise<ConfigReport> {
+  return (await checkOne(file, stepsOf, kind, text)).report;
 }
 
 interface Checked {
@@ -46,14 +52,14 @@ interface Checked {
 }
 
 /** `kind` is told from the file's sections when it is not given. */
-function checkOne(file: string, registry: StepRegistry, kind?: ConfigKind, given?: string): Checked {
+async function checkOne(file: string, stepsOf: StepsOf, kind?: ConfigKind, given?: string): Promise<Checked> {
   let found = kind;
   try {
     const text = given ?? readConfigFile(file);
     found ??= configKind(text, file);
     const config =
       found === 'router'
-        ? { router: checkedRouter(text, file, registry) }
+        ? { router: await checkedRouter(text, file, stepsOf) }
         : { gateway: parseGatewayConfig(text, file, { checkFiles: true }) };
     const { source } = config.router ?? config.gateway;
     return { report: { file, kind: found, mistakes: [], warnings: source.warnings ?? [] }, ...config };
@@ -63,8 +69,9 @@ function checkOne(file: string, registry: StepRegistry, kind?: ConfigKind, given
   }
 }
 
-function checkedRouter(text: string, file: string, registry: StepRegistry): RouterConfig {
-  const config = parseRouterConfig(text, file, { checkFiles: true, checkStep: stepChecker(registry) });
+async function checkedRouter(text: string, file: string, stepsOf: StepsOf): Promise<RouterConfig> {
+  const { registry, mistakes } = await stepsOf(text, file);
+  const config = parseRouterConfig(text, file, { checkFiles: true, checkStep: stepChecker(registry), mistakes });
   compileRouter(config, registry, nothingRuns);
   return config;
 }

@@ -1,4 +1,5 @@
 /** The steps a chain may be made of, by name and alias. */
+import type { ConfigMistake } from '../config/source.ts';
 import { must } from '../core/errors.ts';
 import type { Step, Vocabulary } from './filter.ts';
 
@@ -11,7 +12,19 @@ export interface StepRegistry {
   readonly steps: readonly Step[];
   /** What the options of these steps may name. */
   readonly vocabulary: Vocabulary;
+  /** A plugin could not be loaded whole: a name that is not known may be one of its parts. */
+  readonly isIncomplete?: boolean;
 }
+
+/** The steps that one configuration may use, with those of its plugins. */
+export interface ConfigSteps {
+  readonly registry: StepRegistry;
+  /** What is wrong with its `modules`; paths are those of the document. */
+  readonly mistakes: readonly ConfigMistake[];
+}
+
+/** Finds them for the text of a router's configuration, before anything else in it is looked at. */
+export type StepsOf = (text: string, file: string) => Promise<ConfigSteps>;
 
 /** Throws `InvariantError` when two steps claim one name. */
 export function stepRegistry(steps: readonly Step[], vocabulary: Vocabulary): StepRegistry {

@@ -35,7 +35,6 @@ const OLDER_STEP_KEYS: readonly (readonly [pattern: string, instead: string])[] 
 
 const IGNORED_KEYS: readonly (readonly [pattern: string, why: string])[] = [
   ['logging', "Python's 'logging' has no effect here: write 'log: {level: info, format: json}'"],
-  ['modules', "'modules' names Python modules, which are not loaded: a chain that uses one of them is refused"],
   ['global.executor.watchdog_timeout', "'watchdog_timeout' has no effect: nothing blocks a thread here"],
   ['global.executor.*.watchdog_timeout', "'watchdog_timeout' has no effect: nothing blocks a thread here"],
   ['endpoint.*.msa', "'msa' has no effect on an endpoint: write 'msa: true' in its 'filter: exploder'"],

@@ -1,7 +1,8 @@
 /** One running process of Koukan: a router, a gateway, or both joined by a call. Commands start it, signals stop it. */
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { registry } from '../chain/registry.ts';
+import { registry as builtIn } from '../chain/registry.ts';
+import type { StepRegistry } from '../chain/step-registry.ts';
 import type { GatewayConfig } from '../config/gateway-config.ts';
 import { listening } from '../config/listening.ts';
 import type { LogConfig, RouterConfig } from '../config/router-config.ts';
@@ -20,6 +21,8 @@ import { Hops } from './hops.ts';
 
 export interface DaemonAsk {
   readonly router?: RouterConfig;
+  /** What the router's chains are compiled from: with its plugins, when it has any. */
+  readonly registry?: StepRegistry;
   readonly gateway?: GatewayConfig;
   /** `call`: a hop between the two halves in this process is a function call; `http`: it goes through their listeners. */
   readonly join: 'call' | 'http';
@@ -51,7 +54,10 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
     await client.close(hurry);
   };
   try {
-    if (ask.router !== undefined) parts.push(await startRouter(ask.router, ask.join, { deps, hops, spool }));
+    if (ask.router !== undefined) {
+      const { registry = builtIn } = ask;
+      parts.push(await startRouter(ask.router, ask.join, { deps, hops, spool, registry }));
+    }
     if (ask.gateway !== undefined) parts.push(await startGateway(ask.gateway, ask.join, { deps, hops, spool }));
   } catch (error) {
     await stop(AbortSignal.abort());
@@ -76,7 +82,7 @@ interface Part {
 async function startRouter(
   config: RouterConfig,
   join: DaemonAsk['join'],
-  { deps, hops, spool }: Shared,
+  { deps, hops, spool, registry }: Shared & Pick<Required<DaemonAsk>, 'registry'>,
 ): Promise<Part> {
   const { url, autoMigrate } = config.storage;
   const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate });

@@ -1,10 +1,13 @@
 /** What the daemon commands do: load the configuration, start, and stay until a signal. */
-import { stepChecker } from '../chain/compile.ts';
-import { registry } from '../chain/registry.ts';
 import { InvalidConfigError } from '../config/invalid-config.ts';
 import { jointMistakes } from '../config/joint-mistakes.ts';
-import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
+import { loadGatewayConfig } from '../config/load.ts';
+import type { Log } from '../core/deps.ts';
+import { systemClock } from '../ops/clock.ts';
 import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
+import { loadRouter } from '../plugins/load-router.ts';
+import { partWords } from '../plugins/plugin-part.ts';
+import { watchPlugins } from '../plugins/watch-plugins.ts';
 import { type DaemonAsk, startDaemon, systemDeps } from './daemon.ts';
 
 export interface RunAsk {
@@ -17,10 +20,8 @@ export interface RunAsk {
 
 /** Resolves when the daemon is up; signals do the rest. Throws `UserError` for anything a user can mend. */
 export async function runDaemon(ask: RunAsk): Promise<void> {
-  const router =
-    ask.routerFile === undefined
-      ? undefined
-      : loadRouterConfig(ask.routerFile, { checkFiles: true, checkStep: stepChecker(registry) });
+  const loaded = ask.routerFile === undefined ? undefined : await loadRouter(ask.routerFile, systemClock);
+  const router = loaded?.config;
   const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);
   const joint = router && gateway ? jointMistakes(router, gateway) : [];
   if (joint.length > 0) throw new InvalidConfigError(joint);
@@ -28,10 +29,24 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
   }
   const deps = systemDeps((router ?? gateway)?.log ?? { level: 'info', format: 'text' });
-  const starting = startDaemon({ ...(router && { router }), ...(gateway && { gateway }), join: ask.join, deps });
+  if (loaded?.hasPlugins) survivePlugins(deps.log);
+  const starting = startDaemon({
+    ...(loaded && { router: loaded.config, registry: loaded.registry }),
+    ...(gateway && { gateway }),
+    join: ask.join,
+    deps,
+  });
   onShutdown(
     stopOnceStarted(starting, (daemon, hurry) => daemon.stop(hurry)),
     { clock: deps.clock, log: deps.log, deadlineMs: ask.stopTimeoutMs },
   );
   await starting;
+}
+
+/** Until the process ends: a plugin may leave something behind even after its transaction. */
+function survivePlugins(log: Log): void {
+  watchPlugins((part, error) => {
+    const fields = { plugin: part.plugin, [part.kind]: part.name, error };
+    log.error(fields, `${partWords(part)} left an error that nobody caught`);
+  });
 }

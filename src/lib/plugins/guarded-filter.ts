@@ -1,0 +1,63 @@
+/** A plugin's filter as a filter of the registry: each phase guarded, each transaction with its own instance. */
+import type { Filter, FilterDefinition, Next, Phase, TxContext } from '../chain/filter.ts';
+import { checkedMailbox, fieldsOf } from './checked-answer.ts';
+import { guardedBody } from './guarded-body.ts';
+import { guardedCreate, guardedSchema } from './guarded-create.ts';
+import { guardedPhase, type PhaseAsk } from './guarded-phase.ts';
+import { pluginEnv } from './plugin-env.ts';
+import { PluginFault } from './plugin-fault.ts';
+import type { PluginFilter } from './plugin-filter.ts';
+import { inPlugin, type PluginPart } from './plugin-part.ts';
+import { PluginTx } from './plugin-tx.ts';
+
+export function guardedFilter(plugin: string, definition: PluginFilter): FilterDefinition {
+  const { name, summary, produces = [] } = definition;
+  const part: PluginPart = { plugin, kind: 'filter', name };
+  return {
+    kind: 'filter',
+    name,
+    summary,
+    produces,
+    config: guardedSchema(part, definition.config),
+    create: (config, env) => {
+      const make = guardedCreate(part, 'filter', () => definition.create(config, pluginEnv(env, plugin)));
+      return () => instance(part, make, env.deps.clock);
+    },
+  };
+}
+
+type Clock = PhaseAsk<unknown>['clock'];
+
+/** The filter of one transaction. What its making threw is answered to whatever is asked first. */
+function instance(part: PluginPart, make: () => Filter, clock: Clock): Filter {
+  let filter: Filter;
+  try {
+    filter = inPlugin(part, make);
+    fieldsOf(filter, 'a filter {mail, rcpt, data}');
+  } catch (error) {
+    const fault = PluginFault.of(part, error);
+    const failing = (): Promise<never> => Promise.reject(fault);
+    filter = { mail: failing, rcpt: failing, data: failing };
+  }
+  let seen: PluginTx | undefined;
+  const phase = <T>(
+    name: Phase,
+    checked: (value: unknown) => T,
+  ): ((tx: TxContext, value: T, next: Next<T>) => ReturnType<Next<T>>) => {
+    return (tx, value, next) => {
+      seen ??= new PluginTx(tx, part.plugin);
+      const own = seen;
+      // Called as a method, for filters that are objects of a class.
+      const run = (onward: Next<T>) => (filter[name] as NonNullable<Call<T>>).call(filter, own, value, onward);
+      const sound = (passed: unknown): T => (passed === value ? value : checked(passed));
+      return guardedPhase({ part, phase: name, clock, tx, next, checked: sound, run });
+    };
+  };
+  return {
+    ...(filter.mail !== undefined && { mail: phase('mail', checkedMailbox) }),
+    ...(filter.rcpt !== undefined && { rcpt: phase('rcpt', checkedMailbox) }),
+    ...(filter.data !== undefined && { data: phase('data', (value) => guardedBody(part, value)) }),
+  };
+}
+
+type Call<T> = (tx: TxContext, value: T, next: Next<T>) => ReturnType<Next<T>>;

@@ -1,0 +1,94 @@
+/** A transaction as the code of a plugin sees it: the public part, with what it sets looked at before anybody else reads it. */
+import type { TxContext } from '../chain/filter.ts';
+import type { HostPort, SmtpMeta } from '../core/envelope.ts';
+import { limits } from '../core/limits.ts';
+import { Signals, type SignalType } from '../core/signal.ts';
+import { checkedHosts, checkedRoute } from './checked-answer.ts';
+
+export class PluginTx implements TxContext {
+  readonly #tx: TxContext;
+  readonly id: string;
+  readonly sender: TxContext['sender'];
+  readonly remoteHost?: HostPort;
+  readonly localHost?: HostPort;
+  readonly smtpMeta?: SmtpMeta;
+  readonly signal: AbortSignal;
+  readonly signals: Signals;
+  readonly log: TxContext['log'];
+
+  constructor(tx: TxContext, plugin: string) {
+    const { id, sender, remoteHost, localHost, smtpMeta, signal } = tx;
+    this.#tx = tx;
+    this.id = id;
+    this.sender = sender;
+    if (remoteHost !== undefined) this.remoteHost = remoteHost;
+    if (localHost !== undefined) this.localHost = localHost;
+    if (smtpMeta !== undefined) this.smtpMeta = smtpMeta;
+    this.signal = signal;
+    this.signals = new PluginSignals(tx.signals);
+    this.log = tx.log.child({ plugin });
+  }
+
+  get mailFrom(): TxContext['mailFrom'] {
+    return this.#tx.mailFrom;
+  }
+
+  get rcptTo(): TxContext['rcptTo'] {
+    return this.#tx.rcptTo;
+  }
+
+  get rcptReplies(): TxContext['rcptReplies'] {
+    return this.#tx.rcptReplies;
+  }
+
+  get route(): TxContext['route'] {
+    return this.#tx.route;
+  }
+
+  set route(route: TxContext['route']) {
+    this.#tx.route = route === undefined ? undefined : checkedRoute(route);
+  }
+
+  get resolution(): TxContext['resolution'] {
+    return this.#tx.resolution;
+  }
+
+  set resolution(hosts: TxContext['resolution']) {
+    this.#tx.resolution = hosts === undefined ? undefined : checkedHosts(hosts);
+  }
+
+  get parsed(): TxContext['parsed'] {
+    return this.#tx.parsed;
+  }
+
+  set parsed(parsed: TxContext['parsed']) {
+    this.#tx.parsed = parsed;
+  }
+}
+
+/** What is set here goes over the wire and into the store: it has to be JSON, and not much of it. */
+class PluginSignals extends Signals {
+  readonly #signals: Signals;
+
+  constructor(signals: Signals) {
+    super();
+    this.#signals = signals;
+  }
+
+  override get<T>(type: SignalType<T>): T | undefined {
+    return this.#signals.get(type);
+  }
+
+  override set<T>(type: SignalType<T>, value: T): void {
+    const text: string | undefined = JSON.stringify(type.toJson(value));
+    if (text === undefined) throw new TypeError(`the signal ${type.name} has no JSON form`);
+    if (Buffer.byteLength(text) > limits.pluginSignalBytes) {
+      throw new TypeError(`the signal ${type.name} has more than ${limits.pluginSignalBytes} bytes`);
+    }
+    this.#signals.set(type, value);
+  }
+
+  override toJson(): Readonly<Record<string, unknown>> {
+    return this.#signals.toJson();
+  }
+}
