@@ -24,7 +24,7 @@ export interface DatabaseKind {
 
 let count = 0;
 
-const sqlite: DatabaseKind = {
+export const sqlite: DatabaseKind = {
   name: 'sqlite',
   create: async () => {
     const folder = await mkdtemp(join(tmpdir(), 'koukan-sqlite-'));
