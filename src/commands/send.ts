@@ -33,6 +33,12 @@ Exit status (sysexits.h): 0 delivered to all; 67 no such user; 68 no such host; 
       aliases: ['rfc822-filename'],
       exactlyOne: ['message-builder', 'rfc822'],
     }),
+    token: Flags.string({
+      description:
+        'Bearer token, for a router that asks for one. Others on this machine can see it here: use the variable or a file.',
+      env: 'KOUKAN_TOKEN',
+    }),
+    'token-file': Flags.string({ description: 'File with the bearer token.' }),
     wait: Flags.integer({
       description: 'Seconds to wait for the outcome; 0: not at all.',
       default: 30,
@@ -45,7 +51,8 @@ Exit status (sysexits.h): 0 delivered to all; 67 no such user; 68 no such host; 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Send);
     const { runSend } = await import('../lib/tools/send/run-send.ts');
-    const { 'mail-from': mailFrom, 'message-builder': messageBuilder, rfc822, tag, url, sender, wait, json } = flags;
+    const { 'mail-from': mailFrom, 'message-builder': messageBuilder, 'token-file': tokenFile } = flags;
+    const { rfc822, tag, url, sender, wait, json, token } = flags;
     const exitCode = await runSend({
       url,
       sender,
@@ -54,6 +61,8 @@ Exit status (sysexits.h): 0 delivered to all; 67 no such user; 68 no such host; 
       json,
       recipients: args.recipients,
       ...(tag !== undefined && { tag }),
+      ...(token !== undefined && { token }),
+      ...(tokenFile !== undefined && { tokenFile }),
       ...(messageBuilder !== undefined && { messageBuilder }),
       ...(rfc822 !== undefined && { rfc822 }),
     });

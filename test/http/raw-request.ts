@@ -1,5 +1,6 @@
 /** One HTTP request as the test writes it, header by header, and the answer as it came: no client library in between. */
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type IncomingHttpHeaders, request as overHttp } from 'node:http';
+import { request as overHttps, type RequestOptions } from 'node:https';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -16,6 +17,8 @@ export interface RawAsk {
   /** Bytes go with a Content-Length, an iterable with chunked transfer encoding. */
   readonly body?: Buffer | string | object | AsyncIterable<Buffer>;
   readonly signal?: AbortSignal;
+  /** TLS, or the address to connect from. */
+  readonly connect?: RequestOptions;
 }
 
 export function rawRequest(method: string, url: string, ask: RawAsk = {}): Promise<RawAnswer> {
@@ -31,7 +34,9 @@ export function rawRequest(method: string, url: string, ask: RawAsk = {}): Promi
     ...ask.headers,
   };
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method, headers, agent: false, ...(signal && { signal }) }, (incoming) => {
+    const request = url.startsWith('https:') ? overHttps : overHttp;
+    const options = { method, headers, agent: false as const, ...(signal && { signal }), ...ask.connect };
+    const outgoing = request(url, options, (incoming) => {
       text(incoming).then((received) => {
         resolve({
           status: incoming.statusCode ?? 0,

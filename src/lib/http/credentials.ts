@@ -26,9 +26,9 @@ export function peerTrust(
   };
 }
 
-/** A token that was handed over as it is. Throws `UserError` when it cannot be one. */
-export function tokenTrust(url: URL, token: string): Trust {
-  const checked = checkedToken(token, 'the token');
+/** A token that was handed over as it is; `where` says from where, for the `UserError` that is thrown when it cannot be one. */
+export function tokenTrust(url: URL, token: string, where: string): Trust {
+  const checked = checkedToken(token, where);
   return { token: () => checked, isTokenForTlsOnly: url.protocol === 'https:' };
 }
 
@@ -40,7 +40,7 @@ function tokenSource({ token, tokenFile }: PeerCredentials, deps: WatchDeps): ((
 }
 
 /** Never quotes the text: it is a secret, or a piece of one. */
-export function checkedToken(text: string, where: string): string {
+function checkedToken(text: string, where: string): string {
   const token = text.trim();
   if (TOKEN.test(token)) return token;
   const why = token === '' ? 'is empty' : 'is no token: one line of A-Z, a-z, 0-9 and ._~+/- is expected';

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/deps.ts';
 import { exitCodes, UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Deadline, startDeadline } from '../../http/deadline.ts';
-import type { HttpClient } from '../../http/http-client.ts';
+import type { HttpClient, Trust } from '../../http/http-client.ts';
 import {
   type HttpAnswer,
   type HttpAsk,
@@ -32,12 +32,14 @@ export interface RestTransaction {
 export interface RestDeps {
   readonly http: HttpClient;
   readonly clock: Clock;
+  /** Default: a server with a good certificate, and no token. */
+  readonly trust?: Trust;
 }
 
-export async function createTransaction({ http, clock }: RestDeps, url: URL, json: Json): Promise<RestTransaction> {
+export async function createTransaction(deps: RestDeps, url: URL, json: Json): Promise<RestTransaction> {
   const headers = { 'content-type': 'application/json' };
   const ask = { method: 'POST', url, headers, body: JSON.stringify(json), isOnce: true } as const;
-  const answer = await request({ http, clock }, ask, limits.sendRequestMs);
+  const answer = await request(deps, ask, limits.sendRequestMs);
   if (answer.status !== 201) throw refused('the router refused the message', answer);
   const location = headerOf(answer, 'location');
   const at = location === undefined ? undefined : resolveUrl(location, answer.url);
@@ -91,7 +93,7 @@ export async function follow(deps: RestDeps, tx: RestTransaction, deadline: Dead
 
 /** One GET; `undefined` when it failed below HTTP, which may pass. */
 async function poll(
-  { http }: RestDeps,
+  { http, trust = true }: RestDeps,
   { url, etag }: RestTransaction,
   isHanging: boolean,
   deadline: Deadline,
@@ -100,7 +102,7 @@ async function poll(
   const headers: Record<string, string> =
     isHanging && etag !== undefined ? { 'if-none-match': etag, 'request-timeout': String(patience) } : {};
   try {
-    return await httpRequest(http, true, { method: 'GET', url, headers, use: 'poll', signal: deadline.signal });
+    return await httpRequest(http, trust, { method: 'GET', url, headers, use: 'poll', signal: deadline.signal });
   } catch (error) {
     if (error instanceof HttpTrouble) return undefined;
     throw error;
@@ -115,13 +117,13 @@ function newer(tx: RestTransaction, answer: HttpAnswer): RestTransaction {
 }
 
 async function request(
-  { http, clock }: RestDeps,
+  { http, clock, trust = true }: RestDeps,
   ask: Omit<HttpAsk, 'signal'>,
   timeoutMs: number,
 ): Promise<HttpAnswer> {
   const deadline = startDeadline(clock, timeoutMs);
   try {
-    return await httpRequest(http, true, { ...ask, signal: deadline.signal });
+    return await httpRequest(http, trust, { ...ask, signal: deadline.signal });
   } catch (error) {
     if (!(error instanceof HttpTrouble)) throw error;
     throw unreachable(ask.url, error);

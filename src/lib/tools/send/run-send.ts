@@ -1,9 +1,11 @@
 /** What `koukan send` does: read the message, hand it over, wait, and print what became of it for each recipient. */
+import { readSecretFile } from '../../auth/watched-file.ts';
 import { UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { parseAddress } from '../../core/mailbox.ts';
 import { responseLines } from '../../core/response.ts';
-import { HttpClient } from '../../http/http-client.ts';
+import { tokenTrust } from '../../http/credentials.ts';
+import { HttpClient, type Trust } from '../../http/http-client.ts';
 import { systemClock } from '../../ops/clock.ts';
 import { systemRng } from '../../ops/rng.ts';
 import { readInput } from '../input-file.ts';
@@ -18,6 +20,9 @@ export interface RunSendAsk {
   readonly sender: string;
   readonly tag?: string;
   readonly mailFrom: string;
+  /** A bearer token, or the file it lies in. */
+  readonly token?: string;
+  readonly tokenFile?: string;
   readonly messageBuilder?: string;
   readonly rfc822?: string;
   readonly waitSeconds: number;
@@ -33,12 +38,13 @@ export async function runSend(ask: RunSendAsk): Promise<number> {
   if (recipients.length > limits.rcptsPerTransaction) {
     throw new UserError(`more than ${limits.rcptsPerTransaction} recipients`);
   }
+  const trust = readTokenTrust(url, ask);
   const submission = await readSubmission(ask, mailFrom);
   const http = new HttpClient();
   try {
     const { sender, tag, waitSeconds } = ask;
     const send = { url, sender, ...(tag !== undefined && { tag }), mailFrom, recipients, submission };
-    const results = await sendMessage({ http, clock: systemClock }, { ...send, waitMs: waitSeconds * 1000 });
+    const results = await sendMessage({ http, clock: systemClock, trust }, { ...send, waitMs: waitSeconds * 1000 });
     const exitCode = worstExitCode(results.map((result) => result.exitCode));
     if (ask.json) process.stdout.write(`${JSON.stringify(toJson(results, exitCode), null, 2)}\n`);
     else printText(results);
@@ -53,6 +59,12 @@ async function readSubmission(ask: RunSendAsk, mailFrom: string): Promise<Submis
   if (ask.messageBuilder !== undefined) return readBuilderFile(ask.messageBuilder, mailFrom, deps);
   if (ask.rfc822 !== undefined) return completeMessage(await readInput(ask.rfc822), mailFrom, deps);
   throw new UserError('nothing to send: give --message-builder FILE or --rfc822 FILE');
+}
+
+/** The router is shown a token when there is one. */
+export function readTokenTrust(url: URL, ask: { readonly token?: string; readonly tokenFile?: string }): Trust {
+  if (ask.tokenFile !== undefined) return tokenTrust(url, readSecretFile(ask.tokenFile), ask.tokenFile);
+  return ask.token === undefined ? true : tokenTrust(url, ask.token, 'the token');
 }
 
 function readUrl(text: string): URL {
