@@ -6,7 +6,7 @@
 import { type Body, bodyBytes } from '../../src/lib/core/body.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import type { Hop, HopAsk } from '../../src/lib/core/hop.ts';
-import type { Mailbox } from '../../src/lib/core/mailbox.ts';
+import { type Mailbox, mailbox } from '../../src/lib/core/mailbox.ts';
 import { isOk, type Response, reply } from '../../src/lib/core/response.ts';
 
 export interface Delivery {
@@ -14,6 +14,8 @@ export interface Delivery {
   readonly mailFrom: string;
   readonly rcptTo: readonly string[];
   readonly body: string;
+  /** The envelope with its ESMTP parameters. */
+  readonly envelope: { readonly from: Mailbox; readonly to: readonly Mailbox[] };
 }
 
 export type FarStage = 'mail' | 'rcpt' | 'data';
@@ -53,8 +55,8 @@ const REFUSALS: Readonly<Record<string, Response | 'hang'>> = {
 class FarExchange implements Exchange {
   readonly #far: FarEnd;
   readonly #ask: HopAsk;
-  #from = '';
-  readonly #accepted: string[] = [];
+  #from = mailbox('');
+  readonly #accepted: Mailbox[] = [];
   #isDone = false;
   readonly #closed = new AbortController();
 
@@ -73,23 +75,24 @@ class FarExchange implements Exchange {
   }
 
   mail(from: Mailbox): Promise<Response> {
-    this.#from = from.address;
+    this.#from = from;
     return this.#answer('mail', from.address, reply(250, '2.1.0', 'sender ok'));
   }
 
   async rcpt(to: Mailbox): Promise<Response> {
     const response = await this.#answer('rcpt', to.address, reply(250, '2.1.5', 'recipient ok'));
-    if (isOk(response)) this.#accepted.push(to.address);
+    if (isOk(response)) this.#accepted.push(to);
     return response;
   }
 
   async data(body: Body): Promise<Response> {
     const bytes = await bodyBytes(body);
-    const response = await this.#answer('data', this.#accepted[0] ?? '', reply(250, '2.0.0', 'queued as 1'));
+    const response = await this.#answer('data', this.#accepted[0]?.address ?? '', reply(250, '2.0.0', 'queued as 1'));
     this.#isDone = true;
     if (isOk(response)) {
-      const [mailFrom, rcptTo] = [this.#from, [...this.#accepted]];
-      this.#far.delivered({ ask: this.#ask, mailFrom, rcptTo, body: bytes.toString('latin1') });
+      const envelope = { from: this.#from, to: [...this.#accepted] };
+      const [mailFrom, rcptTo] = [envelope.from.address, envelope.to.map(({ address }) => address)];
+      this.#far.delivered({ ask: this.#ask, mailFrom, rcptTo, body: bytes.toString('latin1'), envelope });
     }
     return response;
   }

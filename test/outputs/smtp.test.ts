@@ -61,7 +61,7 @@ describe('the SMTP output', () => {
     const sink = await sinkWith({ reply: (stage) => (stage === 'dot' ? dot : undefined) });
     const replies = await deliver(exchangeTo(sink), ['b@sink.example']);
     expect(replies.map((r) => r.code)).toEqual([250, 250, 250]);
-    expect(replies[2]).toEqual(dot);
+    expect(replies[2]).toEqual({ ...dot, source: { mta: '[127.0.0.1]', handover: 'passed' } });
     expect(sink.messages[0]).toMatchObject({
       mailFrom: { address: 'a@client.example' },
       rcptTo: [{ address: 'b@sink.example' }],

@@ -8,6 +8,7 @@ import type { Child, CopyAsk, StoredCopy } from '../chain/child.ts';
 import { type ChainEnv, defineFilter, type Filter, type TxContext } from '../chain/filter.ts';
 import { ConfigError, type ConfigPath } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
+import { withoutDsnParams } from '../core/dsn-request.ts';
 import { must } from '../core/errors.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
@@ -57,7 +58,7 @@ function waitedFor(c: AddRouteConfig, env: ChainEnv): Filter {
   const copies: { readonly child: Child; isAccepted: boolean }[] = [];
   return {
     mail(tx, value, next) {
-      from = value;
+      from = withoutDsnParams(value);
       onClose(tx, () => Promise.all(copies.map(({ child }) => child.exchange.close())));
       return next(value);
     },
@@ -67,7 +68,7 @@ function waitedFor(c: AddRouteConfig, env: ChainEnv): Filter {
       if (child === undefined) return noRoom;
       const copy = { child, isAccepted: false };
       copies.push(copy);
-      const envelope = Promise.all([child.exchange.mail(from), child.exchange.rcpt(to)]);
+      const envelope = Promise.all([child.exchange.mail(from), child.exchange.rcpt(withoutDsnParams(to))]);
       const response = await next(to);
       const refusal = (await envelope).find((answer) => !isOk(answer));
       copy.isAccepted = isOk(response) && refusal === undefined;
@@ -102,10 +103,10 @@ function storedCopies(c: AddRouteConfig, env: ChainEnv): Filter {
 }
 
 async function store(c: AddRouteConfig, env: ChainEnv, tx: TxContext, body: Body): Promise<StoredCopy | undefined> {
-  const rcptTo = tx.rcptTo.filter((_, i) => isStanding(tx.rcptReplies[i]));
+  const rcptTo = tx.rcptTo.filter((_, i) => isStanding(tx.rcptReplies[i])).map(withoutDsnParams);
   must(tx.mailFrom !== undefined && rcptTo.length > 0, 'DATA follows an accepted recipient');
   try {
-    return await env.children.store({ ...askOf(c, tx), mailFrom: tx.mailFrom, rcptTo }, body);
+    return await env.children.store({ ...askOf(c, tx), mailFrom: withoutDsnParams(tx.mailFrom), rcptTo }, body);
   } catch (error) {
     tx.log.error({ error, sender: c.sender }, 'a copy could not be stored');
     return undefined;

@@ -13,6 +13,7 @@ import { SmtpConnection } from '../smtp/client/connection.ts';
 import type { PoolAsk, SmtpPool } from '../smtp/client/pool.ts';
 import { contentRefusal } from './smtp-content.ts';
 import { fitMail, fitRcpt, hasSmtputf8 } from './smtp-params.ts';
+import { saidAtEndBy, saidBy } from './smtp-source.ts';
 
 export interface SmtpExchangeOptions {
   readonly pool: SmtpPool;
@@ -80,7 +81,8 @@ export class SmtpExchange implements Exchange {
     if (this.#cancel.signal.aborted) return cancelledReply;
     if (refusal !== undefined) return refusal;
     const { bdatChunkBytes } = this.#options;
-    const [response = noRecipients] = await connection.message({ body, acceptedRcpts, bdatChunkBytes });
+    const [answer = noRecipients] = await connection.message({ body, acceptedRcpts, bdatChunkBytes });
+    const response = saidAtEndBy(connection, answer);
     this.#giveBack();
     return this.#cancel.signal.aborted && !isOk(response) ? cancelledReply : response;
   }
@@ -121,14 +123,15 @@ export class SmtpExchange implements Exchange {
     const answer = await session.mail;
     if (this.#cancel.signal.aborted) return cancelledReply;
     // The server had closed an idle connection, by hanging up or with 421: it has not seen this transaction.
-    if (!session.isReused || session.connection.isOpen || !isTemporary(answer)) return answer;
+    const { connection } = session;
+    if (!session.isReused || connection.isOpen || !isTemporary(answer)) return saidBy(connection, answer);
     this.#options.log.debug({ reply: formatResponse(answer) }, 'a stale connection, trying a new one');
     this.#giveBack();
     this.#session = this.#begin(from, true);
     const again = await this.#session;
     if ('code' in again) return again;
     const second = await again.mail;
-    return this.#cancel.signal.aborted ? cancelledReply : second;
+    return this.#cancel.signal.aborted ? cancelledReply : saidBy(again.connection, second);
   }
 
   async #rcptAnswer(to: Mailbox): Promise<Response> {
@@ -148,11 +151,11 @@ export class SmtpExchange implements Exchange {
     if (!connection.isPipelining && !isOk(await session.mail)) return undefined;
     const fitted = fitRcpt(to, connection.capabilities, session.smtputf8);
     if ('refusal' in fitted) return fitted.refusal;
-    if (connection.profile.protocol === 'smtp') return connection.rcpt(fitted.box);
+    if (connection.profile.protocol === 'smtp') return saidBy(connection, await connection.rcpt(fitted.box));
     // Each recipient of LMTP gets an answer of its own to the message, and an exchange has one.
     if (this.#hasLmtpRcpt) return oneAtATime;
     this.#hasLmtpRcpt = true;
-    const answer = await connection.rcpt(fitted.box);
+    const answer = saidBy(connection, await connection.rcpt(fitted.box));
     this.#hasLmtpRcpt = isOk(answer);
     return answer;
   }

@@ -23,12 +23,16 @@ const leaseInDoubt = reply(
   'not sent: storage is away and another router may have taken the message over',
 );
 
-/** `isLeaseCertain` is asked before a stored message is sent: two routers that both think it theirs would send it twice. */
+/**
+ * `isLeaseCertain` is asked before a stored message is sent: two routers that both think it theirs would send it twice. `onAnswer` hears the
+ * far end's answer to the message and says what goes downstream.
+ */
 export async function runAttempt(
   work: Work,
   startedAt: number,
   log: Log,
   isLeaseCertain: () => Promise<boolean>,
+  onAnswer: (response: Response) => Promise<Response> = (response) => Promise.resolve(response),
 ): Promise<WorkEnd> {
   const { live, facts, stop } = work;
   work.attemptStartedAt = startedAt;
@@ -43,7 +47,8 @@ export async function runAttempt(
   const careful: Exchange = {
     mail: (from) => exchange.mail(from),
     rcpt: (to) => exchange.rcpt(to),
-    data: (body) => (work.isDurable ? sendLeased(work, exchange, body, isLeaseCertain) : exchange.data(body)),
+    data: async (body) =>
+      onAnswer(await (work.isDurable ? sendLeased(work, exchange, body, isLeaseCertain) : exchange.data(body))),
     close: () => exchange.close(),
   };
   const end = await drive(live, careful, stop.signal, (error) => {

@@ -11,7 +11,7 @@ import { limits } from '../core/limits.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
 import { consequences, decide, logAttempt } from './conclude.ts';
-import { canNotify, type NotifySettings } from './notify.ts';
+import { isFailureHeard, type NotifySettings } from './notify.ts';
 import type { RouteTable } from './route-table.ts';
 import { newTransactionId } from './transaction-id.ts';
 import { Work } from './work.ts';
@@ -52,7 +52,7 @@ export class Children implements ChildOpener {
       isParked,
       exchange: exchangeOf(work.live, () => this.#abandon(work)),
       get bounces() {
-        return canNotify(work, notify) || work.live.state.mailFrom?.address === '';
+        return isFailureHeard(work, notify);
       },
     };
     this.#works.set(child, work);
@@ -96,8 +96,8 @@ export class Children implements ChildOpener {
         must(work.end !== undefined && work.end.kind !== 'shutdown', 'an attempt that ended says how');
         const decision = decide(work, work.end, deps);
         ended.set(work, decision);
-        const { next, spawn } = await consequences(work, decision, this.#options);
-        const attempts = [...work.pastAttempts, work.attemptRecord(deps.clock.now())];
+        const { next, spawn, isDelayReported } = await consequences(work, decision, this.#options);
+        const attempts = [...work.pastAttempts, work.attemptRecord(deps.clock.now(), isDelayReported)];
         return [{ record: work.record(), blobs, attempts, next }, ...spawn];
       }),
     );

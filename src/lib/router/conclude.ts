@@ -4,14 +4,14 @@
  */
 import type { Deps } from '../core/deps.ts';
 import { LeaseLostError } from '../core/errors.ts';
-import { upstreamTimeout } from '../core/fanout.ts';
-import { internalErrorReply } from '../core/precondition.ts';
-import { formatResponse, type Response } from '../core/response.ts';
+import { formatResponse } from '../core/response.ts';
 import { afterAttempt, type RetryDecision } from '../core/retry.ts';
 import { decisive } from '../core/transaction.ts';
-import type { NewTransaction, NextStep, Outcome, Store } from '../store/store.ts';
+import type { NewTransaction, Outcome, Store } from '../store/store.ts';
 import type { WorkEnd } from './attempt.ts';
-import { type NotifySettings, notificationsFor } from './notify.ts';
+import { type NotifyEnv, type NotifySettings, notificationFor } from './notify.ts';
+import { reportOn } from './report.ts';
+import { untilStored } from './until-stored.ts';
 import type { Work } from './work.ts';
 
 export interface ConcludeEnv {
@@ -33,27 +33,26 @@ export function decide(work: Work, end: Exclude<WorkEnd, { kind: 'shutdown' }>, 
   return afterAttempt(ask, work.facts.route.handler.retryParams, deps.clock.now(), deps.rng.uniform());
 }
 
-/** The next step of the row, and the notification it causes. */
-export async function consequences(
-  work: Work,
-  decision: RetryDecision,
-  env: Pick<ConcludeEnv, 'deps' | 'notify'>,
-): Promise<{ next: Outcome['next']; spawn: readonly NewTransaction[] }> {
-  if (decision.kind === 'defer') return { next: { kind: 'due', at: decision.until }, spawn: [] };
-  const next = { kind: 'final', final: decision.final } as const satisfies NextStep;
-  if (decision.final.outcome !== 'failed') return { next, spawn: [] };
-  return { next, spawn: await notificationsFor(work, lastFailure(work), env.notify, env.deps) };
+export interface Consequences {
+  readonly next: Outcome['next'];
+  /** The notification it causes. */
+  readonly spawn: readonly NewTransaction[];
+  /** That notification says that the message is late. */
+  readonly isDelayReported: boolean;
 }
 
-function lastFailure(work: Work): Response {
-  return (
-    decisive(work.live.state) ?? (work.live.state.replies.mail === undefined ? internalErrorReply : upstreamTimeout)
-  );
+/** What the end of an attempt leads to: the next step of the row, and the notification that is created in the same commit. */
+export async function consequences(work: Work, decision: RetryDecision, env: NotifyEnv): Promise<Consequences> {
+  const next: Outcome['next'] =
+    decision.kind === 'defer' ? { kind: 'due', at: decision.until } : { kind: 'final', final: decision.final };
+  const isAsked = work.live.state.notification;
+  const report = isAsked ? reportOn(work, decision, env.deps.clock.now()) : undefined;
+  const spawn = report === undefined ? [] : await notificationFor(work, report, env);
+  return { next, spawn, isDelayReported: report?.action === 'delayed' && spawn.length > 0 };
 }
 
-const STORE_RETRY_MS = 1000;
-
-const STORE_RETRY_MAX_MS = 60_000;
+/** Tries after which a notification goes without the message it is about, when the store takes writes but does not give that. */
+const QUOTE_TRIES = 3;
 
 /**
  * Records the outcome of a durable transaction. While the store is away it tries again, because the lease is still ours and the far end has
@@ -67,28 +66,25 @@ export async function recordOutcome(
 ): Promise<readonly NewTransaction[]> {
   const { store, deps, abandon } = env;
   const endedAt = deps.clock.now();
-  for (let pauseMs = STORE_RETRY_MS; ; pauseMs = Math.min(2 * pauseMs, STORE_RETRY_MAX_MS)) {
+  let made: Consequences | undefined;
+  const spawned = await untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, async (tries) => {
     try {
-      // A notification quotes the header of the message, which may have to be read from the store.
-      const { next, spawn } = await consequences(work, decision, env);
-      await store.recordOutcome(outcomeOf(work, next, spawn, endedAt), deps.clock.now());
-      return spawn;
+      made ??= await consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES });
+      await store.recordOutcome(outcomeOf(work, made, endedAt), deps.clock.now());
+      return made.spawn;
     } catch (error) {
-      if (error instanceof LeaseLostError) {
-        deps.log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
-        return [];
-      }
-      deps.log.error({ tx: work.facts.id, error }, 'an outcome could not be recorded, trying again');
-      if (abandon.aborted) return [];
-      await deps.clock.sleep(pauseMs, abandon);
+      if (!(error instanceof LeaseLostError)) throw error;
+      deps.log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
+      return [];
     }
-  }
+  });
+  return spawned ?? [];
 }
 
-function outcomeOf(work: Work, next: Outcome['next'], spawn: readonly NewTransaction[], endedAt: number): Outcome {
+function outcomeOf(work: Work, { next, spawn, isDelayReported }: Consequences, endedAt: number): Outcome {
   return {
     id: work.facts.id,
-    attempt: work.attemptRecord(endedAt),
+    attempt: work.attemptRecord(endedAt, isDelayReported),
     filterOutput: work.live.state.filterOutput,
     next,
     spawn,

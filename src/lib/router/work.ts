@@ -9,6 +9,7 @@ import { NEW_TX, type TxState } from '../core/transaction.ts';
 import type { BlobView } from '../http/service.ts';
 import type { AttemptRecord, TxRecord } from '../store/store.ts';
 import type { WorkEnd } from './attempt.ts';
+import type { Report } from './report.ts';
 
 /** A sender with its compiled chain: where a transaction of that sender goes. */
 export interface Route {
@@ -49,6 +50,10 @@ export class Work {
   hasEnded = false;
   /** How it ended. */
   end: WorkEnd | undefined;
+  /** The far end has taken the message and will not say so to its sender: we do. Stored by itself, or with the outcome. */
+  success: { readonly report: Report; readonly isStored: boolean } | undefined;
+  /** Settles when a report of success that is stored by itself is stored. */
+  reporting: Promise<void> = Promise.resolve();
   lastHeardAt: number;
   /** What a REST client that waits for the outcome has read last. */
   shownVersion: number | undefined;
@@ -108,12 +113,13 @@ export class Work {
   }
 
   /** The attempt under way, or just ended. */
-  attemptRecord(endedAt?: number): AttemptRecord {
+  attemptRecord(endedAt?: number, isDelayReported = false): AttemptRecord {
     return {
       number: this.attemptNumber,
       startedAt: this.attemptStartedAt,
       ...(endedAt !== undefined && { endedAt }),
       replies: this.live.state.replies,
+      ...(isDelayReported && { isDelayReported }),
       ...(this.#hosts.length > 0 && { hosts: this.#hosts }),
     };
   }

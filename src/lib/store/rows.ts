@@ -149,14 +149,15 @@ export function attemptRow(attempt: AttemptRecord): AttemptRow {
     number: attempt.number,
     started_at: attempt.startedAt,
     ended_at: attempt.endedAt ?? null,
-    replies: repliesText(attempt.replies),
+    replies: repliesText(attempt.replies, attempt.isDelayReported),
     hosts: attempt.hosts === undefined || attempt.hosts.length === 0 ? null : JSON.stringify(attempt.hosts),
   };
 }
 
 /** Recipients without a reply are `null`: JSON has no `undefined`. */
-export function repliesText(replies: Replies): string {
-  return JSON.stringify({ ...replies, rcpt: Array.from(replies.rcpt, (reply) => reply ?? null) });
+export function repliesText(replies: Replies, isDelayReported = false): string {
+  const rcpt = Array.from(replies.rcpt, (reply) => reply ?? null);
+  return JSON.stringify({ ...replies, rcpt, ...(isDelayReported && { isDelayReported }) });
 }
 
 /** One transaction from its rows. `sessionUri` is that of the leasing session. */
@@ -219,13 +220,19 @@ function txRecord(row: TxRow): TxRecord {
   };
 }
 
+type StoredReplies = Omit<Replies, 'rcpt'> & {
+  readonly rcpt: readonly (Response | null)[];
+  readonly isDelayReported?: boolean;
+};
+
 function attemptRecord(row: AttemptRow): AttemptRecord {
-  const stored = JSON.parse(row.replies) as Omit<Replies, 'rcpt'> & { readonly rcpt: readonly (Response | null)[] };
+  const { isDelayReported, ...stored } = JSON.parse(row.replies) as StoredReplies;
   return {
     number: row.number,
     startedAt: row.started_at,
     ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
     replies: { ...stored, rcpt: stored.rcpt.map((reply) => reply ?? undefined) },
+    ...(isDelayReported === true && { isDelayReported }),
     ...(row.hosts === null ? {} : { hosts: JSON.parse(row.hosts) as readonly HostPort[] }),
   };
 }

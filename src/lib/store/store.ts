@@ -55,6 +55,8 @@ export interface AttemptRecord {
   readonly startedAt: number;
   readonly endedAt?: number;
   readonly replies: Replies;
+  /** Its outcome caused the one notification that the message is late. */
+  readonly isDelayReported?: boolean;
   /** The hosts that were offered the message, in the order they were tried; the last one gave the replies. */
   readonly hosts?: readonly HostPort[];
 }

@@ -1,4 +1,5 @@
 /** What a server said it can do in its answer to EHLO (RFC 5321 §4.1.1.1): each keyword in upper case, with its parameters as one string. */
+import { isDomain } from '../../core/mailbox.ts';
 import type { Response } from '../../core/response.ts';
 
 export type Capabilities = ReadonlyMap<string, string>;
@@ -18,6 +19,12 @@ export function parseCapabilities(ehlo: Response): Capabilities {
     found.set(keyword, before === undefined ? params : `${before} ${params}`.trim());
   }
   return found;
+}
+
+/** The name a server gives itself in its answer to EHLO; `undefined` when that is no host name. */
+export function serverName(hello: Response): string | undefined {
+  const name = /^[^ \n]*/.exec(hello.text)?.[0] ?? '';
+  return name.includes('.') && isDomain(name) ? name : undefined;
 }
 
 /** The largest message the server takes, in bytes; `undefined` when it did not say (RFC 1870 §4: 0 means no limit is known). */

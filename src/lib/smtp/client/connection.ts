@@ -18,6 +18,8 @@ import type { ClientProfile, Destination } from './profile.ts';
 export interface SessionFacts {
   readonly destination: Destination;
   readonly capabilities: Capabilities;
+  /** What the server calls itself. */
+  readonly name?: string | undefined;
   readonly isSecured: boolean;
 }
 
@@ -31,6 +33,7 @@ export interface MessageAsk {
 
 export class SmtpConnection {
   readonly capabilities: Capabilities;
+  readonly name: string | undefined;
   readonly isSecured: boolean;
   readonly destination: Destination;
   /** Transactions begun on it. */
@@ -46,6 +49,7 @@ export class SmtpConnection {
     this.#clock = clock;
     this.destination = facts.destination;
     this.capabilities = facts.capabilities;
+    this.name = facts.name;
     this.isSecured = facts.isSecured;
     dialogue.pipelining = facts.capabilities.has('PIPELINING');
   }

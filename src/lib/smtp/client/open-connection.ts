@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../core/deps.ts';
 import { limits } from '../../core/limits.ts';
 import { isOk, isPermanent, type Response, reply } from '../../core/response.ts';
-import { type Capabilities, NO_CAPABILITIES, parseCapabilities } from './capabilities.ts';
+import { type Capabilities, NO_CAPABILITIES, parseCapabilities, serverName } from './capabilities.ts';
 import { helloLine } from './command-line.ts';
 import { SmtpConnection } from './connection.ts';
 import { type DialAsk, dial, handshake, startTls } from './dial.ts';
@@ -44,6 +44,7 @@ class Opening {
   readonly #signal: AbortSignal | undefined;
   readonly #dialAsk: DialAsk;
   #capabilities: Capabilities = NO_CAPABILITIES;
+  #name: string | undefined;
   #isSecured = false;
 
   constructor(destination: Destination, clock: Clock, signal: AbortSignal | undefined) {
@@ -68,6 +69,7 @@ class Opening {
     const connection = new SmtpConnection(dialogue, this.#clock, {
       destination: this.#destination,
       capabilities: this.#capabilities,
+      name: this.#name,
       isSecured: this.#isSecured,
     });
     if (stop === undefined) return connection;
@@ -112,6 +114,7 @@ class Opening {
     const answer = await dialogue.ask(hello.line, `at ${verb}`);
     if (isOk(answer)) {
       this.#capabilities = parseCapabilities(answer);
+      this.#name = serverName(answer);
       return undefined;
     }
     if (protocol === 'lmtp' || !isPermanent(answer)) return refusal(answer, verb);

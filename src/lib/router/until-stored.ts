@@ -1,0 +1,28 @@
+/** A write that has to succeed: while the store is away it is tried again, with growing pauses, until the process gives up waiting. */
+import type { Deps } from '../core/deps.ts';
+
+export interface UntilStored {
+  readonly deps: Deps;
+  /** Aborts when the router gives up waiting for its store. */
+  readonly abandon: AbortSignal;
+  readonly tx: string;
+  /** What is to be written, for the log: `an outcome`. */
+  readonly what: string;
+}
+
+const PAUSE_MS = 1000;
+const PAUSE_MAX_MS = 60_000;
+
+/** Runs `write`, given the number of the try, until it does not throw; answers `undefined` when it was given up. */
+export async function untilStored<T>(ask: UntilStored, write: (tries: number) => Promise<T>): Promise<T | undefined> {
+  const { deps, abandon, tx, what } = ask;
+  for (let tries = 1, pauseMs = PAUSE_MS; ; tries += 1, pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    try {
+      return await write(tries);
+    } catch (error) {
+      deps.log.error({ tx, error }, `${what} could not be recorded, trying again`);
+      if (abandon.aborted) return undefined;
+      await deps.clock.sleep(pauseMs, abandon);
+    }
+  }
+}
