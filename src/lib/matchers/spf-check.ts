@@ -1,0 +1,47 @@
+/** Matches on the SPF result of the sender’s domain, or of a domain in the configuration of `spf_check`. */
+import { z } from 'zod';
+import { asciiDomain } from '../auth/ascii-domain.ts';
+import { type SpfResult, spfSignal } from '../core/signals/spf.ts';
+import { defineMatcher, verdictOf } from './matcher.ts';
+
+const RESULTS = ['pass', 'fail', 'softfail', 'neutral', 'none', 'temperror', 'permerror'] as const;
+/** As the original spells them. */
+const WITH_PREFIX = RESULTS.map((result): `spf_${SpfResult}` => `spf_${result}`);
+
+const result = z
+  .enum([...RESULTS, ...WITH_PREFIX])
+  .transform((name) => name.replace(/^spf_/, '') as SpfResult)
+  .optional();
+
+const config = z
+  .strictObject({
+    mail_from_result: result.describe('Of the domain of the sender.'),
+    extra_domain: z.string().min(1).optional().describe('A domain in extra_domains of the filter.'),
+    extra_domain_result: result.describe('Of that domain.'),
+  })
+  .refine((c) => c.mail_from_result !== undefined || c.extra_domain !== undefined, {
+    error: 'expected mail_from_result, or extra_domain with extra_domain_result',
+  })
+  .refine((c) => (c.extra_domain === undefined) === (c.extra_domain_result === undefined), {
+    error: 'extra_domain and extra_domain_result belong together',
+  });
+
+export const spfCheck = defineMatcher<z.output<typeof config>>({
+  name: 'spf_check',
+  aliases: [spfSignal.wireName],
+  summary: 'The SPF result of the sender’s domain, or of another domain.',
+  config,
+  reads: 'mail',
+  consumes: [spfSignal],
+  create: (c) => {
+    const extraDomain = c.extra_domain === undefined ? undefined : (asciiDomain(c.extra_domain) ?? c.extra_domain);
+    return (tx) => {
+      const found = tx.signals.get(spfSignal);
+      if (found === undefined) return 'unmet';
+      if (c.mail_from_result !== undefined && c.mail_from_result !== found.mailFromResult) return 'noMatch';
+      if (extraDomain === undefined) return 'match';
+      const extra = found.extraDomainResults.get(extraDomain);
+      return extra === undefined ? 'unmet' : verdictOf(extra === c.extra_domain_result);
+    };
+  },
+});
