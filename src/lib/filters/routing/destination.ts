@@ -4,6 +4,7 @@ import type { RestEndpointConfig } from '../../config/router-config.ts';
 import type { ConfigMistake, ConfigPath } from '../../config/source.ts';
 import { nearestName } from '../../core/nearest-name.ts';
 import type { Route } from '../../core/route.ts';
+import { receiveParsingMistake } from './receive-parsing.ts';
 
 const hostPort = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) });
 
@@ -25,6 +26,7 @@ export function routeTo(
   const name = destination?.endpoint ?? undefined;
   const endpoint = name === undefined ? undefined : endpoints.get(name);
   if (name !== undefined && endpoint === undefined) mistakes.push(unknownEndpoint(name, endpoints, path));
+  mistakes.push(...optionMistakes(destination, endpoint, path));
   return {
     ...(endpoint && { endpoint: endpoint.endpoint, sender: endpoint.sender }),
     ...(endpoint?.tag !== undefined && { tag: endpoint.tag }),
@@ -32,6 +34,21 @@ export function routeTo(
     // A copy to the last leaf: what one route's output does with its options cannot reach another's.
     options: structuredClone({ ...endpoint?.options, ...destination?.options }),
   };
+}
+
+/** Of the options this program knows; an application may understand others. */
+function optionMistakes(
+  destination: Destination | null,
+  endpoint: RestEndpointConfig | undefined,
+  path: ConfigPath,
+): readonly ConfigMistake[] {
+  const own = destination?.options ?? {};
+  const key = 'receive_parsing';
+  const source = Object.hasOwn(own, key) ? own : (endpoint?.options ?? {});
+  const mistake = Object.hasOwn(source, key) ? receiveParsingMistake(source[key]) : undefined;
+  if (mistake === undefined) return [];
+  if (source === own) return [{ ...mistake, path: [...path, 'options', key, ...mistake.path] }];
+  return [{ path: [...path, 'endpoint'], message: `options of rest_endpoint '${endpoint?.name}': ${mistake.message}` }];
 }
 
 function unknownEndpoint(name: string, endpoints: ReadonlyMap<string, unknown>, path: ConfigPath): ConfigMistake {
