@@ -195,6 +195,8 @@ export const limits = {
   /** Transactions on one page of a list, and how many it may look at to find them. */
   listPageRows: 200,
   listScanRows: 2000,
+  /** Transactions that one `koukan tx` command changes. */
+  bulkTransactions: 100_000,
   /** Up to this many transactions are counted for a metric. */
   queueCountRows: 1_000_000,
   /** One check of a message's sender (SPF, DKIM, DMARC, ARC, the peer's name): DNS questions, and how long they may take together. */

@@ -39,7 +39,7 @@ export interface RestDeps {
 export async function createTransaction(deps: RestDeps, url: URL, json: Json): Promise<RestTransaction> {
   const headers = { 'content-type': 'application/json' };
   const ask = { method: 'POST', url, headers, body: JSON.stringify(json), isOnce: true } as const;
-  const answer = await request(deps, ask, limits.sendRequestMs);
+  const answer = await requestRouter(deps, ask, limits.sendRequestMs);
   if (answer.status !== 201) throw refused('the router refused the message', answer);
   const location = headerOf(answer, 'location');
   const at = location === undefined ? undefined : resolveUrl(location, answer.url);
@@ -53,14 +53,14 @@ export async function upload(deps: RestDeps, url: URL, source: Buffer | LocalFil
   const size = Buffer.isBuffer(source) ? source.length : source.sizeBytes;
   const body = (): Readable => (Buffer.isBuffer(source) ? Readable.from([source]) : createReadStream(source.path));
   const ask = { method: 'PUT', url, headers: { 'content-length': String(size) }, body } as const;
-  const answer = await request(deps, ask, limits.sendUploadMs);
+  const answer = await requestRouter(deps, ask, limits.sendUploadMs);
   if (answer.status !== 200) throw refused('the router refused the upload', answer);
 }
 
 /** Ends a transaction that cannot be completed; best effort, since the router forgets it by itself some time. */
 export async function cancelTransaction(deps: RestDeps, { url }: RestTransaction): Promise<void> {
   try {
-    await request(deps, { method: 'POST', url: new URL(`${url.href}/cancel`) }, limits.cancelMs);
+    await requestRouter(deps, { method: 'POST', url: new URL(`${url.href}/cancel`) }, limits.cancelMs);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }
@@ -68,12 +68,17 @@ export async function cancelTransaction(deps: RestDeps, { url }: RestTransaction
 
 /** Reads a transaction once. */
 export async function readTransaction(deps: RestDeps, tx: RestTransaction): Promise<RestTransaction> {
-  const answer = await request(deps, { method: 'GET', url: tx.url }, limits.sendRequestMs);
+  const answer = await requestRouter(deps, { method: 'GET', url: tx.url }, limits.sendRequestMs);
   return newer(tx, answer);
 }
 
 /** Follows a transaction with hanging GETs until its verdict is settled or the deadline passes. */
-export async function follow(deps: RestDeps, tx: RestTransaction, deadline: Deadline): Promise<RestTransaction> {
+export async function follow(
+  deps: RestDeps,
+  tx: RestTransaction,
+  deadline: Deadline,
+  onNews: (tx: RestTransaction) => void = () => undefined,
+): Promise<RestTransaction> {
   let known = tx;
   let isHanging = true;
   while (!readVerdict(known.view).isSettled && deadline.leftMs() > 0) {
@@ -83,6 +88,7 @@ export async function follow(deps: RestDeps, tx: RestTransaction, deadline: Dead
     isHanging = answer === undefined || answer.status < 500;
     const before = known.etag;
     if (answer !== undefined && (answer.status === 200 || answer.status === 404)) known = newer(known, answer);
+    if (known.etag !== before) onNews(known);
     const pauseMs = limits.pollPauseMs - (deps.clock.now() - startedAt);
     if (known.etag === before && pauseMs > 0 && !readVerdict(known.view).isSettled) {
       await deps.clock.sleep(pauseMs, deadline.signal);
@@ -116,7 +122,8 @@ function newer(tx: RestTransaction, answer: HttpAnswer): RestTransaction {
   return answer.status === 200 && view !== undefined ? { url: tx.url, view, ...etagOf(answer) } : tx;
 }
 
-async function request(
+/** One request with its deadline; throws `UserError` when there is no answer. */
+export async function requestRouter(
   { http, clock, trust = true }: RestDeps,
   ask: Omit<HttpAsk, 'signal'>,
   timeoutMs: number,
@@ -145,7 +152,7 @@ function unreachable(url: URL, trouble: HttpTrouble): UserError {
 }
 
 /** What the router said against it: a problem document, or text. */
-function refused(what: string, answer: HttpAnswer): UserError {
+export function refused(what: string, answer: HttpAnswer): UserError {
   const json = jsonObject(answer);
   const pointer = isJsonObject(json) && typeof json.pointer === 'string' ? `${json.pointer}: ` : '';
   const detail = typeof json?.detail === 'string' ? json.detail : answer.body.toString('utf8').slice(0, 200).trim();

@@ -1,0 +1,67 @@
+/** What the `koukan tx` commands ask a router: JSON in, JSON out, and a `UserError` with an exit status for everything else. */
+import { exitCodes, UserError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { HttpClient } from '../../http/http-client.ts';
+import { jsonObject } from '../../http/request.ts';
+import { systemClock } from '../../ops/clock.ts';
+import { type RestDeps, refused, requestRouter } from '../send/rest-transaction.ts';
+import { readTokenTrust } from '../send/run-send.ts';
+import type { Json } from '../send/submission.ts';
+
+export interface RouterAsk {
+  readonly url: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+}
+
+export interface RouterClient {
+  readonly deps: RestDeps;
+  /** Of a transaction by its id, or by its URL as `koukan send` prints it. */
+  transactionUrl(idOrUrl: string): URL;
+  get(path: string, query?: Readonly<Record<string, string>>): Promise<Json>;
+  /** A POST without an entity. */
+  post(url: URL): Promise<void>;
+}
+
+/** Opens a client, lets `use` work with it, and closes its connections whatever happens. */
+export async function withRouter<T>(ask: RouterAsk, use: (router: RouterClient) => Promise<T>): Promise<T> {
+  const base = readBase(ask.url);
+  const http = new HttpClient();
+  const deps: RestDeps = { http, clock: systemClock, trust: readTokenTrust(base, ask) };
+  try {
+    return await use({
+      deps,
+      transactionUrl: (idOrUrl) => transactionUrl(base, idOrUrl),
+      async get(path, query = {}) {
+        const url = new URL(`${base.href}${path}`);
+        url.search = new URLSearchParams(query).toString();
+        const answer = await requestRouter(deps, { method: 'GET', url }, limits.sendRequestMs);
+        const json = jsonObject(answer);
+        if (answer.status !== 200) throw refused('the router refused', answer);
+        if (json === undefined) throw new UserError(`${url.href} did not answer as a router`, exitCodes.protocol);
+        return json;
+      },
+      async post(url) {
+        const answer = await requestRouter(deps, { method: 'POST', url }, limits.sendRequestMs);
+        if (answer.status !== 200) throw refused('the router refused', answer);
+      },
+    });
+  } finally {
+    await http.close();
+  }
+}
+
+/** With a slash at the end, so that paths go under it. */
+function readBase(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new UserError(`--url must be like http://127.0.0.1:8000, not ${text}`);
+  }
+  return new URL(`${url.href.replace(/\/+$/, '')}/`);
+}
+
+function transactionUrl(base: URL, idOrUrl: string): URL {
+  const id = /\/transactions\/([^/?#]+)/.exec(idOrUrl)?.[1] ?? encodeURIComponent(idOrUrl);
+  if (id === '' || id.includes('/')) throw new UserError(`not the id of a transaction: ${idOrUrl}`);
+  return new URL(`transactions/${id}`, base);
+}
