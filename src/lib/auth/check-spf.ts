@@ -37,7 +37,7 @@ export async function checkSpf(ask: SpfAsk, deps: Pick<Deps, 'clock' | 'dns'>): 
   );
   const result = RESULTS.find((each) => each === status.result) ?? 'temperror';
   if (result === 'pass') return { result };
-  const detail = /during lookup of .*?: (?<text>.*)$/s.exec(status.comment || '')?.groups?.['text'];
+  const detail = /during lookup of .*?: (.*)$/s.exec(status.comment || '')?.[1];
   return { result, comment: detail ?? COMMENTS[result] };
 }
 

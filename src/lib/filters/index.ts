@@ -2,6 +2,7 @@
 import type { FilterDefinition } from '../chain/filter.ts';
 import { addRoute } from './add-route.ts';
 import { arcCheck } from './arc-check.ts';
+import { authenticationResults } from './authentication-results.ts';
 import { dkimCheck } from './dkim-check.ts';
 import { dkimSign } from './dkim-sign.ts';
 import { dmarcCheck } from './dmarc-check.ts';
@@ -19,6 +20,7 @@ import { spfCheck } from './spf-check.ts';
 export const filters: readonly FilterDefinition[] = [
   addRoute,
   arcCheck,
+  authenticationResults,
   dkimCheck,
   dkimSign,
   dmarcCheck,
