@@ -36,6 +36,20 @@ test('a prefix comes before the bytes, wherever they lie, as often as they are r
   );
 });
 
+test('a body with a prefix is read from any byte on, where the bytes behind the prefix can be', async () => {
+  await fc.assert(
+    fc.asyncProperty(bytes, bytes, fc.nat(), async (prefix, behind, where) => {
+      const whole = Buffer.concat([prefix, behind]);
+      const offset = where % (whole.length + 1);
+      const rest = { ...pieces([behind]), chunksFrom: (from: number) => pieces([behind.subarray(from)]).chunks() };
+      const read: Buffer[] = [];
+      for await (const chunk of prefixedBody(prefix, rest).chunksFrom?.(offset) ?? []) read.push(chunk);
+      expect(Buffer.concat(read)).toEqual(whole.subarray(offset));
+    }),
+  );
+  expect(prefixedBody(Buffer.from('x'), pieces([])).chunksFrom).toBeUndefined();
+});
+
 test('a body with a prefix keeps the bytes behind it alive', () => {
   const rest = pieces([Buffer.from('x')]);
   const release = prefixedBody(Buffer.from('p'), rest).retain();

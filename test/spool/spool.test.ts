@@ -53,6 +53,17 @@ describe('a spool', () => {
     expect((await bodyBytes(await writer.finish())).toString()).toBe('first');
   });
 
+  it('is read from any byte on', async () => {
+    const bytes = Buffer.from(Array.from({ length: 600_000 }, (_, i) => i % 251));
+    const { writer, body } = await spooled(bytes);
+    for (const offset of [0, 1, 262_144, 599_999, 600_000]) {
+      const read: Buffer[] = [];
+      for await (const chunk of body.chunksFrom?.(offset) ?? []) read.push(chunk);
+      expect(Buffer.concat(read).equals(bytes.subarray(offset))).toBe(true);
+    }
+    writer.discard();
+  });
+
   it('lets several readers run at once', async () => {
     const bytes = Buffer.alloc(1_000_000, 'abcdefg');
     const { writer, body } = await spooled(bytes);

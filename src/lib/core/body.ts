@@ -42,8 +42,14 @@ export function prefixedBody(prefix: Buffer, rest: Body): Body {
       yield prefix;
       yield* rest.chunks();
     },
+    ...(rest.chunksFrom !== undefined && { chunksFrom: (offset) => joinedFrom(prefix, rest, offset) }),
     retain: () => rest.retain(),
   };
+}
+
+async function* joinedFrom(prefix: Buffer, rest: Body, offset: number): AsyncGenerator<Buffer> {
+  if (offset < prefix.length) yield prefix.subarray(offset);
+  yield* rest.chunksFrom?.(Math.max(0, offset - prefix.length)) ?? [];
 }
 
 /** What stands for a body whose bytes nobody may need any more: it only remembers how many there were. */

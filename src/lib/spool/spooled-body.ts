@@ -34,11 +34,15 @@ export class SpooledBody implements Body {
     if (this.#references === 0) this.#file.close().catch(this.#onCloseFailed);
   }
 
+  chunks(): AsyncGenerator<Buffer> {
+    return this.chunksFrom(0);
+  }
+
   /** Positions are explicit, so any number of readers may run at once; each keeps the file open while it runs. */
-  async *chunks(): AsyncGenerator<Buffer> {
+  async *chunksFrom(offset: number): AsyncGenerator<Buffer> {
     const release = this.retain();
     try {
-      for (let position = 0; position < this.size; ) {
+      for (let position = offset; position < this.size; ) {
         const wanted = Math.min(limits.blobChunkBytes, this.size - position);
         const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
         must(bytesRead > 0, 'a spool file is never shorter than what was written to it');
