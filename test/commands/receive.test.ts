@@ -42,9 +42,14 @@ async function firstLine(stream: NodeJS.ReadableStream | null): Promise<string> 
   throw new Error('ended without a line');
 }
 
-async function deliver(url: string): Promise<void> {
+async function deliver(url: string, parsed?: object): Promise<void> {
   const envelope = { mail_from: { m: 'ann@a.test' }, rcpt_to: [{ m: 'app@b.test' }] };
   const created = await fetch(url, { method: 'POST', body: JSON.stringify(envelope) });
+  const uri = created.headers.get('location');
+  if (parsed !== undefined) {
+    await fetch(`${uri}/message_builder`, { method: 'POST', body: JSON.stringify(parsed) });
+    await fetch(`${uri}/blob/0`, { method: 'PUT', body: 'png' });
+  }
   const put = await fetch(`${created.headers.get('location')}/body`, { method: 'PUT', body: 'Subject: x\r\n\r\n' });
   expect(put.status).toBe(200);
 }
@@ -67,6 +72,18 @@ describe('koukan receive', () => {
     const message = JSON.parse((await lines.next()).value);
     expect(message).toMatchObject({ mail_from: 'ann@a.test', rcpt_to: ['app@b.test'], size: 14, parts: {} });
     expect(await readFile(message.file, 'utf8')).toBe('Subject: x\r\n\r\n');
+  });
+
+  it('says where the parsed message and its parts are', async () => {
+    const parsed = { parts: { headers: [], content_type: 'image/png', content: { create_id: '0' } } };
+    const { url, lines } = await start('--json');
+    await deliver(url, parsed);
+    const message = JSON.parse((await lines.next()).value);
+    expect(JSON.parse(await readFile(message.parsed_file, 'utf8'))).toEqual(parsed);
+    expect(await readFile(message.parts['0'], 'utf8')).toBe('png');
+    const people = await start();
+    await deliver(people.url, parsed);
+    expect((await people.lines.next()).value).toMatch(/: 14 bytes in .*\.msg, parsed, 1 part beside it$/);
   });
 
   it('says what is wrong with its directory', async () => {

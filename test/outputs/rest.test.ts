@@ -123,7 +123,7 @@ describe('the next hop', () => {
     const parsed = { json: { parts: {} }, blobs: new Map() };
     for (const [options, expected] of [
       [{}, []],
-      [{ receive_parsing: false, send_filter_output: false }, []],
+      [{ send_filter_output: false }, []],
       [{ receive_parsing: null }, ['parsed']],
       [{ receive_parsing: { max_inline: 0 } }, ['parsed']],
       [{ send_filter_output: true }, ['filterOutput']],

@@ -7,6 +7,11 @@ import { type Flow, flows } from './flows.ts';
 
 const ARRIVAL_MS = 15_000;
 const COMMAND_MS = 30_000;
+const PLACES: Readonly<Record<Flow['arrivesAt'], string>> = {
+  sink: 'the SMTP sink',
+  receiver: 'the receiving application',
+  parsed: 'the receiving application, as JSON too',
+};
 
 export interface FlowResult {
   readonly title: string;
@@ -62,7 +67,7 @@ async function checkOne(flow: Flow, arrivals: Arrivals, signal: AbortSignal): Pr
   const failure = await runCommand(flow, signal);
   if (failure !== undefined) return { title, rcpt, ok: false, detail: failure };
   const ok = await arrivals.has(flow, ARRIVAL_MS, signal);
-  const place = flow.arrivesAt === 'sink' ? 'the SMTP sink' : 'the receiving application';
+  const place = PLACES[flow.arrivesAt];
   return {
     title,
     rcpt,

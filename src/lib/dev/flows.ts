@@ -6,7 +6,8 @@ export interface Flow {
   readonly command: readonly string[];
   /** What the command reads. */
   readonly stdin?: string;
-  readonly arrivesAt: 'sink' | 'receiver';
+  /** `parsed`: at the receiver, with its JSON. */
+  readonly arrivesAt: 'sink' | 'receiver' | 'parsed';
   readonly rcpt: string;
 }
 
@@ -29,7 +30,7 @@ export function flows(examplesDir: string, name?: string): readonly Flow[] {
       title: 'SMTP → application',
       command: ssmtp(1025, app),
       stdin: 'hello, world!',
-      arrivesAt: 'receiver',
+      arrivesAt: 'parsed',
       rcpt: app,
     },
     { title: 'submission → SMTP', command: ssmtp(1587, bob), stdin: 'hello, world!', arrivesAt: 'sink', rcpt: bob },

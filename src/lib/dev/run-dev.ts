@@ -35,7 +35,10 @@ export async function runDev(ask: DevAsk): Promise<number> {
       say(describeSink(message));
     },
     onReceiver: (message) => {
-      for (const address of message.rcptTo) arrivals.note('receiver', address);
+      for (const address of message.rcptTo) {
+        arrivals.note('receiver', address);
+        if (message.parsed !== undefined) arrivals.note('parsed', address);
+      }
       say(describeReceived(message));
     },
   });
@@ -103,8 +106,9 @@ function describeSink({ mailFrom, rcptTo, body }: SinkMessage): string {
   return `  sink      <${mailFrom.address}> → ${rcpts}, ${body.length} bytes${subjectOf(body)}`;
 }
 
-function describeReceived({ mailFrom = '', rcptTo, file, sizeBytes }: ReceivedMessage): string {
-  return `  receiver  <${mailFrom}> → ${rcptTo.join(', ')}, ${sizeBytes} bytes in ${file}`;
+function describeReceived({ mailFrom = '', rcptTo, file, sizeBytes, parsedFile }: ReceivedMessage): string {
+  const asJson = parsedFile === undefined ? '' : `, as JSON in ${path.basename(parsedFile)}`;
+  return `  receiver  <${mailFrom}> → ${rcptTo.join(', ')}, ${sizeBytes} bytes in ${file}${asJson}`;
 }
 
 function subjectOf(body: Buffer): string {
