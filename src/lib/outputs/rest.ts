@@ -122,8 +122,8 @@ class RestExchange implements Exchange {
   #notes(): HopBodyNotes {
     const { route, parsed, signals } = this.#tx;
     const options = route?.options ?? {};
-    // The key alone asks for it: its value is null, or options of the parser.
-    const wantsParsed = 'receive_parsing' in options && options.receive_parsing !== false;
+    // The key alone asks for it: its value is empty, or options of the parser.
+    const wantsParsed = Object.hasOwn(options, 'receive_parsing');
     return {
       ...(wantsParsed && parsed !== undefined && { parsed }),
       ...(options.send_filter_output === true && { filterOutput: signals.toJson() }),
