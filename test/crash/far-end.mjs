@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 
 export class FarEnd {
-  /** Who sent each message, by its id: the name given at EHLO, once for each time it came. */
+  /** Who sent each message, by its id, once for each time it came: the name given at EHLO, that of the router if it wrote one, and when. */
   arrivals = new Map();
   #refusals = new Set();
   #sockets = new Set();
@@ -55,6 +55,7 @@ export class FarEnd {
 
   #arrived(message, client) {
     const id = /^X-Id: (\S+)/im.exec(message)?.[1] ?? 'unknown';
-    this.arrivals.set(id, [...(this.arrivals.get(id) ?? []), client]);
+    const router = /^Received:[\s\S]*?\bby (\S+)/i.exec(message)?.[1];
+    this.arrivals.set(id, [...(this.arrivals.get(id) ?? []), { client, router, at: performance.now() }]);
   }
 }

@@ -1,40 +1,25 @@
 /**
  * Kills `koukan serve` under load, again and again at points that a seed chooses, and accounts for every promise: what was answered 250 or
- * 201 arrives, and arrives twice only when a kill lies between (RFC 5321 §4.5.5: after the dot, before its answer is recorded).
+ * 201 arrives, and arrives twice only when a kill lies between (RFC 5321 §4.5.5: after the dot, before its answer is recorded). With
+ * `--routers`, a cluster instead: so many routers on one PostgreSQL, and gateways.
  *
- *   node test/crash/run.mjs [--kills 30] [--seed 1] [--clients 8]      after `npm run build`; prints one JSON object, exits 1 for a loss
+ *   node test/crash/run.mjs [--kills 30] [--seed 1] [--clients 8] [--routers 3 [--gateways 2] [--postgres URL]]
+ *
+ * after `npm run build`; prints one JSON object, exits 1 for a loss or a duplicate without a reason.
  */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { sendRest, sendSmtp } from './clients.mjs';
+import { Cluster } from './cluster.mjs';
 import { FarEnd } from './far-end.mjs';
+import { end, freePort, generator, koukan } from './ground.mjs';
 
-const BIN = path.resolve(import.meta.dirname, '../../bin/koukan.js');
 const ARRIVAL_DEADLINE_MS = 120_000;
 const PROMISES_BETWEEN_KILLS = 60;
 const DELAY_MS = 30;
-
-/** A small generator of numbers in [0, 1): the same seed, the same kills. */
-function generator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** `life` is how this life of the server introduces itself to the far end. */
 async function writeConfig(folder, { rest, out, smtp, far }, life) {
@@ -111,8 +96,7 @@ class Crashes {
   async #start(folder, ports) {
     this.#lives += 1;
     await writeConfig(folder, ports, `life${this.#lives}.example`);
-    const args = [BIN, 'serve', 'router.yaml', 'gateway.yaml'];
-    return spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+    return koukan(folder, 'serve', 'router.yaml', 'gateway.yaml');
   }
 
   async #client(number, { smtp, rest }) {
@@ -151,7 +135,7 @@ class Crashes {
   #account() {
     const twice = [...this.#far.arrivals].filter(([, times]) => times.length > 1);
     // One life sends a message once; what the life before it had sent, it may not have recorded.
-    const isExplained = ([, lives]) => new Set(lives).size === lives.length;
+    const isExplained = ([, copies]) => new Set(copies.map(({ client }) => client)).size === copies.length;
     return {
       seed: this.#options.seed,
       kills: this.#lives - 1,
@@ -164,24 +148,25 @@ class Crashes {
   }
 }
 
-async function end(server, signal) {
-  if (server.exitCode !== null || server.signalCode !== null) return;
-  const gone = new Promise((resolve) => server.once('exit', resolve));
-  server.kill(signal);
-  await gone;
-}
-
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
+    routers: { type: 'string' },
+    gateways: { type: 'string', default: '2' },
+    postgres: { type: 'string' },
   },
 });
 const folder = await mkdtemp(path.join(tmpdir(), 'koukan-crash-'));
 try {
+  const { routers, postgres } = values;
   const options = { kills: Number(values.kills), seed: Number(values.seed), clients: Number(values.clients) };
-  const account = await new Crashes(options).run(folder);
+  const crashes =
+    routers === undefined
+      ? new Crashes(options)
+      : new Cluster({ ...options, routers: Number(routers), gateways: Number(values.gateways), postgres });
+  const account = await crashes.run(folder);
   process.stdout.write(`${JSON.stringify(account)}\n`);
   process.exitCode = account.lost.length + account.unexplained.length > 0 ? 1 : 0;
 } finally {

@@ -1,24 +1,41 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/lib/store/migrate.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
 import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts';
 import { claimDue, nextDueAt } from '../../src/lib/store/sql/claim-due.ts';
 import { collectGarbage } from '../../src/lib/store/sql/collect-garbage.ts';
 import { endSession } from '../../src/lib/store/sql/end-session.ts';
+import { listLeases, releaseLeases } from '../../src/lib/store/sql/leases.ts';
 import type { Sql, SqlValue } from '../../src/lib/store/sql/sql.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 
-const FINISHED = 20_000;
+const OF_ONE = { sessionId: 1, onlyCancelled: false };
+const RELEASE = {
+  sessionId: 1,
+  leases: [{ txId: 'tx1', version: 1, cancelled: false }],
+  dueAt: 5,
+  dropAttempt: true,
+  now: 5,
+};
+const ROWS = 100_000;
 
-/** Finished transactions and their blobs, in numbers at which a plan that looks at all of them is no plan. */
+/**
+ * Transactions and their blobs, in numbers at which a plan that looks at all of them is no plan: half of them finished, a hundred due, a
+ * hundred in work, and the others waiting for their time.
+ */
 const FILL = `
-  with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${FINISHED})
+  insert into sessions (uri, opened_at, refreshed_at) values ('http://one:8000', 1, 1);
+  with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${ROWS})
   insert into transactions (id, sender, origin, rcpt_to, filter_output, retry, notification, created_at, updated_at, version,
-      input_done, cancelled, final_outcome, final_text)
-    select 'tx' || n, 's', '{}', '[]', '{}', 1, 1, 1, n, 1, 1, 0, 'delivered', 'done' from numbers;
-  with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${FINISHED})
+      input_done, cancelled, final_outcome, final_text, next_attempt_at, lease_session_id)
+    select 'tx' || n, 's', '{}', '[]', '{}', 1, 1, 1, n, 1, 1, 0,
+      case when n % 2 = 0 then 'delivered' end, case when n % 2 = 0 then 'done' end,
+      case when n % 2 = 1 and n % 1000 <> 1 then case when n % 1000 = 3 then n else 1000000 + n end end,
+      case when n % 1000 = 1 then 1 end
+    from numbers;
+  with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${ROWS})
   insert into blobs (length, total_length, reference_count, touched_at) select 0, 0, 1, n from numbers;
   insert into transaction_blobs (transaction_id, name, blob_id) select 'tx' || id, 'body', id from blobs;
   analyze;`;
@@ -27,7 +44,7 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
   let database: TestDatabase;
   let connection: SchemaConnection;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     database = await kind.create();
     const url = parseStoreUrl(database.url);
     await migrate(url, { now: 1, mayCreate: true });
@@ -36,7 +53,7 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
     await connection.script(FILL);
   });
 
-  afterEach(async () => {
+  afterAll(async () => {
     await connection.close();
     await database.drop();
   });
@@ -66,10 +83,17 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
   };
 
   it.each([
-    ['claiming', 'transactions_due', (sql: Sql) => claimDue(sql, { sessionId: 1, now: 5, limit: 10 })],
+    ['claiming', 'transactions_due', (sql: Sql) => claimDue(sql, { sessionId: 1, now: 20_000, limit: 10 })],
     ['asking when the next is due', 'transactions_due', (sql: Sql) => nextDueAt(sql)],
+    ['asking what is leased', 'transactions_leased', (sql: Sql) => listLeases(sql, OF_ONE)],
+    [
+      'asking what was cancelled',
+      'transactions_leased',
+      (sql: Sql) => listLeases(sql, { ...OF_ONE, onlyCancelled: true }),
+    ],
+    ['letting go of leases', 'transactions', (sql: Sql) => releaseLeases(sql, RELEASE)],
     ['ending a session', 'transactions_leased', (sql: Sql) => endSession(sql, { sessionId: 1, now: 5 })],
-    ['collecting garbage', 'transactions_ended', (sql: Sql) => collectGarbage(sql, { before: 3, limit: 2 })],
+    ['collecting garbage', 'transactions_ended', (sql: Sql) => collectGarbage(sql, { before: 9, limit: 2 })],
   ])('is not read through by %s', async (_, index, run) => {
     const plans = await plansOf(run);
     expect(plans.join('\n')).toContain(index);
