@@ -3,6 +3,8 @@ import type { Body } from '../core/body.ts';
 import type { Clock, Log } from '../core/deps.ts';
 import { LeaseLostError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { StoreMeter } from '../core/meters.ts';
+import type { BatchResult } from './batch.ts';
 import { storableChunks } from './chunking.ts';
 import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -10,6 +12,7 @@ import { History } from './history.ts';
 import { planCreate } from './plan.ts';
 import { attemptRow, blobStatus, filterOutputText, nextColumns } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
+import type { Operation } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 import {
   type AppendResult,
@@ -42,16 +45,16 @@ export class DurableStore implements Store {
   #sessionId: number | undefined;
   #sessionUri = '';
 
-  constructor(engine: Engine, clock: Clock, log: Log) {
+  constructor(engine: Engine, clock: Clock, log: Log, meter?: StoreMeter) {
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
-    this.#group = new GroupCommit((operations) => engine.commit(operations));
+    this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter));
     this.#history = new History(this.#group, clock, log);
   }
 
   get stats(): StoreStats {
-    return this.#group.stats;
+    return { ...this.#group.stats, historyBacklog: this.#history.backlog };
   }
 
   get sessionId(): string | undefined {
@@ -221,6 +224,20 @@ export class DurableStore implements Store {
   #session(): number {
     if (this.#sessionId === undefined) throw new LeaseLostError('this process has no open session');
     return this.#sessionId;
+  }
+}
+
+async function measured(
+  engine: Engine,
+  operations: readonly Operation[],
+  clock: Clock,
+  meter: StoreMeter | undefined,
+): Promise<BatchResult> {
+  const startedAt = clock.monotonicMs();
+  try {
+    return await engine.commit(operations);
+  } finally {
+    meter?.batch(operations.length, clock.monotonicMs() - startedAt);
   }
 }
 

@@ -27,6 +27,7 @@ export class GroupCommit {
   #closed = false;
   #commits = 0;
   #promises = 0;
+  #isFailing = false;
   /** Called when a batch is about to be made: who has writes that nobody waits for adds them now. */
   onCollect: () => void = () => undefined;
 
@@ -34,8 +35,13 @@ export class GroupCommit {
     this.#commit = commit;
   }
 
-  get stats(): StoreStats {
-    return { commits: this.#commits, promises: this.#promises };
+  get stats(): Omit<StoreStats, 'historyBacklog'> {
+    return {
+      commits: this.#commits,
+      promises: this.#promises,
+      waiting: this.#waiting.length,
+      isFailing: this.#isFailing,
+    };
   }
 
   /** Commits a write that a promise depends on. `sizeBytes` is what it carries, roughly. */
@@ -119,7 +125,9 @@ export class GroupCommit {
     let result: BatchResult;
     try {
       result = await this.#commit(batch.map(({ operation }) => operation));
+      this.#isFailing = false;
     } catch (error) {
+      this.#isFailing = true;
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const { reject } of batch) reject(reason);
       return;

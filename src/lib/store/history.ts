@@ -32,6 +32,11 @@ export class History {
     group.onCollect = () => this.#join();
   }
 
+  /** Rows that are not handed to a commit yet. */
+  get backlog(): number {
+    return this.#backlog.length;
+  }
+
   add(row: HistoryRow): void {
     this.#keep([row]);
     this.#schedule();

@@ -1,6 +1,7 @@
 /** Opens the store a URL names: the one place that chooses an engine. */
 import { existsSync, statSync } from 'node:fs';
 import type { Clock, Log } from '../core/deps.ts';
+import type { StoreMeter } from '../core/meters.ts';
 import { DurableStore } from './durable-store.ts';
 import type { Engine } from './engine.ts';
 import { migrate, noSchema, oldSchema, schemaState } from './migrate.ts';
@@ -15,6 +16,7 @@ export interface OpenStoreOptions {
   readonly log: Log;
   /** Bring the schema up to date first. A SQLite file that does not exist yet is made in any case. */
   readonly autoMigrate: boolean;
+  readonly meter?: StoreMeter;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const state = await schemaState(url);
   if (state.kind === 'empty') throw noSchema(url);
   if (state.kind === 'old') throw oldSchema(url, state);
-  return new DurableStore(openEngine(url, log), clock, log);
+  return new DurableStore(openEngine(url, log), clock, log, options.meter);
 }
 
 function isNewFile(url: StoreUrl): boolean {

@@ -206,6 +206,12 @@ export interface StoreStats {
   readonly commits: number;
   /** Writes somebody waited for: each is one durable promise; many share a commit. */
   readonly promises: number;
+  /** Writes that wait for a commit. */
+  readonly waiting: number;
+  /** History rows that wait for one. */
+  readonly historyBacklog: number;
+  /** The newest batch was not committed: the database takes no writes. */
+  readonly isFailing: boolean;
 }
 
 export interface Store {

@@ -1,0 +1,35 @@
+/**
+ * Who hears what happens, so that it can be counted: each part calls the meter it was given, if any, and knows nothing of metrics. The calls
+ * are made on the way of every message: they return at once and never throw.
+ */
+import type { Response } from './response.ts';
+
+/** What an attempt led to; `deferred`: there will be another one. */
+export type AttemptOutcome = 'delivered' | 'deferred' | 'failed' | 'cancelled' | 'abandoned';
+
+export interface AttemptMeasure {
+  readonly sender: string;
+  readonly outcome: AttemptOutcome;
+  /** What decided it; absent when nobody answered. */
+  readonly reply?: Response;
+  readonly durationMs: number;
+}
+
+export interface RouterMeter {
+  /** A transaction is stored: from now on it is ours to deliver or to report. */
+  accepted(sender: string): void;
+  attempt(measure: AttemptMeasure): void;
+}
+
+export interface StoreMeter {
+  /** A batch of writes was committed, or failed. */
+  batch(operations: number, durationMs: number): void;
+}
+
+export interface SmtpMeter {
+  sessionBegun(): void;
+  sessionEnded(): void;
+  /** In capitals; only those that the server knows. */
+  command(verb: string): void;
+  reply(code: number): void;
+}
