@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   filters: ['message', 'auth', 'matchers', ...STEP_CONTRACTS],
   outputs: ['message', 'auth', 'smtp', ...STEP_CONTRACTS, 'config/gateway-config.ts'],
   chain: ['config', 'filters', 'matchers', 'outputs'],
-  plugins: ['chain', 'config', 'filters', 'matchers'],
+  plugins: ['chain', 'config', 'filters', 'matchers', 'ops'],
   conversation: ['spool', 'http/service.ts', 'http/caller.ts'],
   router: ['auth', 'chain', 'config', 'conversation', 'http', 'message', 'spool', 'store'],
   gateway: ['auth', 'chain', 'config', 'conversation', 'http', 'message', 'outputs', 'smtp', 'spool'],

@@ -54,9 +54,11 @@ class GuardedPhase<T> {
     try {
       return await Promise.race([this.#ownAnswer(), this.#tooLate(), this.#closed()]);
     } catch (error) {
-      // A bug beneath this filter is not the plugin's.
-      if (this.#failedBeneath?.error === error) throw error;
-      return await this.#afterFault(PluginFault.of(this.#ask.part, error));
+      const { part } = this.#ask;
+      const isOwn = error instanceof PluginFault && error.part === part;
+      // A bug beneath this filter is not the plugin's, unless it was a body of its making.
+      if (this.#failedBeneath?.error === error && !isOwn) throw error;
+      return await this.#afterFault(PluginFault.of(part, error));
     } finally {
       this.#done.abort();
       this.#passed.abort();
@@ -111,7 +113,7 @@ class GuardedPhase<T> {
 
   async #afterFault(fault: PluginFault): Promise<Response> {
     const { part, phase, tx } = this.#ask;
-    const answered = phase === 'data' ? this.#onward : undefined;
+    const answered = phase === 'data' && this.#failedBeneath === undefined ? this.#onward : undefined;
     const fields = { plugin: part.plugin, [part.kind]: part.name, phase, error: fault };
     tx.log.error(
       fields,

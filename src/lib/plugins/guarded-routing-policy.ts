@@ -23,10 +23,10 @@ export function guardedRoutingPolicy(plugin: string, definition: PluginRoutingPo
       const policy = guardedCreate(part, 'name', () => definition.create(config, ask));
       return async (to, tx) => {
         try {
-          const verdict = timeLimited(part, env.deps.clock, tx.signal, async () =>
-            inPlugin(part, () => policy(to, new PluginTx(tx, plugin))),
+          const verdict = await timeLimited(part, env.deps.clock, tx.signal, async () =>
+            checkedRouting(await inPlugin(part, () => policy(to, new PluginTx(tx, plugin)))),
           );
-          return checkedRouting((await verdict) ?? reject(cancelledReply));
+          return verdict ?? reject(cancelledReply);
         } catch (error) {
           tx.log.error({ plugin, policy: name, error: PluginFault.of(part, error) }, 'a plugin failed');
           return reject(pluginFailedReply);
