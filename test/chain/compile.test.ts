@@ -56,12 +56,13 @@ function steps(seen: Seen = { contexts: [], closed: [] }): Step[] {
       name: 'judge',
       summary: 'needs the weather',
       config: z.strictObject({ tag: z.string(), reject: z.array(z.string()).default([]) }),
-      policies: (c) => new Map([[c.tag, 'mail' as const]]),
+      policy: (c) => ({ tag: c.tag, rule: c.tag, phase: 'mail', perRcpt: false, actions: new Set(['REJECT']) }),
       create: (c, env: ChainEnv) => {
         if (!env.earlier.signals.has(weather)) {
           throw new ConfigError([{ path: ['reject', 0], message: 'nothing before this step observes the weather' }]);
         }
-        if (env.earlier.policies.has(c.tag)) throw new ConfigError([{ path: ['tag'], message: 'tag is taken' }]);
+        if (env.earlier.policies.some(({ tag }) => tag === c.tag))
+          throw new ConfigError([{ path: ['tag'], message: 'tag is taken' }]);
         return () => ({
           mail: (tx, from, next) =>
             c.reject.includes(tx.signals.get(weather) ?? '') ? Promise.resolve(reply(550, '5.7.1', 'wet')) : next(from),

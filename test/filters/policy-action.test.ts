@@ -208,13 +208,12 @@ describe('policies that build on policies', () => {
   const onRule = policy('t', { action: 'REJECT', match: { matcher: 'policy_action', rule: 'base-rule' } });
 
   it.each([
-    ['tag', 'MATCH', onTag, true],
-    ['rule', 'MATCH', onRule, true],
-    ['rule', 'LOG', onRule, true],
-    ['tag', 'LOG', onTag, false],
-  ])('by %s of one whose action is %s', async (_, action, step, rejects) => {
+    ['tag', 'MATCH', onTag],
+    ['rule', 'MATCH', onRule],
+    ['rule', 'LOG', onRule],
+  ])('by %s of one whose action is %s', async (_, action, step) => {
     const open = chainOf({ steps: [base(action), step] });
-    expect((await open().mail('a@odd.test')).startsWith('550')).toBe(rejects);
+    expect((await open().mail('a@odd.test')).startsWith('550')).toBe(true);
     expect((await open().mail('a@even.test')).startsWith('550')).toBe(false);
   });
 

@@ -117,6 +117,132 @@ describe('options', () => {
 
 it('a filter between policies that names no policies changes nothing', () => {
   const noop = defineFilter({ name: 'noop', summary: 'n', config: z.strictObject({}), create: () => () => ({}) });
-  const steps = [policy({}), { filter: 'noop' }, policy({ match: { matcher: 'policy_action', tag: 't' } })];
+  const steps = [policy({}), { filter: 'noop' }, policy({ tag: 'u', match: { matcher: 'policy_action', tag: 't' } })];
   expect(mistakesOf({ steps, extraFilters: [noop] })).toEqual([]);
+});
+
+describe('a rule that can never fire', () => {
+  const auth = { matcher: 'smtp_auth' };
+  const tls = { matcher: 'smtp_tls' };
+  const tagIs = (tag: string) => ({ matcher: 'policy_action', tag });
+  const ruleIs = (rule: string) => ({ matcher: 'policy_action', rule });
+  const why = (...steps: StepYaml[]): string | undefined => mistakes(...steps)[0]?.message;
+
+  it.each([
+    [
+      'has everything rejected above it',
+      [policy({ name: 'wall', action: 'REJECT' }), policy({ tag: 'u' })],
+      "'wall' above it rejects everything",
+    ],
+    [
+      'follows a rejection of every recipient',
+      [policy({ mode: 'PER_RCPT', action: 'REJECT' }), policy({ tag: 'u', mode: 'PER_RCPT' })],
+      "'t' above it rejects everything",
+    ],
+    [
+      'follows one of its tag that always settles it',
+      [policy({}), policy({ match: auth })],
+      'same tag and settles it first',
+    ],
+    [
+      'asks what one of its tag has asked',
+      [
+        policy({
+          match: auth,
+          action: [
+            [1, 'MATCH'],
+            [1, 'REJECT'],
+          ],
+        }),
+        policy({ name: 'n', match: auth }),
+      ],
+      'same tag and settles it first',
+    ],
+    [
+      'asks for the tag of one that only logs',
+      [policy({ action: 'LOG' }), policy({ tag: 'u', match: tagIs('t') })],
+      'LOG only logs',
+    ],
+    [
+      'asks for one that rejects what it matches',
+      [policy({ match: auth, action: 'REJECT' }), policy({ tag: 'u', match: ruleIs('t') })],
+      'rejects, and nothing gets here',
+    ],
+    [
+      'contradicts itself',
+      [policy({ match: { all: [auth, tls, { not: auth }] } })],
+      'the opposite of another condition',
+    ],
+    [
+      'asks for fewer than no level',
+      [
+        { filter: 'message_validation' },
+        policy({ match: { matcher: 'message_validation', validity_threshold: 'NONE' } }),
+      ],
+      'below NONE',
+    ],
+    [
+      'asks for more recipients than are taken',
+      [policy({ mode: 'PER_RCPT', match: { matcher: 'num_rcpts', max_rcpts: 1000 } })],
+      'at most 1000',
+    ],
+    [
+      'has an impossible condition among others',
+      [policy({ action: 'LOG' }), policy({ tag: 'u', match: { all: [auth, tagIs('t')] } })],
+      'LOG only logs',
+    ],
+    [
+      'is the opposite of what always holds',
+      [policy({ action: 'LOG' }), policy({ tag: 'u', match: { not: { not: tagIs('t') } } })],
+      'always holds',
+    ],
+  ] as [string, StepYaml[], string][])('because it %s is refused', (_, steps, expected) => {
+    expect(why(...steps)).toMatch(/^this rule can never fire: /);
+    expect(why(...steps)).toContain(expected);
+  });
+
+  it.each([
+    [
+      'a rejection of the rest below those that may pass',
+      [policy({ match: auth }), policy({ action: 'REJECT' }), policy({ tag: 'u' })],
+    ],
+    [
+      'a rejection at DATA above a rule for MAIL',
+      [
+        { filter: 'message_validation' },
+        policy({ match: { matcher: 'message_validation', max_received_headers: 9 }, action: 'REJECT' }),
+        policy({ tag: 'u', match: auth }),
+      ],
+    ],
+    ['the same question with another tag', [policy({ match: auth }), policy({ tag: 'u', match: auth })]],
+    ['the same question after a LOG', [policy({ match: auth, action: 'LOG' }), policy({ name: 'n', match: auth })]],
+    [
+      'one that may pass once in a while',
+      [
+        policy({
+          match: auth,
+          action: [
+            [1, 'REJECT'],
+            [1, 'MATCH'],
+          ],
+        }),
+        policy({ tag: 'u', match: tagIs('t') }),
+      ],
+    ],
+    ['one way out of several', [policy({ action: 'LOG' }), policy({ tag: 'u', match: { any: [auth, tagIs('t')] } })]],
+    [
+      'recipients that were rejected, seen by the transaction',
+      [
+        policy({ mode: 'PER_RCPT', match: { matcher: 'invalid_rcpt_to' }, action: 'REJECT' }),
+        policy({ tag: 'u', match: tagIs('t') }),
+      ],
+    ],
+  ] as [string, StepYaml[]][])('is not %s', (_, steps) => {
+    expect(mistakes(...steps)).toEqual([]);
+  });
+
+  it('is told with its place', () => {
+    const found = mistakes(policy({ match: { any: [{ all: [auth, { not: auth }] }] } }));
+    expect(found.map(({ path }) => path)).toEqual([['chain', 0, 'match', 'any', 0, 'all', 1]]);
+  });
 });

@@ -32,7 +32,7 @@ export function openOutput(definition: OutputDefinition, ask: OpenOutputAsk = {}
     children: ask.children ?? new FakeChildren(),
     resolvePath: (path) => path,
     vocabulary: { matchers: [], routingPolicies: [] },
-    earlier: { signals: new Set(), policies: new Map() },
+    earlier: { signals: new Set(), policies: [] },
   };
   const options = definition.config.parse(ask.options ?? {});
   const tx = new ChainTx(env.sender, { id: 't1', origin: ask.origin ?? {}, log: deps.log });

@@ -31,7 +31,7 @@ async function rejects(match: object, message: string): Promise<boolean> {
 describe('message_validation', () => {
   const levels = ['NONE', 'BASIC', 'MEDIUM', 'HIGH'] as const;
 
-  it.each(levels)('validity_threshold %s matches what is below it', async (threshold) => {
+  it.each(levels.slice(1))('validity_threshold %s matches what is below it', async (threshold) => {
     for (const level of levels) {
       const isBelow = levels.indexOf(level) < levels.indexOf(threshold);
       expect([level, await rejects({ validity_threshold: threshold }, messages[level])]).toEqual([level, isBelow]);

@@ -20,7 +20,6 @@ import type {
   Filter,
   FilterDefinition,
   OutputDefinition,
-  Phase,
   SenderRef,
   Step,
   TxContext,
@@ -194,7 +193,7 @@ function createSteps(
   const filters: (() => Filter)[] = [];
   let output: CreatedSteps['output'];
   const mistakes: ConfigMistake[] = [];
-  let earlier: Earlier = { signals: new Set<SignalType<never>>(), policies: new Map<string, Phase>() };
+  let earlier: Earlier = { signals: new Set<SignalType<never>>(), policies: [] };
   for (const { step, definition, options } of steps) {
     const env = placeOf === undefined ? base : { ...base, place: placeOf(step.path) };
     try {
@@ -221,8 +220,8 @@ function extended(
   const { earlier } = env;
   const signals = new Set([...earlier.signals, ...(definition.produces ?? [])]);
   try {
-    const policies = definition.policies?.(options, env) ?? new Map<string, Phase>();
-    return { signals, policies: new Map([...earlier.policies, ...policies]) };
+    const policy = definition.policy?.(options, env);
+    return { signals, policies: policy === undefined ? earlier.policies : [...earlier.policies, policy] };
   } catch (error) {
     mistakes.push(...stepMistakes(step, error));
     return { signals, policies: earlier.policies };

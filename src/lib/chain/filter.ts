@@ -14,11 +14,18 @@ import type { ParsedMessage } from '../core/parsed-message.ts';
 import type { Response } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import type { Signals, SignalType } from '../core/signal.ts';
+import type { PolicyAction } from '../core/signals/policy-outcome.ts';
 import type { RoutingPolicyDefinition } from '../filters/routing/policy.ts';
 import type { MatcherDefinition } from '../matchers/matcher.ts';
 import type { ChildOpener } from './child.ts';
 
 export type Phase = 'mail' | 'rcpt' | 'data';
+
+const PHASES: readonly Phase[] = ['mail', 'rcpt', 'data'];
+
+export function laterPhase(a: Phase, b: Phase): Phase {
+  return PHASES.indexOf(a) >= PHASES.indexOf(b) ? a : b;
+}
 
 /** One transaction as its filters see it: what is known of it, and what routing filters have decided so far. */
 export interface TxContext extends Origin {
@@ -78,11 +85,24 @@ export interface Vocabulary {
   readonly routingPolicies: readonly RoutingPolicyDefinition[];
 }
 
+/** A policy as far as the steps after it depend on it. */
+export interface EarlierPolicy {
+  readonly tag: string;
+  readonly rule: string;
+  /** When it is decided, for the transaction or, `perRcpt`, for each recipient. */
+  readonly phase: Phase;
+  readonly perRcpt: boolean;
+  /** What may come of it when it matches. */
+  readonly actions: ReadonlySet<PolicyAction>;
+  /** What it matches, as text to compare; absent: everything. */
+  readonly match?: string;
+}
+
 /** What stands before a step in the same chain. */
 export interface Earlier {
   readonly signals: ReadonlySet<SignalType<never>>;
-  /** Names that later policies can match, and the latest phase in which a policy of that name is decided. */
-  readonly policies: ReadonlyMap<string, Phase>;
+  /** In the order of the chain. */
+  readonly policies: readonly EarlierPolicy[];
 }
 
 /** A sender of this router, or one of its tags, whose chain a step sends transactions through. */
@@ -106,8 +126,8 @@ interface StepDefinition<C> {
 export interface FilterDefinition<C = unknown> extends StepDefinition<C> {
   readonly kind: 'filter';
   readonly produces?: readonly SignalType<never>[];
-  /** What this step adds to `earlier.policies` for the steps after it; its entries replace equal ones. */
-  readonly policies?: (config: C, env: Pick<ChainEnv, 'earlier' | 'vocabulary'>) => ReadonlyMap<string, Phase>;
+  /** The policy it is to the steps after it. */
+  readonly policy?: (config: C, env: Pick<ChainEnv, 'earlier' | 'vocabulary'>) => EarlierPolicy;
   readonly create: (config: C, env: ChainEnv) => () => Filter;
 }
 

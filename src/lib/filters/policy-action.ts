@@ -12,7 +12,7 @@ import { isOk, type Response, responseFromText } from '../core/response.ts';
 import { type PolicyAction, type PolicyVerdict, policyOutcomeSignal } from '../core/signals/policy-outcome.ts';
 import type { Matcher, RcptInHand } from '../matchers/matcher.ts';
 import { buildMatch } from './policy/match.ts';
-import { type PlanAsk, planPolicy, policyNames } from './policy/plan.ts';
+import { type PlanAsk, planPolicy, policyFor } from './policy/plan.ts';
 
 const action = z.enum(['LOG', 'REJECT', 'MATCH']);
 const weighted = z
@@ -53,7 +53,7 @@ export const policyAction = defineFilter<PolicyConfig>({
   summary: 'Judges the transaction or each recipient by a match over facts: log, reject, or mark.',
   config,
   produces: [policyOutcomeSignal],
-  policies: (c, env) => policyNames(askOf(c), env),
+  policy: (c, env) => policyFor(askOf(c), env),
   create: (c, env) => {
     const ask = askOf(c);
     const { node, phase, mistakes: found } = planPolicy(ask, env);
@@ -74,7 +74,19 @@ export const policyAction = defineFilter<PolicyConfig>({
 });
 
 function askOf(c: PolicyConfig): PlanAsk {
-  return { tag: c.tag, rule: c.name ?? c.tag, match: c.match ?? undefined, perRcpt: c.mode === 'PER_RCPT' };
+  return {
+    tag: c.tag,
+    rule: c.name ?? c.tag,
+    match: c.match ?? undefined,
+    perRcpt: c.mode === 'PER_RCPT',
+    actions: actionsOf(c),
+  };
+}
+
+/** Those that can be drawn. */
+function actionsOf({ action: given }: PolicyConfig): ReadonlySet<PolicyAction> {
+  if (typeof given === 'string') return new Set([given]);
+  return new Set(given.filter(([weight]) => weight > 0).map(([, drawn]) => drawn));
 }
 
 function rejectionOf(c: PolicyConfig, rule: string): Response {

@@ -30,8 +30,22 @@ export interface MatcherDefinition<C = unknown> {
   readonly perRcpt?: boolean | ((config: C) => boolean);
   /** Facts that a filter earlier in the chain must produce. */
   readonly consumes?: readonly SignalType<never>[] | ((config: C) => readonly SignalType<never>[]);
+  /** Why it can never match with these options where it stands; absent: it can. */
+  readonly impossible?: (config: C, at: MatcherPlace) => string | undefined;
+  /**
+   * What it says of a stranger: a client that has not authenticated, from no network that was listed, who asks for a recipient in somebody
+   * else's domain; absent: that depends. The check for open relays relies on it.
+   */
+  readonly ofStranger?: (config: C) => 'yes' | 'no' | 'perhaps';
   /** Called once a chain; throws `ConfigError` with paths relative to the matcher. */
   readonly create: (config: C, env: MatcherEnv) => Matcher;
+}
+
+/** Where the policy of a matcher stands. */
+export interface MatcherPlace {
+  readonly earlier: Earlier;
+  /** The policy has `mode: PER_RCPT`. */
+  readonly perRcpt: boolean;
 }
 
 /** What a matcher may use of the chain its policy stands in. */

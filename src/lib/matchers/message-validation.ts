@@ -24,6 +24,7 @@ export const messageValidation = defineMatcher<Bounds>({
   summary: 'The message is malformed, or it goes round in circles; with both options, both.',
   config,
   reads: 'data',
+  impossible: (c) => (c.validity_threshold === 'NONE' ? 'no message is below NONE' : undefined),
   consumes: [messageValidationSignal],
   create: (c) => (tx) => {
     const found = tx.signals.get(messageValidationSignal);

@@ -1,5 +1,6 @@
 /** Matches when an earlier policy of the chain has matched, by its tag or by its name. */
 import { z } from 'zod';
+import { type EarlierPolicy, laterPhase, type Phase } from '../chain/filter.ts';
 import { ConfigError } from '../config/source.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { type PolicyVerdict, policyOutcomeSignal, settlesTag } from '../core/signals/policy-outcome.ts';
@@ -14,13 +15,9 @@ const config = z
 
 type PolicyRef = z.output<typeof config>;
 
-/** How a policy is called in `earlier.policies`. */
-export function policyKey(kind: 'tag' | 'rule', name: string): string {
-  return `${kind}:${name}`;
-}
-
-function keyOf(c: PolicyRef): string {
-  return c.tag !== undefined ? policyKey('tag', c.tag) : policyKey('rule', c.rule ?? '');
+/** The earlier policies that are meant. */
+function meant(c: PolicyRef, policies: readonly EarlierPolicy[]): readonly EarlierPolicy[] {
+  return policies.filter(({ tag, rule }) => (c.tag !== undefined ? tag === c.tag : rule === c.rule));
 }
 
 export const policyAction = defineMatcher({
@@ -28,7 +25,14 @@ export const policyAction = defineMatcher({
   aliases: [policyOutcomeSignal.wireName],
   summary: 'An earlier policy matched.',
   config,
-  reads: (c, earlier) => earlier.policies.get(keyOf(c)) ?? 'mail',
+  reads: (c, { policies }) => meant(c, policies).reduce<Phase>((phase, each) => laterPhase(phase, each.phase), 'mail'),
+  impossible: (c, { earlier, perRcpt }) => {
+    const found = meant(c, earlier.policies);
+    if (found.length === 0 || found.some((policy) => isSeen(policy, c, perRcpt))) return undefined;
+    return c.tag !== undefined && found.some(({ actions }) => actions.has('LOG'))
+      ? `no policy with tag '${c.tag}' has the action MATCH, and LOG only logs`
+      : 'what that policy matches it rejects, and nothing gets here';
+  },
   create: (c, { earlier }) => {
     mustStandEarlier(c, earlier.policies);
     const isMeant = (verdict: PolicyVerdict): boolean =>
@@ -45,13 +49,17 @@ export const policyAction = defineMatcher({
   },
 });
 
-function mustStandEarlier(c: PolicyRef, policies: ReadonlyMap<string, unknown>): void {
-  const key = keyOf(c);
-  if (policies.has(key)) return;
-  const [kind, wanted] = c.tag !== undefined ? (['tag', c.tag] as const) : (['rule', c.rule ?? ''] as const);
-  const prefix = policyKey(kind, '');
-  const names = [...policies.keys()].filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length));
-  const suggestion = nearestName(wanted, names);
+/** Whether somebody who stands later can see that it matched: what is rejected does not get there. */
+function isSeen({ actions, perRcpt }: EarlierPolicy, c: PolicyRef, asksPerRcpt: boolean): boolean {
+  if (actions.has('MATCH') || (c.rule !== undefined && actions.has('LOG'))) return true;
+  return actions.has('REJECT') && perRcpt && !asksPerRcpt;
+}
+
+function mustStandEarlier(c: PolicyRef, policies: readonly EarlierPolicy[]): void {
+  if (meant(c, policies).length > 0) return;
+  const kind = c.tag !== undefined ? 'tag' : 'rule';
+  const wanted = c[kind] ?? '';
+  const suggestion = nearestName(wanted, [...new Set(policies.map((policy) => policy[kind]))]);
   const message = `no policy with ${kind} '${wanted}' stands before this one in the chain`;
   throw new ConfigError([{ path: [kind], message, ...(suggestion !== undefined && { suggestion }) }]);
 }

@@ -1,18 +1,22 @@
 /** Works out when a policy can be judged: the earliest phase in which everything it reads exists, and whether it reads anything it cannot. */
-import type { ChainEnv, Earlier, Phase } from '../../chain/filter.ts';
+import { type ChainEnv, type Earlier, type EarlierPolicy, laterPhase } from '../../chain/filter.ts';
 import type { ConfigMistake } from '../../config/source.ts';
-import { policyKey } from '../../matchers/policy-action.ts';
+import type { PolicyAction } from '../../core/signals/policy-outcome.ts';
 import { asksPerRcpt, type Leaf, leavesOf, type MatchNode, phaseOf, readMatch } from './match.ts';
+import { neverFires } from './never-fires.ts';
 
 export interface PlanAsk {
   readonly tag: string;
   readonly rule: string;
   readonly match: unknown;
   readonly perRcpt: boolean;
+  /** What may come of it. */
+  readonly actions: ReadonlySet<PolicyAction>;
 }
 
 export interface PolicyPlan {
-  readonly phase: Phase;
+  /** When it is decided. */
+  readonly phase: EarlierPolicy['phase'];
   /** Absent: always matches. */
   readonly node: MatchNode | undefined;
   /** Paths are relative to the step. */
@@ -26,19 +30,25 @@ export function planPolicy(ask: PlanAsk, { earlier, vocabulary }: PlanEnv): Poli
   const node = ask.match === undefined ? undefined : readMatch(ask.match, ['match'], vocabulary.matchers, mistakes);
   const leaves = node === undefined ? [] : leavesOf(node);
   mistakes.push(...leaves.flatMap((leaf) => misplaced(leaf, ask, earlier)));
-  const needed = leaves.map((leaf) => phaseOf(leaf, earlier));
-  if (ask.perRcpt) return { phase: 'rcpt', node, mistakes };
-  // Rules of one tag are alternatives in the order they are written: one of them cannot be judged before those above it.
-  const sameTag = earlier.policies.get(policyKey('tag', ask.tag)) ?? 'mail';
-  return { phase: [...needed, sameTag].reduce(later), node, mistakes };
+  const phase = ask.perRcpt ? 'rcpt' : phaseOfTransaction(ask, leaves, earlier);
+  const isRight = mistakes.length === 0;
+  if (isRight) mistakes.push(...neverFires({ ...asEarlier(ask, phase), node }, earlier));
+  return { phase, node, mistakes };
 }
 
-/** The names of this policy for later ones, and the latest phase in which a policy of that name is decided. */
-export function policyNames(ask: PlanAsk, env: PlanEnv): ReadonlyMap<string, Phase> {
-  const { earlier } = env;
-  const { phase } = planPolicy(ask, env);
-  const keys = [policyKey('tag', ask.tag), policyKey('rule', ask.rule)];
-  return new Map(keys.map((key) => [key, later(phase, earlier.policies.get(key) ?? 'mail')]));
+function phaseOfTransaction(ask: PlanAsk, leaves: readonly Leaf[], earlier: Earlier): EarlierPolicy['phase'] {
+  // Rules of one tag are alternatives in the order they are written: one of them cannot be judged before those above it.
+  const sameTag = earlier.policies.filter(({ tag }) => tag === ask.tag).map((policy) => policy.phase);
+  return [...leaves.map((leaf) => phaseOf(leaf, earlier)), ...sameTag].reduce(laterPhase, 'mail');
+}
+
+/** This policy as the steps after it see it. */
+export function policyFor(ask: PlanAsk, env: PlanEnv): EarlierPolicy {
+  return asEarlier(ask, planPolicy(ask, env).phase);
+}
+
+function asEarlier({ tag, rule, perRcpt, actions, match }: PlanAsk, phase: EarlierPolicy['phase']): EarlierPolicy {
+  return { tag, rule, perRcpt, actions, phase, ...(match !== undefined && { match: JSON.stringify(match) }) };
 }
 
 function misplaced(leaf: Leaf, ask: PlanAsk, earlier: Earlier): ConfigMistake[] {
@@ -63,10 +73,4 @@ function misplaced(leaf: Leaf, ask: PlanAsk, earlier: Earlier): ConfigMistake[] 
     });
   }
   return mistakes;
-}
-
-const ORDER: readonly Phase[] = ['mail', 'rcpt', 'data'];
-
-function later(a: Phase, b: Phase): Phase {
-  return ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b;
 }
