@@ -33,17 +33,17 @@ export function connectionConfig(url: string, queryMs: number): pg.ClientConfig 
  * the locks of a lost connection are not held until the server notices the loss. A server that would answer a commit before it is safe is
  * told not to. Not as start-up parameters: poolers refuse those.
  */
-const SESSION_SETTINGS = `
-  set statement_timeout = ${limits.postgresQueryMs};
-  set idle_in_transaction_session_timeout = ${limits.postgresQueryMs};
+const sessionSettings = (queryMs: number): string => `
+  set statement_timeout = ${queryMs};
+  set idle_in_transaction_session_timeout = ${queryMs};
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
-export function openPool(url: string, log: Log): pg.Pool {
+export function openPool(url: string, log: Log, queryMs: number): pg.Pool {
   const pool = new pg.Pool({
-    ...connectionConfig(url, limits.postgresQueryMs),
+    ...connectionConfig(url, queryMs),
     max: limits.postgresConnections,
     onConnect: async (client) => {
-      await client.query(SESSION_SETTINGS);
+      await client.query(sessionSettings(queryMs));
     },
   });
   const onError = (error: Error): void => log.warn({ error: error.message }, 'lost a connection to PostgreSQL');

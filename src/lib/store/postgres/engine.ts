@@ -11,8 +11,9 @@ import { openPool, postgresFailureKind, postgresSql } from './connection.ts';
 export class PostgresEngine implements Engine {
   readonly #pool: pg.Pool;
 
-  constructor(url: string, log: Log) {
-    this.#pool = openPool(url, log);
+  /** `queryMs`: after this long without an answer the server is taken for away. */
+  constructor(url: string, log: Log, queryMs: number = limits.postgresQueryMs) {
+    this.#pool = openPool(url, log, queryMs);
   }
 
   commit(operations: readonly Operation[]): Promise<BatchResult> {
