@@ -53,6 +53,20 @@ describe('a gateway listener', () => {
     client.destroy();
   });
 
+  it.each([
+    ['what the next hop is known to take over', undefined, true, true],
+    ['not what the next hop may not know', undefined, undefined, false],
+    ['what the configuration says', true, false, true],
+    ['not what the configuration forbids', false, true, false],
+  ])('offers DSN as %s: %j, %j', async (_, dsn, offersDsn, expected) => {
+    const hop = { ...fakeHop(), offersDsn };
+    await using service = await smtpService({ hop, config: dsn === undefined ? {} : { dsn } });
+    const client = await SmtpClient.connect(service.port);
+    await client.reply();
+    expect((await client.command('EHLO client.example')).includes('250-DSN')).toBe(expected);
+    client.destroy();
+  });
+
   it('opens one exchange for each message, and closes each', async () => {
     await using service = await smtpService();
     const client = await greeted(service);

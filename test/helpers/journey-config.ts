@@ -39,9 +39,11 @@ rest_endpoint:
 - {name: gateway, endpoint: 'http://127.0.0.1:${ports.gateway}/senders/router/transactions', sender: router, tag: outbound}
 sender:
 - name: ingress
+  open_relay: true
   output_chain: deliver
   tag: [{name: smtp, output_chain: mx, upstream_tag: out}, {name: out}]
 - name: submission
+  open_relay: true
   output_chain: deliver
   tag: [{name: smtp, output_chain: msa, upstream_tag: out}, {name: out}]
 - name: app

@@ -22,6 +22,8 @@ export interface JourneyAsk {
   readonly times?: JourneyTimes;
   /** What the far end answers. */
   readonly far?: SinkOptions['reply'];
+  /** What the far end offers in its answer to EHLO; by default all that a sink can. */
+  readonly farOffers?: SinkOptions['extensions'];
   /** A far end that is not there until `journey.openFarEnd()`. */
   readonly farIsClosed?: boolean;
   /** The far end of another journey, instead of one of its own. */
@@ -89,8 +91,11 @@ export class Journey {
   }
 
   async openFarEnd(): Promise<void> {
-    const { far } = this.#ask;
-    const sink = await startSink({ ...(far !== undefined && { reply: far }) });
+    const { far, farOffers } = this.#ask;
+    const sink = await startSink({
+      ...(far !== undefined && { reply: far }),
+      ...(farOffers !== undefined && { extensions: farOffers }),
+    });
     this.#sink = sink;
     this.#context.onTestFinished(() => sink.close());
     this.#gate = await Gate.open(this.#context, this.ports.far, sink.port);

@@ -71,6 +71,19 @@ describe('our client with our server', () => {
     expect(service.latest.live.state).toMatchObject({ cancelled: false, rcptTo: [KIM, ZED] });
   });
 
+  it('hands through who gave a reply and who reports a success, beside the JSON', async () => {
+    const source = { mta: 'mx.dest.test', handover: 'relayed' } as const;
+    const { url } = await startRestServer({
+      rcpt: () => ({ ...reply(250, '2.1.5', 'ok'), source: { mta: 'mx.dest.test' } }),
+      data: async () => ({ ...reply(250, '2.6.0', 'queued'), source }),
+    });
+    const exchange = openExchange(url, { ask: { createAt: 'mail' } });
+    await exchange.mail(FROM);
+    expect((await exchange.rcpt(KIM)).source).toEqual({ mta: 'mx.dest.test' });
+    expect((await exchange.data(memoryBody(Buffer.from('hello')))).source).toEqual(source);
+    await exchange.close();
+  });
+
   it('waits for a slow far end, phase by phase', async () => {
     const gates = { mail: newGate(), rcpt: newGate(), data: newGate() };
     const slowly = (gate: keyof typeof gates) => () => gates[gate].opened.then(() => reply(250, '2.0.0', gate));

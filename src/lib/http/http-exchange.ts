@@ -22,6 +22,7 @@ import { ReplyWatch } from './reply-watch.ts';
 import { startAnew } from './start-anew.ts';
 import { timeoutReply, troubleReply } from './upstream-trouble.ts';
 import { createJson } from './wire-create.ts';
+import { fromReceiver } from './wire-dsn.ts';
 
 export interface HttpExchangeOptions {
   readonly endpoint: URL;
@@ -98,7 +99,8 @@ export class HttpExchange implements Exchange {
     } finally {
       for (const release of kept) release();
     }
-    return this.#wait((shown) => shown.data, deadline);
+    const response = await this.#wait((shown) => shown.data, deadline);
+    return this.#remote?.view.isReceiver === true && isOk(response) ? fromReceiver(response) : response;
   }
 
   close(): Promise<void> {

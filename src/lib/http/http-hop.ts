@@ -24,11 +24,20 @@ export function httpHop(options: HttpHopOptions): Hop {
   const { client, deps } = options;
   const endpoint = URL.canParse(options.endpoint) ? resolveUrl(options.endpoint, new URL(options.endpoint)) : undefined;
   if (endpoint === undefined) throw new UserError(`not an http URL: ${options.endpoint}`, exitCodes.config);
-  const peer: Peer = { client, trust: peerTrust(endpoint, options, deps), deps };
+  let offersDsn: boolean | undefined;
+  const heardDsn = (isOffered: boolean): void => {
+    offersDsn = isOffered;
+  };
+  const peer: Peer = { client, trust: peerTrust(endpoint, options, deps), deps, heardDsn };
   const exchangeOptions = {
     endpoint,
     chunkSize: options.chunkSize ?? Number.POSITIVE_INFINITY,
     refreshIntervalMs: options.refreshIntervalMs ?? REFRESH_INTERVAL_MS,
   };
-  return { open: (ask) => new HttpExchange(peer, exchangeOptions, ask) };
+  return {
+    get offersDsn() {
+      return offersDsn;
+    },
+    open: (ask) => new HttpExchange(peer, exchangeOptions, ask),
+  };
 }

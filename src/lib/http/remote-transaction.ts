@@ -22,12 +22,15 @@ import {
 import { type UploadTarget, uploadBody } from './upload-body.ts';
 import { isJudgement, peerRefusal, UpstreamTrouble } from './upstream-trouble.ts';
 import { addFilterOutputJson, addRcptsJson } from './wire-create.ts';
+import { DSN_HEADER, readDsnHeader, withSource } from './wire-dsn.ts';
 
 /** How to speak to a peer. */
 export interface Peer {
   readonly client: HttpClient;
   readonly trust: Trust;
   readonly deps: Pick<Deps, 'clock' | 'rng' | 'log'>;
+  /** Hears with each answer whether the peer takes over what RFC 3461 asks of a mail server. */
+  readonly heardDsn?: (isOffered: boolean) => void;
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
@@ -252,7 +255,9 @@ export class RemoteTransaction {
     if (json === undefined) throw new UpstreamTrouble('bad resp json');
     if (changes === this.#changes) this.#etag = headerOf(answer, 'etag') ?? this.#etag;
     this.#pause.abort();
-    this.#view = mergePeerView(this.#view, readPeerView(json));
+    const source = readDsnHeader(headerOf(answer, DSN_HEADER));
+    this.#peer.heardDsn?.(source !== undefined);
+    this.#view = mergePeerView(this.#view, withSource(readPeerView(json), source ?? {}));
     this.#onView(this.#view);
   }
 

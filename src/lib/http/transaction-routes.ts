@@ -9,6 +9,7 @@ import { routeDocs } from './open-api.ts';
 import { progressHeader } from './problem-reply.ts';
 import { RequestProblem, type TransactionService, type TransactionView } from './service.ts';
 import { discardRest, readUpload } from './upload-request.ts';
+import { DSN_HEADER, dsnHeader } from './wire-dsn.ts';
 import { readCreate, readUpdate } from './wire-request.ts';
 import { type BaseUris, transactionUri, viewToJson } from './wire-view.ts';
 
@@ -138,7 +139,7 @@ async function update(
 
 function sendView(reply: FastifyReply, view: TransactionView, bases: BaseUris): FastifyReply {
   return reply
-    .headers({ 'content-type': 'application/json', etag: String(view.version) })
+    .headers({ 'content-type': 'application/json', etag: String(view.version), [DSN_HEADER]: dsnHeader(view.state) })
     .send(Buffer.from(JSON.stringify(viewToJson(view, bases))));
 }
 

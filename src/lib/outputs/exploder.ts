@@ -130,7 +130,8 @@ class ExploderExchange implements Exchange {
     try {
       const adopted = adopt.map((i) => (recipients[i] as Recipient).child);
       await this.#env.children.adopt(adopted, body);
-      return response;
+      // What a sender is to hear of those is told by them, and by nobody who stands before us.
+      return { ...response, source: { handover: 'passed' } };
     } catch (error) {
       this.#tx.log.error({ error }, 'could not take responsibility for a message');
       return internalErrorReply;

@@ -8,10 +8,12 @@ import type { Body } from '../core/body.ts';
 import type { HostPort } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Hop } from '../core/hop.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { type HopBodyNotes, hopBody } from '../core/parsed-message.ts';
 import { cancelledReply, mailFailed } from '../core/precondition.ts';
 import { isOk, isTemporary, type Response, reply } from '../core/response.ts';
+import { DsnOffers } from './dsn-offer.ts';
 import { resolutionFailure } from './resolution-failure.ts';
 
 const config = z
@@ -39,22 +41,27 @@ export const restOutput = defineOutput<RestOutputConfig>({
   summary: 'Sends the message to the next hop over REST: a gateway, another router, or an application.',
   incremental: false,
   config,
-  create: (c, env) => (tx) => new RestExchange(c, env, tx),
+  create: (c, env) => {
+    const offers = new DsnOffers();
+    return (tx) => new RestExchange(c, env, tx, offers);
+  },
 });
 
 class RestExchange implements Exchange {
   readonly #config: RestOutputConfig;
   readonly #env: ChainEnv;
   readonly #tx: TxContext;
+  readonly #offers: DsnOffers;
   #from: Mailbox | undefined;
   #hop: Exchange | undefined;
   #answerMail: (response: Response) => void = () => undefined;
   #isClosed = false;
 
-  constructor(c: RestOutputConfig, env: ChainEnv, tx: TxContext) {
+  constructor(c: RestOutputConfig, env: ChainEnv, tx: TxContext, offers: DsnOffers) {
     this.#config = c;
     this.#env = env;
     this.#tx = tx;
+    this.#offers = offers;
   }
 
   mail(from: Mailbox): Promise<Response> {
@@ -102,7 +109,8 @@ class RestExchange implements Exchange {
     for (const [i, host] of hosts.entries()) {
       if (this.#isClosed) break;
       this.#tx.offering?.(host ?? hostOf(endpoint));
-      const hop = this.#open(endpoint, host);
+      const next = this.#env.hop(endpoint, this.#config.hop);
+      const hop = this.#offers.open(next, () => this.#open(next, host), from, to);
       this.#hop = hop;
       const [mail, rcpt] = [hop.mail(from), hop.rcpt(to)];
       // After a refused MAIL nobody waits for RCPT any more, so it must not fail unheard either.
@@ -130,10 +138,10 @@ class RestExchange implements Exchange {
     };
   }
 
-  #open(endpoint: string, host: HostPort | undefined): Exchange {
+  #open(next: Hop, host: HostPort | undefined): Exchange {
     const { route, localHost, smtpMeta, signals } = this.#tx;
     const remoteHost = host ?? this.#tx.remoteHost;
-    return this.#env.hop(endpoint, this.#config.hop).open({
+    return next.open({
       sender: route?.sender ?? this.#tx.sender.name,
       ...(route?.tag !== undefined && { tag: route.tag }),
       ...(remoteHost && { remoteHost }),
