@@ -152,7 +152,11 @@ describe('mistakes in a gateway configuration', () => {
       LISTENER.replace('8001]', '25]') + service('').slice(LISTENER.length),
       ['4:12: there is already a listener at localhost:25'],
     ],
-    ['a service without sender', service('').replace('sender: ingress, ', ''), ["4:5: missing 'sender': expected text"]],
+    [
+      'a service without sender',
+      service('').replace('sender: ingress, ', ''),
+      ["4:5: missing 'sender': expected text"],
+    ],
     [
       'an unknown protocol',
       `${LISTENER}\nsmtp_output: {hosts: {o: {ehlo_host: h, protocol: smpt}}}`,

@@ -33,7 +33,7 @@ function serviceMistakes(
     const path = ['rest_output', [...gateway.restOutputs.keys()].indexOf(endpoint), 'endpoint'];
     return [unknown('sender', sender, router.senders.keys(), file, path)];
   }
-  if (family.tags.has(tag)) return [];
+  if (tag === undefined || family.tags.has(tag)) return [];
   return [
     unknown(`tag of sender '${sender}'`, tag, family.tags.keys(), file, ['smtp_listener', 'services', index, 'tag']),
   ];

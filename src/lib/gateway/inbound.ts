@@ -80,7 +80,7 @@ function opener({ config, hop, deps, maxTransactions = limits.inboundTransaction
     const { remoteHost, localHost, smtpMeta } = facts;
     const upstream = hop.open({
       sender,
-      tag,
+      ...(tag !== undefined && { tag }),
       remoteHost,
       localHost,
       smtpMeta,
