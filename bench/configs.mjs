@@ -38,6 +38,8 @@ function routerConfig({ ports, sinkPort, storageUrl }) {
       {
         name: 'bench',
         output_chain: 'one-recipient',
+        // Only this machine reaches it.
+        open_relay: true,
         retry: 'output_chain',
         tag: [
           { name: 'relay', output_chain: 'relay', retry: null, ...upstream },

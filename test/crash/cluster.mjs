@@ -207,7 +207,7 @@ log: {level: silent, format: text}
 sender:
 - {name: app, output_chain: deliver, retry: output_chain, notification: output_chain}
 - {name: bounces, output_chain: deliver, retry: output_chain}
-- {name: msa, output_chain: deliver, tag: [{name: smtp, output_chain: stored, upstream_tag: out}, {name: out, output_chain: deliver}]}
+- {name: msa, open_relay: true, output_chain: deliver, tag: [{name: smtp, output_chain: stored, upstream_tag: out}, {name: out, output_chain: deliver}]}
 rest_endpoint:
 - {name: gateway, endpoint: 'http://127.0.0.1:${out}/senders/router/transactions', sender: router, tag: outbound}
 endpoint:

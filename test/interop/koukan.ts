@@ -94,9 +94,11 @@ storage: {url: 'sqlite:///${folder}/koukan.sqlite'}
 rest_endpoint: [{name: next, endpoint: '${nextHop}', sender: router, tag: outbound}]
 sender:
 - name: ingress
+  open_relay: true
   output_chain: deliver
   tag: [{name: smtp, output_chain: mx, upstream_tag: out}, {name: out}]
 - name: submission
+  open_relay: true
   output_chain: deliver
   tag: [{name: smtp, output_chain: msa, upstream_tag: out}, {name: out}]
 - {name: app, output_chain: deliver, retry: output_chain, notification: output_chain, tag: [{name: oneshot, retry: null, notification: null}]}

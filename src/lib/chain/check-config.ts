@@ -9,7 +9,8 @@ import type { RouterConfig } from '../config/router-config.ts';
 import { InvariantError } from '../core/errors.ts';
 import { stepChecker } from './compile.ts';
 import { compileRouter, type RouterEnv } from './compile-router.ts';
-import type { StepsOf } from './step-registry.ts';
+import { openRelays } from './open-relay.ts';
+import type { StepRegistry, StepsOf } from './step-registry.ts';
 
 export interface ConfigReport {
   readonly file: string;
@@ -34,8 +35,11 @@ export async function checkConfigs(
   const [router, gateway] = [routers[0], gateways[0]];
   const isPair = router !== undefined && gateway !== undefined && routers.length + gateways.length === 2;
   const joint = isPair ? jointMistakes(router, gateway) : [];
+  const relays = checked.flatMap((each) =>
+    each.router && each.registry ? openRelays(each.router, isPair ? gateway : undefined, each.registry) : [],
+  );
   return checked.map(({ report }) => {
-    const mistakes = [...report.mistakes, ...joint.filter(({ file }) => file === report.file)];
+    const mistakes = [...report.mistakes, ...[...joint, ...relays].filter(({ file }) => file === report.file)];
     return { ...report, mistakes };
   });
 }
@@ -48,6 +52,8 @@ export async function checkText(text: string, file: string, stepsOf: StepsOf, ki
 interface Checked {
   readonly report: ConfigReport;
   readonly router?: RouterConfig;
+  /** Of a router. */
+  readonly registry?: StepRegistry;
   readonly gateway?: GatewayConfig;
 }
 
@@ -59,9 +65,9 @@ async function checkOne(file: string, stepsOf: StepsOf, kind?: ConfigKind, given
     found ??= configKind(text, file);
     const config =
       found === 'router'
-        ? { router: await checkedRouter(text, file, stepsOf) }
+        ? await checkedRouter(text, file, stepsOf)
         : { gateway: parseGatewayConfig(text, file, { checkFiles: true }) };
-    const { source } = config.router ?? config.gateway;
+    const { source } = 'router' in config ? config.router : config.gateway;
     return { report: { file, kind: found, mistakes: [], warnings: source.warnings ?? [] }, ...config };
   } catch (error) {
     if (!(error instanceof InvalidConfigError)) throw error;
@@ -69,11 +75,11 @@ async function checkOne(file: string, stepsOf: StepsOf, kind?: ConfigKind, given
   }
 }
 
-async function checkedRouter(text: string, file: string, stepsOf: StepsOf): Promise<RouterConfig> {
+async function checkedRouter(text: string, file: string, stepsOf: StepsOf) {
   const { registry, mistakes } = await stepsOf(text, file);
   const config = parseRouterConfig(text, file, { checkFiles: true, checkStep: stepChecker(registry), mistakes });
   compileRouter(config, registry, nothingRuns);
-  return config;
+  return { router: config, registry };
 }
 
 const unused = (): never => {

@@ -1,4 +1,5 @@
 /** What the daemon commands do: load the configuration, start, and stay until a signal. */
+import { openRelays } from '../chain/open-relay.ts';
 import { InvalidConfigError } from '../config/invalid-config.ts';
 import { jointMistakes } from '../config/joint-mistakes.ts';
 import { loadGatewayConfig } from '../config/load.ts';
@@ -24,7 +25,8 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
   const router = loaded?.config;
   const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);
   const joint = router && gateway ? jointMistakes(router, gateway) : [];
-  if (joint.length > 0) throw new InvalidConfigError(joint);
+  const relays = loaded ? openRelays(loaded.config, gateway, loaded.registry) : [];
+  if (joint.length + relays.length > 0) throw new InvalidConfigError([...joint, ...relays]);
   for (const config of [router, gateway]) {
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
   }

@@ -29,6 +29,7 @@ export const addressList = defineMatcher<ListConfig>({
   reads: (c) => PHASES[c.which_addr],
   perRcpt: (c) => c.which_addr === 'rcpt_to',
   consumes: (c) => (c.which_addr === 'header_from' ? [messageValidationSignal] : []),
+  ofStranger: (c) => (c.which_addr === 'rcpt_to' && (c.domains ?? []).length > 0 ? 'no' : 'perhaps'),
   create: (c) => {
     const isListed = addressListTest({
       domains: c.domains ?? [],

@@ -38,6 +38,8 @@ export const networkAddress = defineMatcher<z.output<typeof config>>({
   summary: 'The peer’s address is in this network.',
   config,
   reads: 'mail',
+  // A network that large is not somebody's own.
+  ofStranger: ({ cidr: { network, prefix } }) => (prefix >= (network.kind() === 'ipv4' ? 8 : 7) ? 'no' : 'perhaps'),
   create:
     ({ cidr: { network, prefix } }) =>
     (tx) => {

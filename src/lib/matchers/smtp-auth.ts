@@ -7,5 +7,6 @@ export const smtpAuth = defineMatcher({
   summary: 'The SMTP client has authenticated.',
   config: z.strictObject({}),
   reads: 'mail',
+  ofStranger: () => 'no',
   create: () => (tx) => verdictOf(tx.smtpMeta?.auth === true),
 });

@@ -17,7 +17,8 @@ export function guardedRoutingPolicy(plugin: string, definition: PluginRoutingPo
   return {
     name,
     summary,
-    config: guardedSchema(part, definition.config),
+    config: guardedSchema(part, 'name', definition.config),
+    onlyListed: () => definition.onlyListed === true,
     create: (config, hasDestination, env) => {
       const ask = { ...pluginEnv(env, plugin), hasDestination };
       const policy = guardedCreate(part, 'name', () => definition.create(config, ask));

@@ -13,6 +13,11 @@ export interface PluginRoutingPolicy<C = unknown> {
   readonly summary: string;
   /** The options beside `name` and `destination`, made with `z` of this package; none by default. */
   readonly config?: z.ZodType<C>;
+  /**
+   * It takes only recipients it was told of, a directory or a list, never the domain of whoever asks; otherwise a chain for strangers that
+   * has it is refused as an open relay.
+   */
+  readonly onlyListed?: boolean;
   /** Called once for each `router` that names it; throws `ConfigError` for what is wrong with the options. */
   readonly create: (config: C, env: RoutingPolicyEnv) => RoutingPolicy;
 }
@@ -26,6 +31,7 @@ export interface PluginRoutingPolicy<C = unknown> {
  * defineRoutingPolicy({
  *   name: 'in_directory',
  *   summary: 'Routes the people of the directory.',
+ *   onlyListed: true,
  *   config: z.strictObject({ url: z.url() }),
  *   create: ({ url }) => async (to, tx) => {
  *     const found = await fetch(`${url}?mail=${encodeURIComponent(to.address)}`, { signal: tx.signal });

@@ -16,6 +16,7 @@ export const addressList = defineRoutingPolicy<z.output<typeof config>>({
   name: 'address_list',
   summary: 'Routes the addresses of a list; without a destination, rejects them.',
   config,
+  onlyListed: (c) => (c.domains ?? []).length > 0,
   create: (c, hasDestination) => {
     const isListed = addressListTest({
       domains: c.domains ?? [],

@@ -20,6 +20,11 @@ export interface RoutingPolicyDefinition<C = unknown> {
   readonly summary: string;
   /** The options beside `name` and `destination`. */
   readonly config: z.ZodType<C>;
+  /**
+   * It takes only recipients of domains it was told, never of any domain there is; absent: it may take everybody, and whoever can reach it
+   * without proving who he is makes an open relay of the router.
+   */
+  readonly onlyListed?: (config: C) => boolean;
   /** `hasDestination`: a place is configured, if only the empty one of a dry run. */
   readonly create: (config: C, hasDestination: boolean, env: ChainEnv) => RoutingPolicy;
 }
