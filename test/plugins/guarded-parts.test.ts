@@ -137,7 +137,7 @@ describe("a plugin's matcher", () => {
       'the matcher strange of the plugin odd threw Error: boom',
     ],
     ['answers true', () => true as unknown as Verdict, "expected 'match', 'noMatch' or 'unmet', not true"],
-    ['answers a promise', (async () => 'match') as unknown as () => Verdict, 'not Promise'],
+    ['answers a promise', (async () => 'match') as unknown as () => Verdict, 'not a promise'],
   ] satisfies [string, () => Verdict, string][])(
     'that %s fails the step, and lets nothing pass',
     async (_, answer, why) => {

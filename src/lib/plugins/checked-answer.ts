@@ -93,7 +93,9 @@ export function fieldsOf(value: unknown, what: string): Fields {
   throw new TypeError(`expected ${what}, not ${shown(value)}`);
 }
 
+/** A value in a message: one short line. */
 export function shown(value: unknown): string {
-  const text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
+  if (value instanceof Promise) return 'a promise';
+  const text = inspect(value, { depth: 0, breakLength: Number.POSITIVE_INFINITY }).replace(/\s+/g, ' ');
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

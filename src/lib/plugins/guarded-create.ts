@@ -43,7 +43,7 @@ function mistakesOf(error: unknown): readonly ConfigMistake[] | undefined {
  * The schema of a part's options. Unknown options are always mistakes, and code of the plugin in it (a refinement, a transformation) that
  * throws is one too.
  */
-export function guardedSchema(part: PluginPart, given: z.ZodType | undefined): z.ZodType {
+export function guardedSchema(part: PluginPart, key: NamingKey, given: z.ZodType | undefined): z.ZodType {
   const schema = strict(given ?? z.strictObject({}));
   const safeParse = (
     value: unknown,
@@ -53,7 +53,7 @@ export function guardedSchema(part: PluginPart, given: z.ZodType | undefined): z
       return inPlugin(part, () => schema.safeParse(value, context));
     } catch (error) {
       const message = `the options of ${partWords(part)} cannot be checked: ${thrownWords(error)}`;
-      return { success: false, error: new z.ZodError([{ code: 'custom', path: [], message, input: value }]) };
+      return { success: false, error: new z.ZodError([{ code: 'custom', path: [key], message, input: value }]) };
     }
   };
   return Object.create(schema, { safeParse: { value: safeParse } }) as z.ZodType;

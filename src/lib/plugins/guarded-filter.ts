@@ -18,7 +18,7 @@ export function guardedFilter(plugin: string, definition: PluginFilter): FilterD
     name,
     summary,
     produces,
-    config: guardedSchema(part, definition.config),
+    config: guardedSchema(part, 'filter', definition.config),
     create: (config, env) => {
       const make = guardedCreate(part, 'filter', () => definition.create(config, pluginEnv(env, plugin)));
       return () => instance(part, make, env.deps.clock);

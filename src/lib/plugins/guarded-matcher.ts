@@ -18,7 +18,7 @@ export function guardedMatcher(plugin: string, definition: PluginMatcher): Match
     name,
     summary,
     consumes,
-    config: guardedSchema(part, definition.config),
+    config: guardedSchema(part, 'matcher', definition.config),
     reads: typeof reads === 'function' ? (config) => atLoad(part, 'filter', () => phaseOf(reads(config))) : reads,
     perRcpt:
       typeof perRcpt === 'function' ? (config) => atLoad(part, 'filter', () => perRcpt(config) === true) : perRcpt,

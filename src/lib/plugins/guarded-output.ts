@@ -20,7 +20,7 @@ export function guardedOutput(plugin: string, definition: PluginOutput): OutputD
     name,
     summary,
     incremental: false,
-    config: guardedSchema(part, definition.config),
+    config: guardedSchema(part, 'filter', definition.config),
     create: (config, env) => {
       const open = guardedCreate(part, 'filter', () => definition.create(config, pluginEnv(env, plugin)));
       return (tx) => opened(part, () => open(new PluginTx(tx, plugin)), tx, env.deps.clock);
