@@ -148,6 +148,12 @@ describe.each(databases)('a native transaction on $name', (kind) => {
     ],
     ['a recipient without a domain', 'native', ask('kim'), 400],
     ['a reverse-path without a domain', 'native', { ...ask('b@c.example'), mailFrom: mailbox('ann') }, 400],
+    [
+      'a notification that cannot be asked for',
+      'native',
+      { ...ask('b@c.example'), rcptTo: [mailbox('b@c.example', [{ keyword: 'NOTIFY', value: 'ALWAYS' }])] },
+      400,
+    ],
   ] as const)('refuses %s', async (_, sender, create, status) => {
     await expect(service().create(sender, create)).rejects.toMatchObject({ status });
   });

@@ -9,7 +9,6 @@ import type { ConversationTable, Follow } from '../conversation/conversation-tab
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
-import { parseAddress } from '../core/mailbox.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { Caller } from '../http/caller.ts';
@@ -23,6 +22,7 @@ import {
   type UploadProgress,
 } from '../http/service.ts';
 import { repliedEnd } from './attempt.ts';
+import { checkEnvelope } from './check-envelope.ts';
 import type { NativeTransactions } from './native.ts';
 import type { RouteTable } from './route-table.ts';
 import type { SenderGate } from './sender-gate.ts';
@@ -59,7 +59,7 @@ export class Accept implements TransactionService {
     const { route } = lookup;
     return this.#options.senderGate.run(sender, async () => {
       if (route.chain.incremental) return this.#converse(route, ask);
-      checkAddresses(ask);
+      checkEnvelope(ask);
       return this.#options.native.create(route, ask);
     });
   }
@@ -143,19 +143,6 @@ export class Accept implements TransactionService {
     const conversation = this.#options.conversations.find(id, caller);
     if (conversation !== undefined) this.#options.conversations.cancel(conversation);
     else await this.#options.native.cancel(id, caller);
-  }
-}
-
-/** Who writes an envelope by hand is told at once; from a gateway comes what an SMTP client wrote, and that is for policies to answer. */
-function checkAddresses({ mailFrom, rcptTo }: CreateAsk): void {
-  if (mailFrom !== undefined && mailFrom.address !== '' && parseAddress(mailFrom.address) === undefined) {
-    throw new RequestProblem(400, 'must be an address, or empty for the null reverse-path', {
-      pointer: '/mail_from/m',
-    });
-  }
-  const wrong = rcptTo.findIndex(({ address }) => parseAddress(address) === undefined);
-  if (wrong !== -1) {
-    throw new RequestProblem(400, 'must be an address: local-part@domain', { pointer: `/rcpt_to/${wrong}/m` });
   }
 }
 
