@@ -1,0 +1,75 @@
+/** The end of a large message leaves only under a certain lease. */
+import { describe, expect, it } from 'vitest';
+import { type Body, memoryBody } from '../../src/lib/core/body.ts';
+import { LeaseLostError } from '../../src/lib/core/errors.ts';
+import { leasedBody } from '../../src/lib/router/leased-body.ts';
+
+const pieces = (...texts: readonly string[]): Body => ({
+  size: texts.join('').length,
+  async *chunks() {
+    for (const text of texts) yield Buffer.from(text);
+  },
+  retain: () => () => undefined,
+});
+
+async function read(body: Body): Promise<{ readonly text: string; readonly error: unknown }> {
+  let text = '';
+  try {
+    for await (const chunk of body.chunks()) text += chunk.toString();
+  } catch (error) {
+    return { text, error };
+  }
+  return { text, error: undefined };
+}
+
+describe('a body that is sent under a lease', () => {
+  it('is the same, for as many readers as there are, while the lease is certain', async () => {
+    const body = leasedBody(
+      pieces('a', 'bc', 'd'),
+      () => Promise.resolve(true),
+      () => expect.fail('nobody doubts'),
+    );
+    expect(body.size).toBe(4);
+    expect(await read(body)).toEqual({ text: 'abcd', error: undefined });
+    expect(await read(body)).toEqual({ text: 'abcd', error: undefined });
+    expect(
+      (
+        await read(
+          leasedBody(
+            pieces(),
+            () => Promise.resolve(false),
+            () => undefined,
+          ),
+        )
+      ).error,
+    ).toBeUndefined();
+  });
+
+  it('keeps back its last piece when the lease is in doubt, and says so', async () => {
+    let isCertain = true;
+    let doubts = 0;
+    const body = leasedBody(
+      pieces('a', 'bc', 'd'),
+      () => Promise.resolve(isCertain),
+      () => {
+        doubts += 1;
+      },
+    );
+    isCertain = false;
+    const { text, error } = await read(body);
+    expect(text).toBe('abc');
+    expect(error).toBeInstanceOf(LeaseLostError);
+    expect(doubts).toBe(1);
+  });
+
+  it('is left as it is when it is in memory: it goes at one go', () => {
+    const body = memoryBody(Buffer.from('small'));
+    expect(
+      leasedBody(
+        body,
+        () => Promise.resolve(false),
+        () => undefined,
+      ),
+    ).toBe(body);
+  });
+});
