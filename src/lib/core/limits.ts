@@ -181,6 +181,10 @@ export const limits = {
   /** Commands a session may get wrong between two accepted messages. */
   smtpErrorsPerSession: 20,
   smtpAuthFailuresPerSession: 3,
+  /** Commands of a session until a message is accepted, then counted afresh: who tries out addresses, or only keeps us busy, comes to an end. */
+  smtpCommandsPerMessage: 10_000,
+  /** Sessions of one client address with one SMTP listener; where it is not configured, those from this machine do not count. */
+  smtpSessionsPerHost: 50,
   /** Mail transactions of one listener that may be under way at the same time. */
   inboundTransactions: 1000,
   /** What a gateway waits for the answer to MAIL (protocol §8.1). */
@@ -195,6 +199,8 @@ export const limits = {
   /** Transactions on one page of a list, and how many it may look at to find them. */
   listPageRows: 200,
   listScanRows: 2000,
+  /** An address in a line of the log. */
+  logAddressChars: 320,
   /** Transactions that one `koukan tx` command changes. */
   bulkTransactions: 100_000,
   /** Up to this many transactions are counted for a metric. */

@@ -52,7 +52,7 @@ export function createInbound(options: InboundOptions): Inbound {
 async function makeListener(options: InboundOptions): Promise<SmtpListener> {
   const { config, deps, spool, hostName = hostname(), authenticate, maxBytes, maxSessions, idleMs } = options;
   const tls = config.tls === undefined ? undefined : await readTls(config.tls);
-  const { proxyProtocolTimeoutMs } = config;
+  const { proxyProtocolTimeoutMs, maxSessionsPerHost } = config;
   return createSmtpListener({
     addr: config.addr,
     hostName,
@@ -65,6 +65,7 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
     ...(tls === undefined ? {} : { tls }),
     ...(authenticate === undefined ? {} : { authenticate }),
     ...(proxyProtocolTimeoutMs === undefined ? {} : { proxyProtocolTimeoutMs }),
+    ...(maxSessionsPerHost === undefined ? {} : { maxSessionsPerHost }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(maxSessions === undefined ? {} : { maxSessions }),
     ...(idleMs === undefined ? {} : { idleMs }),

@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly origin: SMTPConnectionOptions;
   readonly settings: SessionSettings;
   readonly maxSessions: number;
+  /** The client has too many sessions already. */
+  readonly isOneTooMany: boolean;
   readonly idleMs: number;
   /** The connection does not count any longer. */
   readonly onEnd: () => void;
@@ -27,6 +29,7 @@ export interface ConnectionOptions {
 
 const timedOut = reply(421, '4.4.2', 'timeout, closing connection');
 const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
+const tooManyOfHost = reply(421, '4.7.0', 'too many connections from your address, try again later');
 const tooManyAuthFailures = reply(421, '4.7.0', 'too many authentication failures');
 
 export class Connection extends SMTPConnection implements SessionPort {
@@ -71,6 +74,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   override init(): void {
     this._setListeners(() => {
       if (this._server.connections.size > this.#options.maxSessions) return this.hangUp(tooMany);
+      if (this.#options.isOneTooMany) return this.hangUp(tooManyOfHost);
       this._resetSession();
       this._ready = true;
       this.#session.greet();

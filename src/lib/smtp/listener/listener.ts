@@ -31,6 +31,8 @@ export interface SmtpListenerOptions {
   /** Defaults are those of `limits`. */
   readonly maxBytes?: number;
   readonly maxSessions?: number;
+  /** Of one client address; by default those from this machine do not count. */
+  readonly maxSessionsPerHost?: number;
   readonly idleMs?: number;
 }
 
@@ -88,6 +90,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       open: options.open,
     },
     maxSessions: options.maxSessions ?? limits.smtpSessions,
+    maxSessionsPerHost: options.maxSessionsPerHost,
     idleMs,
     proxyTimeoutMs: options.proxyProtocolTimeoutMs,
     authenticate,

@@ -2,6 +2,9 @@
 import type { Socket } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import { KeyedGate } from '../../core/keyed-gate.ts';
+import { limits } from '../../core/limits.ts';
+import { peerKey } from '../../core/peer-key.ts';
 import { Connection } from './connection.ts';
 import { readProxyHeader } from './proxy-reader.ts';
 import type { SessionSettings } from './session-port.ts';
@@ -12,6 +15,8 @@ export interface ServerOptions {
   readonly library: SMTPServerOptions;
   readonly settings: SessionSettings;
   readonly maxSessions: number;
+  /** Absent: `limits.smtpSessionsPerHost` for whoever is not on this machine. */
+  readonly maxSessionsPerHost: number | undefined;
   readonly idleMs: number;
   /** A PROXY header is expected within this time. */
   readonly proxyTimeoutMs: number | undefined;
@@ -25,6 +30,7 @@ export class ListenerServer extends SMTPServer {
   readonly #options: ServerOptions;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<Connection>();
+  readonly #hosts = new KeyedGate(limits.smtpSessionsPerHost);
   #onEmpty: (() => void)[] = [];
 
   constructor(options: ServerOptions) {
@@ -52,13 +58,15 @@ export class ListenerServer extends SMTPServer {
 
   override connect(socket: Socket, origin?: SMTPConnectionOptions | null): void {
     const { settings, maxSessions, idleMs } = this.#options;
-    const onEnd = (): void => this.#forget(connection);
+    const place = this.#takePlace(origin?.remoteAddress ?? socket.remoteAddress ?? '');
+    const onEnd = (): void => this.#forget(connection, place.key);
     const connection = new Connection({
       server: this,
       socket,
       origin: origin ?? {},
       settings,
       maxSessions,
+      isOneTooMany: !place.isFree,
       idleMs,
       onEnd,
     });
@@ -66,6 +74,15 @@ export class ListenerServer extends SMTPServer {
     this.#sessions.add(connection);
     connection.on('error', (error) => this._onError(error));
     connection.init();
+  }
+
+  /** Counts a session for its client; the key is absent when it does not count, or has no place. */
+  #takePlace(address: string): { readonly isFree: boolean; readonly key?: string } {
+    const { maxSessionsPerHost } = this.#options;
+    const key = peerKey(address);
+    const isLocal = key.startsWith('127.') || key === peerKey('::1');
+    if (isLocal && maxSessionsPerHost === undefined) return { isFree: true };
+    return this.#hosts.tryEnter(key, maxSessionsPerHost) ? { isFree: true, key } : { isFree: false };
   }
 
   override onAuth(auth: Parameters<SMTPServer['onAuth']>[0], _session: unknown, callback: Verdict): void {
@@ -112,8 +129,8 @@ export class ListenerServer extends SMTPServer {
     return callback(smtpError(535, '5.7.8 authentication credentials invalid'));
   }
 
-  #forget(connection: Connection): void {
-    this.#sessions.delete(connection);
+  #forget(connection: Connection, key: string | undefined): void {
+    if (this.#sessions.delete(connection) && key !== undefined) this.#hosts.leave(key);
     if (this.#sessions.size > 0) return;
     const waiting = this.#onEmpty;
     this.#onEmpty = [];

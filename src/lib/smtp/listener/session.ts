@@ -23,6 +23,7 @@ const faults: Readonly<Record<NonNullable<CommandLine['fault']>, Response>> = {
   nul: reply(500, '5.5.2', 'NUL octet in command'),
 };
 const notUtf8 = reply(501, '5.5.2', 'command is not valid UTF-8');
+const tooManyCommands = reply(421, '4.7.0', 'too many commands without a message, closing connection');
 const shuttingDown = reply(421, '4.3.2', 'service is shutting down, closing connection');
 const needHello = reply(503, '5.5.1', 'send EHLO or HELO first');
 const HTTP_REQUEST = /^(?:OPTIONS|GET|HEAD|POST|PUT|DELETE|TRACE|CONNECT|PATCH) \S+ HTTP\/\d/i;
@@ -36,6 +37,8 @@ export class SmtpSession {
   readonly #mail: MailDialog;
   readonly #verbs: ReadonlyMap<string, Verb>;
   #errors = 0;
+  /** Since the last accepted message; pieces of a message do not count. */
+  #commands = 0;
   #isDraining = false;
 
   constructor(settings: SessionSettings, port: SessionPort) {
@@ -52,7 +55,7 @@ export class SmtpSession {
       offer: () => this.#offer,
       facts: () => this.#facts,
       onMessageEnd: (accepted) => {
-        if (accepted) this.#errors = 0;
+        if (accepted) this.#errors = this.#commands = 0;
         this.#leaveIfDraining();
       },
     });
@@ -135,6 +138,8 @@ export class SmtpSession {
     const text = line.bytes.toString('utf8');
     if (!Buffer.from(text).equals(line.bytes)) return this.#refuse(notUtf8);
     const name = /^[A-Za-z]+/.exec(text)?.[0].toUpperCase() ?? '';
+    if (name !== 'BDAT') this.#commands += 1;
+    if (this.#commands > limits.smtpCommandsPerMessage) return this.#port.hangUp(tooManyCommands);
     // A recipient need not wait for the answers to what came before it.
     if (name !== 'RCPT') await this.#replies.idle();
     if (HTTP_REQUEST.test(text)) return this.#port.hangUp(reply(421, '4.7.0', 'this is not an HTTP server'));
