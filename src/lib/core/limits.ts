@@ -182,7 +182,7 @@ export const limits = {
   smtpErrorsPerSession: 20,
   smtpAuthFailuresPerSession: 3,
   /** Commands of a session until a message is accepted, then counted afresh: who tries out addresses, or only keeps us busy, comes to an end. */
-  smtpCommandsPerMessage: 10_000,
+  smtpCommandsPerMessage: 12_000,
   /** Sessions of one client address with one SMTP listener; where it is not configured, those from this machine do not count. */
   smtpSessionsPerHost: 50,
   /** Mail transactions of one listener that may be under way at the same time. */
