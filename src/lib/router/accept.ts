@@ -23,6 +23,7 @@ import {
 } from '../http/service.ts';
 import { repliedEnd } from './attempt.ts';
 import { checkEnvelope } from './check-envelope.ts';
+import type { Journal } from './journal.ts';
 import type { NativeTransactions } from './native.ts';
 import type { RouteTable } from './route-table.ts';
 import type { SenderGate } from './sender-gate.ts';
@@ -37,6 +38,7 @@ export interface AcceptOptions {
   /** The session of this router, which the ids of its conversations name. */
   readonly sessionId: () => string | undefined;
   readonly restIdEntropy: number;
+  readonly journal: Journal;
   readonly senderGate: SenderGate;
 }
 
@@ -85,6 +87,7 @@ export class Accept implements TransactionService {
     };
     const id = newConversationId(deps.rng, restIdEntropy, this.#options.sessionId());
     const log = deps.log.child({ tx: id });
+    const openedAt = deps.clock.now();
     const follow: Follow = async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
       const exchange = route.chain.open({
@@ -101,6 +104,7 @@ export class Accept implements TransactionService {
         live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
       if (end === 'stopped')
         live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
+      this.#options.journal.conversation({ id, route, origin, openedAt, state: live.state });
     };
     return conversations.open(id, origin, silenceMs, follow, route.sender.name);
   }

@@ -10,7 +10,8 @@ import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
-import { consequences, decide, logAttempt } from './conclude.ts';
+import { consequences, decide } from './conclude.ts';
+import type { Journal } from './journal.ts';
 import { isFailureHeard, type NotifySettings } from './notify.ts';
 import type { RouteTable } from './route-table.ts';
 import { newTransactionId } from './transaction-id.ts';
@@ -20,6 +21,7 @@ import type { Workshop } from './workshop.ts';
 export interface ChildrenOptions {
   readonly deps: Deps;
   readonly store: Store;
+  readonly journal: Journal;
   readonly notify: NotifySettings;
   readonly routes: () => RouteTable;
   readonly workshop: () => Workshop;
@@ -102,12 +104,16 @@ export class Children implements ChildOpener {
       }),
     );
     await store.create(transactions.flat(), deps.clock.now());
+    for (const [adopted, ...reports] of transactions) {
+      if (adopted !== undefined) this.#options.journal.accepted(adopted.record, body.size);
+      for (const { record } of reports) this.#options.journal.accepted(record);
+    }
     for (const work of works) this.#adopted(work, ended.get(work), body);
     if (transactions.some((created) => created.length > 1)) this.#options.onDue();
   }
 
   async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
-    const { store, deps, notify, routes, onDue } = this.#options;
+    const { store, deps, notify, routes, onDue, journal } = this.#options;
     const { sender, tag, parentId, mailFrom, rcptTo, ...origin } = ask;
     const { retry, notification } = routes().get(sender, tag).sender;
     const now = deps.clock.now();
@@ -120,6 +126,7 @@ export class Children implements ChildOpener {
       return { record: { ...named, ...facts }, blobs: [bodyBlob(body)], attempts: [], next };
     });
     await store.create(copies, now);
+    for (const { record } of copies) journal.accepted(record, body.size);
     const each = async (step: (id: string) => Promise<unknown>): Promise<void> => {
       await Promise.all(copies.map(({ record }) => step(record.id)));
     };
@@ -137,7 +144,6 @@ export class Children implements ChildOpener {
       return;
     }
     if (decision !== undefined) {
-      logAttempt(work, decision, this.#options.deps);
       this.#options.workshop().settle(work, decision);
     } else if (work.live.state.body === undefined) {
       work.live.apply({ type: 'body', body });

@@ -4,9 +4,7 @@
  */
 import type { Deps } from '../core/deps.ts';
 import { LeaseLostError } from '../core/errors.ts';
-import { formatResponse } from '../core/response.ts';
 import { afterAttempt, type RetryDecision } from '../core/retry.ts';
-import { decisive } from '../core/transaction.ts';
 import type { NewTransaction, Outcome, Store } from '../store/store.ts';
 import type { WorkEnd } from './attempt.ts';
 import { type NotifyEnv, type NotifySettings, notificationFor } from './notify.ts';
@@ -90,21 +88,4 @@ function outcomeOf(work: Work, { next, spawn, isDelayReported }: Consequences, e
     spawn,
     version: work.live.version + 1,
   };
-}
-
-/** One line about an attempt that ended. */
-export function logAttempt(work: Work, decision: RetryDecision, deps: Deps): void {
-  const reply = decisive(work.live.state);
-  deps.log.info(
-    {
-      tx: work.facts.id,
-      sender: work.facts.route.sender.name,
-      attempt: work.attemptNumber,
-      ...(reply !== undefined && { reply: formatResponse(reply) }),
-      ...(decision.kind === 'defer'
-        ? { nextAttemptAt: new Date(decision.until).toISOString() }
-        : { outcome: decision.final.outcome, reason: decision.final.text }),
-    },
-    'attempt ended',
-  );
 }

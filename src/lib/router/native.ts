@@ -26,6 +26,7 @@ import {
   type StoredTransaction,
 } from '../store/store.ts';
 import { type BodyPlan, planBody } from './body-plan.ts';
+import type { Journal } from './journal.ts';
 import { loadBody } from './load-body.ts';
 import { inPieces } from './pieces.ts';
 import type { SenderGate } from './sender-gate.ts';
@@ -38,6 +39,7 @@ import type { Workshop } from './workshop.ts';
 export interface NativeOptions {
   readonly deps: Deps;
   readonly store: Store;
+  readonly journal: Journal;
   readonly workshop: Workshop;
   readonly restIdEntropy: number;
   /** Uploads are stored in pieces of this many bytes. */
@@ -84,6 +86,7 @@ export class NativeTransactions {
       next: hasRoom ? ({ kind: 'leased' } as const) : ({ kind: 'due', at: now } as const),
     };
     await this.#orReuseProblem(store.create([transaction], now));
+    this.#options.journal.accepted(transaction.record);
     work.declareBlobs(plan.blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
     if (hasRoom) {
       workshop.start(work);

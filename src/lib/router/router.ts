@@ -7,6 +7,7 @@ import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop, HopResolver } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
+import type { RouterMeter } from '../core/meters.ts';
 import { guarded } from '../http/access.ts';
 import type { QueueService } from '../http/queue-service.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
@@ -16,6 +17,7 @@ import type { Store } from '../store/store.ts';
 import { Accept } from './accept.ts';
 import { Children } from './children.ts';
 import { keepHouse } from './housekeeping.ts';
+import { Journal } from './journal.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { localRouterHop } from './local-hop.ts';
 import { NativeTransactions } from './native.ts';
@@ -35,6 +37,7 @@ export interface RouterOptions {
   readonly store: Store;
   readonly spool: Spool;
   readonly hop: HopResolver;
+  readonly meter?: RouterMeter;
 }
 
 export class Router {
@@ -64,9 +67,11 @@ export class Router {
     const { restIdEntropy, mailerDaemonMailbox, outputMaxInflight } = config.global;
     const notify = { mailerDaemonMailbox, restIdEntropy };
     const onDue = (): void => this.#schedule.ring();
+    const journal = new Journal({ deps, store, ...(options.meter && { meter: options.meter }) });
     const children = new Children({
       deps,
       store,
+      journal,
       notify,
       routes: () => this.#routes,
       workshop: () => this.#workshop,
@@ -83,6 +88,7 @@ export class Router {
       isLeaseCertain: () => this.#session.isCertain(),
       store,
       deps,
+      journal,
       notify,
       abandon,
       maxInflight: outputMaxInflight,
@@ -107,6 +113,7 @@ export class Router {
     const native = new NativeTransactions({
       deps,
       store,
+      journal,
       workshop: this.#workshop,
       restIdEntropy,
       chunkSize,
@@ -116,6 +123,7 @@ export class Router {
     });
     const accept = new Accept({
       deps,
+      journal,
       routes: this.#routes,
       conversations: this.#conversations,
       native,

@@ -10,13 +10,15 @@ import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
 import { runAttempt, type WorkEnd } from './attempt.ts';
-import { type ConcludeEnv, decide, logAttempt, recordOutcome } from './conclude.ts';
+import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
+import type { Journal } from './journal.ts';
 import { settleSuccess } from './success.ts';
 import { viewOfWork } from './view.ts';
 import type { Work } from './work.ts';
 
 export interface WorkshopOptions extends ConcludeEnv {
   readonly maxInflight: number;
+  readonly journal: Journal;
   /** Whether what is leased to this router is certainly still its own. */
   readonly isLeaseCertain: () => Promise<boolean>;
   /** How long an ended transaction stays readable from memory. */
@@ -86,7 +88,6 @@ export class Workshop {
       await Promise.all([work.adopting, work.reporting]);
       if (end.kind === 'shutdown') return;
       const decision = decide(work, end, deps);
-      logAttempt(work, decision, deps);
       if (work.isDurable) await this.#concludeDurable(work, decision);
       else this.#concludeChild(work, decision);
     } catch (error) {
@@ -110,7 +111,10 @@ export class Workshop {
   }
 
   async #concludeDurable(work: Work, decision: RetryDecision): Promise<void> {
+    const { journal } = this.#options;
+    journal.attempt(work, decision);
     const spawned = await recordOutcome(work, decision, this.#options);
+    for (const { record } of spawned) journal.accepted(record);
     this.#tell(work, decision);
     if (spawned.length > 0) this.#options.onDue();
   }
@@ -123,6 +127,7 @@ export class Workshop {
 
   /** An attempt that had ended before its transaction was adopted: what it led to is recorded with the adoption. */
   settle(work: Work, decision: RetryDecision): void {
+    this.#options.journal.attempt(work, decision);
     this.#tell(work, decision);
     this.#retire(work);
   }
@@ -137,6 +142,7 @@ export class Workshop {
   finishChild(work: Work, final: NonNullable<TxState['final']>): void {
     if (work.isDurable || work.live.state.final !== undefined) return;
     const now = this.#options.deps.clock.now();
+    this.#options.journal.attempt(work, { kind: 'finish', final });
     work.live.apply({ type: 'finish', final });
     const next = { kind: 'final', final } as const;
     const attempts = [work.attemptRecord(now)];
