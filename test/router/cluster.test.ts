@@ -1,7 +1,10 @@
 /** Several routers on one PostgreSQL: a client may ask any of them, each message is one router's at a time, and nothing stays with nobody. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { reply } from '../../src/lib/core/response.ts';
+import { createRestServer, type RestServer } from '../../src/lib/http/server.ts';
 import type { UploadAsk } from '../../src/lib/http/service.ts';
 import { type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
@@ -105,11 +108,11 @@ describe('a client that asks another router', () => {
 
   it('hears that there is no such transaction when the router that had the conversation is gone', async () => {
     const [one, two] = [await start('one'), await start('two')];
-    const { id } = await one.router.service.create('ingress', { mailFrom: mailbox('alice@example.com'), rcptTo: [] });
+    const id = `as-if-forgotten~${one.store.sessionId}`;
+    await expect(two.router.service.read(id, undefined, never)).rejects.toMatchObject({ baseUri: uriOf('one') });
     await one.stop();
     routers.shift();
     await expect(two.router.service.read(id, undefined, never)).rejects.toMatchObject({ status: 404 });
-    await expect(two.router.service.read('nonsense~1', undefined, never)).rejects.toMatchObject({ status: 404 });
     await two.router.service.cancel(id);
   });
 
@@ -136,6 +139,32 @@ describe('a client that asks another router', () => {
     far.answers = () => undefined;
     await tickUntil(clock, () => far.deliveries.length > 0);
     await tickUntil(clock, async () => (await statuses()).join() === '200,404');
+  });
+});
+
+describe('over HTTP', () => {
+  it('a client is redirected before it sends its message, and finds a finished message at the address of all', async () => {
+    const [one, two] = [await start('one'), await start('two')];
+    far.answers = (stage) => (stage === 'data' ? 'hang' : undefined);
+    const { id } = await one.router.service.create('native', inlineAsk('bob@example.com'));
+    const bases = { sessionUri: uriOf('x'), serviceUri: 'http://all.example' };
+    const [here, there] = await Promise.all(
+      [one, two].map(({ router, deps }) => createRestServer({ service: router.service, log: deps.log, ...bases })),
+    );
+    const [atOne, atTwo] = await Promise.all(
+      [here, there].map((server) => (server as RestServer).listen({ host: '127.0.0.1', port: 0 })),
+    );
+    const view = await fetch(`http://127.0.0.1:${atOne?.port}/transactions/${id}`);
+    expect(await view.json()).toMatchObject({
+      body: { blob_status: { uri: `http://all.example/transactions/${id}/body`, finalized: true } },
+    });
+    const socket = connect(atTwo?.port ?? 0, '127.0.0.1');
+    socket.write(`PUT /transactions/${id}/body HTTP/1.1\r\nhost: two\r\ncontent-length: 1000000\r\n\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 308 /);
+    expect(answer.toString()).toContain(`location: ${uriOf('one')}/transactions/${id}/body\r\n`);
+    socket.destroy();
+    await Promise.all([here, there].map((server) => server?.close(AbortSignal.abort())));
   });
 });
 
