@@ -25,12 +25,12 @@ export function resultsField(authservId: string, results: readonly MethodResult[
 }
 
 function words({ method, result, comment, properties }: MethodResult, utf8: boolean): readonly string[] {
-  const said = comment === undefined ? undefined : commentText(comment, utf8);
+  const said = commentText(comment ?? '', utf8);
   const written = Object.entries(properties).flatMap(([name, value]) => {
     const text = clean(value ?? '', VALUE_CHARS_MAX);
     return text === '' || (!utf8 && !isAscii(text)) ? [] : [`${name}=${mailboxOrToken(text)}`];
   });
-  return [`${method}=${result}`, ...(said === undefined ? [] : [`(${said})`]), ...written];
+  return [`${method}=${result}`, ...(said === '' ? [] : [`(${said})`]), ...written];
 }
 
 function folded(clause: readonly string[]): readonly string[] {
@@ -62,7 +62,11 @@ function token(text: string): string {
 }
 
 function commentText(text: string, utf8: boolean): string {
-  const safe = clean(text, COMMENT_CHARS_MAX).replace(/[()\\]/g, '');
+  // Neither ends the comment nor misleads those who split at every semicolon and quote.
+  const safe = clean(text, COMMENT_CHARS_MAX)
+    .replace(/[()\\"]/g, '')
+    .replaceAll(';', ',')
+    .trim();
   return utf8 ? safe : safe.replace(/[^\x20-\x7e]/g, '?');
 }
 
