@@ -15,6 +15,7 @@ export interface OpenOutputAsk {
   readonly deps?: Deps;
   readonly hop?: HopResolver;
   readonly children?: ChildOpener;
+  readonly senders?: ChainEnv['senders'];
   readonly origin?: Origin;
 }
 
@@ -27,7 +28,7 @@ export function openOutput(definition: OutputDefinition, ask: OpenOutputAsk = {}
     upstreamSender: 'outbound',
     upstreamTag: 'bulk',
     restEndpoints: new Map(),
-    senders: new Map(),
+    senders: ask.senders ?? new Map(),
     hop: ask.hop ?? (() => new HopSequence({})),
     children: ask.children ?? new FakeChildren(),
     resolvePath: (path) => path,

@@ -8,7 +8,7 @@ import { type Response, reply } from '../../src/lib/core/response.ts';
 import type { Route } from '../../src/lib/core/route.ts';
 import { type DnsResult, dnsResolutionSignal } from '../../src/lib/core/signals/dns-resolution.ts';
 import { restOutput } from '../../src/lib/outputs/rest.ts';
-import { openOutput } from '../helpers/chain-env.ts';
+import { type OpenOutputAsk, openOutput } from '../helpers/chain-env.ts';
 import { settle } from '../helpers/fake-clock.ts';
 import {
   deferred,
@@ -30,6 +30,7 @@ const hosts: readonly HostPort[] = [1, 2, 3].map((n) => ({ host: `192.0.2.${n}`,
 interface Ask {
   readonly route?: Route | undefined;
   readonly resolution?: readonly HostPort[];
+  readonly senders?: OpenOutputAsk['senders'];
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
@@ -39,6 +40,7 @@ function output(ask: Ask, ...answers: readonly FakeAnswers[]) {
   const found: { endpoint: string; options: HopOptions | undefined }[] = [];
   const { exchange, tx } = openOutput(restOutput, {
     options: ask.options ?? {},
+    ...(ask.senders && { senders: ask.senders }),
     hop: (url, options) => {
       found.push({ endpoint: url, options });
       return hops;
@@ -55,6 +57,21 @@ function output(ask: Ask, ...answers: readonly FakeAnswers[]) {
 }
 
 describe('the next hop', () => {
+  test('hears what the configuration says of connections, when it is a router with a sender that we know', async () => {
+    const smtpMeta = { ehloHost: 'inside.test', esmtp: true, tls: true, auth: true };
+    const inside = { name: 'inside', outputChain: 'c', retry: false, notification: false, upstreamSender: 'inside' };
+    const family = { untagged: { ...inside, remoteHost: '192.0.2.7', smtpMeta }, tags: new Map([['plain', inside]]) };
+    const senders = new Map([['inside', family]]);
+    const { exchange, hops } = output({ route: { endpoint, sender: 'inside', hosts: [], options: {} }, senders });
+    void exchange.mail(sender);
+    await exchange.rcpt(recipient);
+    expect(hops.asks[0]).toMatchObject({ remoteHost: { host: '192.0.2.7' }, smtpMeta });
+    const plain = output({ route: { ...route, sender: 'inside', tag: 'plain' }, senders });
+    void plain.exchange.mail(sender);
+    await plain.exchange.rcpt(recipient);
+    expect(plain.hops.asks[0]).toMatchObject({ remoteHost: { host: '203.0.113.9' }, smtpMeta: { auth: false } });
+  });
+
   test('is asked once the recipient is known, and MAIL is answered then', async () => {
     const { exchange, hops } = output({}, { mail: reply(250, '2.1.0', 'their words') });
     let isAnswered = false;

@@ -7,7 +7,7 @@ import { olderStepKey } from '../config/older-keys.ts';
 import type { ChainConfig, ChainStepConfig, SenderConfig } from '../config/router-config.ts';
 import { schemaMistakes } from '../config/schema-mistakes.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
-import type { Origin } from '../core/envelope.ts';
+import { withOverrides } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { PeerCredentials } from '../core/hop.ts';
@@ -76,7 +76,7 @@ export function compileChain(
     incremental: output.definition.incremental,
     leadsTo: leadsTo(steps, sender),
     open(init) {
-      const tx = new ChainTx(principal, { ...init, origin: effectiveOrigin(sender, init.origin) });
+      const tx = new ChainTx(principal, { ...init, origin: withOverrides(init.origin, sender) });
       return tx.track(
         fold(
           filters.map((make) => make()),
@@ -100,16 +100,6 @@ function credentialsByUrl(endpoints: CompileEnv['restEndpoints']): ReadonlyMap<s
   return new Map(
     [...endpoints.values()].flatMap(({ endpoint, credentials }) => (credentials ? [[endpoint, credentials]] : [])),
   );
-}
-
-/** Short circuit between routers: what the sender's configuration says of the connection wins. */
-function effectiveOrigin(sender: SenderConfig, origin: Origin): Origin {
-  const { remoteHost, smtpMeta } = sender;
-  return {
-    ...origin,
-    ...(remoteHost === undefined ? {} : { remoteHost: { host: remoteHost, port: origin.remoteHost?.port ?? 0 } }),
-    ...(smtpMeta === undefined ? {} : { smtpMeta }),
-  };
 }
 
 interface CheckedStep {

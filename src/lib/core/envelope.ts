@@ -23,3 +23,22 @@ export interface Origin {
   readonly localHost?: HostPort;
   readonly smtpMeta?: SmtpMeta;
 }
+
+/** The connection facts alone, of something that has more. */
+export function originOf({ remoteHost, localHost, smtpMeta }: Origin): Origin {
+  return { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+}
+
+/** What a sender's configuration says of every connection (short circuit between routers): it wins over what the transaction says. */
+export interface OriginOverrides {
+  readonly remoteHost?: string;
+  readonly smtpMeta?: SmtpMeta;
+}
+
+export function withOverrides(origin: Origin, { remoteHost, smtpMeta }: OriginOverrides): Origin {
+  return {
+    ...origin,
+    ...(remoteHost !== undefined && { remoteHost: { host: remoteHost, port: origin.remoteHost?.port ?? 0 } }),
+    ...(smtpMeta !== undefined && { smtpMeta }),
+  };
+}

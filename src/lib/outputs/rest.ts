@@ -4,8 +4,9 @@
  */
 import { z } from 'zod';
 import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts';
+import type { SenderConfig } from '../config/router-config.ts';
 import type { Body } from '../core/body.ts';
-import type { HostPort } from '../core/envelope.ts';
+import { type HostPort, originOf, withOverrides } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
@@ -139,20 +140,25 @@ class RestExchange implements Exchange {
   }
 
   #open(next: Hop, host: HostPort | undefined): Exchange {
-    const { route, localHost, smtpMeta, signals } = this.#tx;
-    const remoteHost = host ?? this.#tx.remoteHost;
+    const { route, signals } = this.#tx;
+    const sender = route?.sender ?? this.#tx.sender.name;
+    const origin = { ...originOf(this.#tx), ...(host && { remoteHost: host }) };
     return next.open({
-      sender: route?.sender ?? this.#tx.sender.name,
+      sender,
       ...(route?.tag !== undefined && { tag: route.tag }),
-      ...(remoteHost && { remoteHost }),
-      ...(localHost && { localHost }),
-      ...(smtpMeta && { smtpMeta }),
+      ...withOverrides(origin, senderNamed(this.#env, sender, route?.tag) ?? {}),
       ...(route?.options.send_filter_output === true && { filterOutput: signals.toJson() }),
       rcptTimeoutMs: this.#config.rcptTimeoutMs,
       dataTimeoutMs: this.#config.dataTimeoutMs,
       createAt: 'rcpt',
     });
   }
+}
+
+/** The sender the next hop is asked for, when this router knows one of that name: the next hop is a router like it. */
+function senderNamed({ senders }: ChainEnv, name: string, tag: string | undefined): SenderConfig | undefined {
+  const family = senders.get(name);
+  return tag === undefined ? family?.untagged : family?.tags.get(tag);
 }
 
 /** The next hop itself, where the route names no hosts behind it. */
