@@ -173,6 +173,7 @@ describe('a session', () => {
     await clock.advance(TRUST_MS - 1);
     expect(await session.isCertain()).toBe(true);
     await clock.advance(1);
+    expect(session.isTrusted).toBe(false);
     expect(await session.isCertain()).toBe(false);
     store.isAway = false;
     expect(await session.isCertain()).toBe(true);

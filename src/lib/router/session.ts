@@ -52,10 +52,15 @@ export class Session {
     this.#signedAt = at;
   }
 
+  /** Whether a sign of life has arrived recently enough that leases are trusted without a question; what readiness is about. */
+  get isTrusted(): boolean {
+    return this.#ageMs() < this.#options.config.storage.sessionTtlMs * TRUSTED_SHARE;
+  }
+
   /** Whether what is leased to this router is certainly still its own. Asks the store when the last sign of life is too old to say. */
   async isCertain(): Promise<boolean> {
-    const { config, deps } = this.#options;
-    if (this.#ageMs() < config.storage.sessionTtlMs * TRUSTED_SHARE) return true;
+    const { deps } = this.#options;
+    if (this.isTrusted) return true;
     try {
       return await this.#isAlive();
     } catch (error) {
