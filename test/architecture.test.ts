@@ -98,6 +98,11 @@ describe('the direction of dependence', () => {
     expect(engines.filter(({ from }) => folderOf(from) !== 'store').map(line)).toEqual([]);
   });
 
+  it('lets only sender authentication name its library', () => {
+    const wrong = imports.filter(({ from, to }) => /^(mailauth|tldts)(\/|$)/.test(to) && folderOf(from) !== 'auth');
+    expect(wrong.map(line)).toEqual([]);
+  });
+
   it('has no cycle of modules at run time', () => {
     expect(cycles(imports.filter((each) => each.isRelative && !each.isTypeOnly))).toEqual([]);
   });
