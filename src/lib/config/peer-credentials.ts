@@ -10,10 +10,10 @@ const token = z.string().regex(/^[A-Za-z0-9._~+/-]+=*$/, { error: 'a token is ma
 
 /** The keys of a next hop that this file is about. */
 export const peerCredentialsShape = {
-  token: token.nullish(),
-  token_file: filePath.nullish(),
-  client_cert: filePath.nullish(),
-  client_key: filePath.nullish(),
+  token: token.nullish().describe('The bearer token that the next hop asks for.'),
+  token_file: filePath.nullish().describe('File with that token; it is read again when it changes.'),
+  client_cert: filePath.nullish().describe('PEM file: our certificate, for a next hop that asks for one.'),
+  client_key: filePath.nullish().describe('PEM file with the private key of `client_cert`.'),
 } as const;
 
 const shape = z.object(peerCredentialsShape);

@@ -20,19 +20,42 @@ export interface RestAccessConfig {
 }
 
 /** `192.0.2.0/24`, `2001:db8::/32`, or one address. */
-export const cidr = z.string().refine(isCidr, {
-  error: (issue) => `expected a network such as 192.0.2.0/24 or 2001:db8::/32, not ${describeValue(issue.input)}`,
-});
+export const cidr = z
+  .string()
+  .refine(isCidr, {
+    error: (issue) => `expected a network such as 192.0.2.0/24 or 2001:db8::/32, not ${describeValue(issue.input)}`,
+  })
+  .meta({ form: 'network' });
 
 /** The keys of `rest_listener` that this file is about. */
 export const restAccessShape = {
-  auth_tokens: filePath.nullish(),
-  trusted_peers: z.array(cidr).nullish(),
-  client_ca: filePath.nullish(),
-  require_client_cert: z.boolean().nullish(),
-  trusted_names: z.array(z.string().min(1)).nullish(),
-  max_inflight_per_peer: count.nullish(),
-  insecure: orDefault(z.boolean(), false),
+  auth_tokens: filePath.nullish().describe('JSON file of bearer tokens: every request needs one of them.'),
+  trusted_peers: z
+    .array(cidr)
+    .nullish()
+    .describe(
+      'Networks of gateways and routers, which are believed about `remote_host`, `local_host`, `smtp_meta` and `filter_output`; ' +
+        'from anybody else these are refused. By default loopback; with tokens nobody.',
+    ),
+  client_ca: filePath
+    .nullish()
+    .describe('PEM file: ask clients for a certificate of this authority; needs `cert` and `key`.'),
+  require_client_cert: z
+    .boolean()
+    .nullish()
+    .describe(
+      'Nobody without such a certificate is served. By default true with `client_ca` and without `auth_tokens`.',
+    ),
+  trusted_names: z
+    .array(z.string().min(1))
+    .nullish()
+    .describe('Names in client certificates that make a peer trusted; any by default.'),
+  max_inflight_per_peer: count
+    .nullish()
+    .describe('Requests at work at once for one client address that is not trusted; 100 by default.'),
+  insecure: orDefault(z.boolean(), false).describe(
+    'Allow an address that other machines can reach, without tokens and certificates.',
+  ),
 } as const;
 
 const shape = z.object(restAccessShape);
