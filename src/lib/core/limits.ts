@@ -150,6 +150,8 @@ export const limits = {
   secretFileLookMs: 1000,
   /** Hanging GETs that wait at the same time; more are answered at once, as if nothing had changed. */
   hangingGets: 20_000,
+  /** Of them, those of one client address that is not trusted. */
+  hangingGetsPerPeer: 1000,
   /** What is still read of an upload that was refused, so that its sender gets to hear why. */
   refusedUploadBytes: 64 * 1024 * 1024,
   /** A connection of the REST server on which nothing moves. */

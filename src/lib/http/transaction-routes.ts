@@ -1,7 +1,9 @@
 /** The routes of transactions (protocol §1.2 to §1.7): headers and entities in, calls of the service, JSON and headers out. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { KeyedGate } from '../core/keyed-gate.ts';
 import { limits } from '../core/limits.ts';
+import { peerKey } from '../core/peer-key.ts';
 import { checkClaims, checkSender } from './authorize.ts';
 import { callerOf } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
@@ -81,6 +83,7 @@ export function addUploadRoutes(app: FastifyInstance, context: RouteContext): vo
 
 function readRoute({ service, bases, closing }: RouteContext) {
   const waiting = new InflightGate(limits.hangingGets);
+  const peers = new KeyedGate(limits.hangingGetsPerPeer);
   const stops = new Set<() => void>();
   closing.addEventListener('abort', () => {
     for (const stop of stops) stop();
@@ -98,7 +101,9 @@ function readRoute({ service, bases, closing }: RouteContext) {
     reply.raw.once('close', stop);
     stops.add(stop);
     // Who finds no place waits by coming back: clients pace themselves when nothing changed.
-    const hasPlace = waiting.tryEnter();
+    const peer = caller.isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
+    const isPeerIn = peer === undefined || peers.tryEnter(peer);
+    const hasPlace = isPeerIn && waiting.tryEnter();
     try {
       const wait = { ifNoneMatch: entityTag(ifNoneMatch), waitMs: hasPlace && !closing.aborted ? asked : 0 };
       const view = await service.read(id, wait, abort.signal, caller);
@@ -106,6 +111,7 @@ function readRoute({ service, bases, closing }: RouteContext) {
       return view === undefined ? reply.code(304).header('etag', ifNoneMatch).send() : sendView(reply, view, bases);
     } finally {
       if (hasPlace) waiting.leave();
+      if (isPeerIn && peer !== undefined) peers.leave(peer);
       stops.delete(stop);
       reply.raw.removeListener('close', stop);
     }

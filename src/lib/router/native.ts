@@ -11,24 +11,16 @@ import { NEW_TX } from '../core/transaction.ts';
 import { actsFor, type Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
-  RangeProblem,
   RequestProblem,
   type TransactionView,
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
-import {
-  type AppendResult,
-  type BlobPiece,
-  BlobReuseError,
-  BODY_BLOB,
-  type Store,
-  type StoredTransaction,
-} from '../store/store.ts';
+import { BlobReuseError, BODY_BLOB, type Store, type StoredTransaction } from '../store/store.ts';
 import { type BodyPlan, planBody } from './body-plan.ts';
 import type { Journal } from './journal.ts';
 import { loadBody } from './load-body.ts';
-import { inPieces } from './pieces.ts';
+import { NativeUploads } from './native-upload.ts';
 import type { SenderGate } from './sender-gate.ts';
 import { newTransactionId } from './transaction-id.ts';
 import { viewOfStored, viewOfWork } from './view.ts';
@@ -51,9 +43,21 @@ export interface NativeOptions {
 
 export class NativeTransactions {
   readonly #options: NativeOptions;
+  readonly #uploads: NativeUploads;
 
   constructor(options: NativeOptions) {
     this.#options = options;
+    const { deps, store, workshop, chunkSize, onDue } = options;
+    this.#uploads = new NativeUploads({
+      store,
+      clock: deps.clock,
+      find: (id) => workshop.find(id),
+      chunkSize,
+      onInput: async (work) => {
+        if (work !== undefined && !work.hasEnded) await this.#attachBody(work);
+        else onDue();
+      },
+    });
   }
 
   async create(route: Route, ask: CreateAsk): Promise<TransactionView> {
@@ -178,41 +182,12 @@ export class NativeTransactions {
 
   async upload(id: string, blob: string | undefined, ask: UploadAsk, caller?: Caller): Promise<UploadProgress> {
     const work = this.#find(id, caller);
-    const sender = work?.facts.route.sender.name ?? (await this.#loadHere(id, caller)).record.sender;
+    const stored = work === undefined ? await this.#loadHere(id, caller) : undefined;
+    const sender = work?.facts.route.sender.name ?? stored?.record.sender ?? '';
     if (work !== undefined) this.#heard(work);
-    return this.#options.senderGate.run(sender, () => this.#store(id, blob ?? BODY_BLOB, ask));
-  }
-
-  async #store(id: string, name: string, ask: UploadAsk): Promise<UploadProgress> {
-    let progress: UploadProgress = { length: 0 };
-    const heard = { ...ask, bytes: this.#listeningTo(ask.bytes, id) };
-    for await (const piece of inPieces(heard, this.#options.chunkSize)) progress = await this.#append(id, name, piece);
-    return progress;
-  }
-
-  /** A slow upload is a sign of life, long before a piece of it is complete. */
-  async *#listeningTo(bytes: AsyncIterable<Buffer>, id: string): AsyncGenerator<Buffer> {
-    for await (const chunk of bytes) {
-      const work = this.#options.workshop.find(id);
-      if (work !== undefined) this.#heard(work);
-      yield chunk;
-    }
-  }
-
-  async #append(id: string, name: string, piece: BlobPiece): Promise<UploadProgress> {
-    const { store, deps, workshop } = this.#options;
-    const result = progressOf(await store.append(id, name, piece, deps.clock.now()));
-    const work = workshop.find(id);
-    if (work !== undefined) {
-      this.#heard(work);
-      if (result.status.finalized) work.finalizeBlob(name);
-    }
-    if (result.inputDone) {
-      if (work !== undefined && !work.hasEnded) await this.#attachBody(work);
-      else this.#options.onDue();
-    }
-    const { length, total } = result.status;
-    return { length, ...(total !== undefined && { total }) };
+    const lengths = work?.blobBytes ?? new Map(stored?.blobs.map(({ name, length }) => [name, length]));
+    const target = { id, name: blob ?? BODY_BLOB, lengths };
+    return this.#options.senderGate.run(sender, () => this.#uploads.take(target, ask));
   }
 
   /** All input is stored: the running attempt may go on with DATA. */
@@ -257,20 +232,5 @@ export class NativeTransactions {
     const enough = new AbortController();
     await Promise.race([work.running, this.#options.deps.clock.sleep(limits.cancelMs, enough.signal)]);
     enough.abort();
-  }
-}
-
-function progressOf(result: AppendResult): Extract<AppendResult, { kind: 'stored' }> {
-  switch (result.kind) {
-    case 'stored':
-      return result;
-    case 'unknownTransaction':
-      throw new RequestProblem(404, 'unknown transaction');
-    case 'unknownBlob':
-      throw new RequestProblem(404, 'unknown blob');
-    case 'range': {
-      const { length, total } = result.status;
-      throw new RangeProblem({ length, ...(total !== undefined && { total }) });
-    }
   }
 }

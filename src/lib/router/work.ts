@@ -59,6 +59,8 @@ export class Work {
   shownVersion: number | undefined;
   /** The declared blobs of a transaction that came by REST, for its client to see. */
   blobs: readonly BlobView[] = [];
+  /** Bytes of each of them that this replica has seen stored. */
+  readonly blobBytes = new Map<string, number>();
   #releases: (() => void)[] = [];
 
   constructor(facts: WorkFacts, init: WorkInit) {
