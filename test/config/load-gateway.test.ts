@@ -52,6 +52,7 @@ smtp_listener:
     auth_secrets: secrets.json
     proxy_protocol_timeout: 0.5
     enable_bdat: true
+    dsn: false
     chunk_size: 9
     rcpt_timeout: 1
     data_timeout: 2
@@ -96,6 +97,7 @@ describe('a gateway configuration', () => {
         authSecrets: '/etc/koukan/secrets.json',
         proxyProtocolTimeoutMs: 500,
         enableBdat: true,
+        dsn: false,
         rcptTimeoutMs: 1000,
         dataTimeoutMs: 2000,
       },

@@ -55,7 +55,7 @@ endpoint:
     downstream_timeout: 2.5
     upstream_refresh: 1
     retry_params: {max_attempts: null, min_attempt_time: 2, max_attempt_time: 5, backoff_factor: 2, deadline: null, bug_retry: 9}
-    notification: {sender: app, tag: first}
+    notification: {sender: app, tag: first, delay_after: 90}
   chain:
   - filter: received_header
     received_hostname: mx.example.com
@@ -112,7 +112,7 @@ describe('a router configuration', () => {
         deadlineMs: null,
         bugRetryMs: 9000,
       },
-      notification: { sender: 'app', tag: 'first' },
+      notification: { sender: 'app', tag: 'first', delayAfterMs: 90_000 },
     });
     expect(config.chains.get('out')?.steps).toEqual([
       {

@@ -228,6 +228,39 @@ describe('the SMTP output', () => {
     expect(dataOnly.messages[0]).toMatchObject({ bdat: false, body: BODY.inMemory });
   });
 
+  it.each([
+    ['a server that offers DSN', {}, {}, 'passed'],
+    ['a server that does not', { extensions: ['PIPELINING'] }, {}, 'relayed'],
+    ['LMTP without DSN', { lmtp: true, extensions: ['PIPELINING'] }, { protocol: 'lmtp' }, 'delivered'],
+    ['LMTP with DSN', { lmtp: true }, { protocol: 'lmtp' }, 'passed'],
+  ] as const)(
+    'says who reports a success after %s, and leaves out what is not offered',
+    async (_, options, config, handover) => {
+      const sink = await sinkWith(options);
+      const exchange = exchangeTo(sink, config);
+      const from = mailbox('a@x.example', [{ keyword: 'ENVID', value: '7' }]);
+      const to = mailbox('b@x.example', [{ keyword: 'NOTIFY', value: 'SUCCESS' }]);
+      const replies = await Promise.all([exchange.mail(from), exchange.rcpt(to)]);
+      replies.push(await exchange.data(BODY));
+      expect(replies.map(({ source }) => source?.mta)).toEqual(Array(3).fill('[127.0.0.1]'));
+      expect(replies[2]?.source?.handover).toBe(handover);
+      expect(sink.commands.some((line) => line.includes('ENVID=7'))).toBe(handover === 'passed');
+      expect(sink.commands.some((line) => line.includes('NOTIFY=SUCCESS'))).toBe(handover === 'passed');
+    },
+  );
+
+  it('names the destination as it names itself, and not for words that are our own', async () => {
+    const hello = responseFromText(250, 'mx.sink.example hello\nPIPELINING');
+    const refused = responseFromText(550, '5.1.1 no such user');
+    const sink = await sinkWith({
+      reply: (stage) => (stage === 'hello' ? hello : stage === 'rcpt' ? refused : undefined),
+    });
+    const [, rcpt] = await deliver(exchangeTo(sink), ['b@x.example']);
+    expect(rcpt).toEqual({ ...refused, source: { mta: 'mx.sink.example' } });
+    const breaking = await sinkWith({ reply: (stage) => (stage === 'rcpt' ? 'drop' : undefined) });
+    expect((await deliver(exchangeTo(breaking), ['b@x.example']))[1]?.source).toBeUndefined();
+  });
+
   it('speaks LMTP with one recipient at a time, because an exchange has one answer', async () => {
     const sink = await sinkWith({ lmtp: true });
     const replies = await deliver(exchangeTo(sink, { protocol: 'lmtp' }), ['b@x.example', 'c@x.example']);
