@@ -95,9 +95,7 @@ class Spaces {
 
   update(chunk: Buffer): void {
     // Single spaces, which most bodies are full of, match nothing here.
-    const text = (this.#held + chunk.toString('latin1'))
-      .replace(/ [ \t]+|\t[ \t]*/g, ' ')
-      .replaceAll(' \r\n', '\r\n');
+    const text = (this.#held + chunk.toString('latin1')).replace(/ [ \t]+|\t[ \t]*/g, ' ').replaceAll(' \r\n', '\r\n');
     this.#held = [' \r', ' ', '\r'].find((end) => text.endsWith(end)) ?? '';
     this.#onward(Buffer.from(text.slice(0, text.length - this.#held.length), 'latin1'));
   }
