@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
+import { limits } from '../../src/lib/core/limits.ts';
 import { builderBody, isBuilderBody } from '../../src/lib/message/builder-body.ts';
 import { seededRng } from '../helpers/fake-deps.ts';
 import { readMime } from './mime-reader.ts';
@@ -25,6 +26,20 @@ describe('a body that came as message-builder JSON', () => {
       text: 'invalid message_builder: /body/message_builder/text_body/0/content: the part is missing',
     });
     await expect(bodyBytes(body)).rejects.toThrow('cannot be built');
+  });
+
+  it('cannot be larger than a message may be, also when its parts were uploaded long ago', async () => {
+    const size = limits.messageBytes / 2 + 1;
+    const large = { ...memoryBody(Buffer.from('x')), size };
+    const two = { text_body: ['a', 'b'].map((id) => ({ content_type: 'text/plain', content: { create_id: id } })) };
+    const parts = new Map([
+      ['a', large],
+      ['b', large],
+    ]);
+    const body = await builderBody(two, parts, deps);
+    expect(body.builder.fault?.text).toBe(
+      `invalid message_builder: /body/message_builder: all parts together are larger than ${limits.messageBytes} bytes`,
+    );
   });
 
   it('keeps its parts alive as long as it is retained', async () => {

@@ -5,9 +5,10 @@
 import type { Body } from '../core/body.ts';
 import type { Rng } from '../core/deps.ts';
 import { InvariantError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { type Response, reply } from '../core/response.ts';
 import { buildMessage } from './builder.ts';
-import { BuilderError, type BuilderMistake, type BuilderSpec } from './builder-spec.ts';
+import { BUILDER_POINTER, BuilderError, type BuilderMistake, type BuilderSpec } from './builder-spec.ts';
 import { normaliseBuilder } from './normalise-builder.ts';
 
 export interface BuilderBody extends Body {
@@ -34,6 +35,8 @@ export async function builderBody(
   const normalised = normaliseBuilder(json);
   if (!normalised.ok) return faultyBody(undefined, parts, normalised.mistakes);
   const { spec } = normalised;
+  const tooLarge = sizeMistakes(parts);
+  if (tooLarge.length > 0) return faultyBody(spec, parts, tooLarge);
   try {
     const message = await buildMessage(spec, parts, deps);
     return { ...message, retain: () => retainAll([message, ...parts.values()]), builder: { spec, parts, message } };
@@ -41,6 +44,13 @@ export async function builderBody(
     if (!(error instanceof BuilderError)) throw error;
     return faultyBody(spec, parts, error.mistakes);
   }
+}
+
+/** Each part is bounded when it comes; one that is reused a hundred times comes once. */
+function sizeMistakes(parts: ReadonlyMap<string, Body>): readonly BuilderMistake[] {
+  const size = [...parts.values()].reduce((sum, part) => sum + part.size, 0);
+  if (size <= limits.messageBytes) return [];
+  return [{ pointer: BUILDER_POINTER, detail: `all parts together are larger than ${limits.messageBytes} bytes` }];
 }
 
 export function isBuilderBody(body: Body): body is BuilderBody {
