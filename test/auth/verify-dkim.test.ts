@@ -6,7 +6,7 @@ import { dkimSignature } from '../../src/lib/auth/signing/dkim-signature.ts';
 import { readForSigning } from '../../src/lib/auth/signing/read-for-signing.ts';
 import { DEFAULT_HEADERS } from '../../src/lib/auth/signing/signed-headers.ts';
 import { verifyDkim } from '../../src/lib/auth/verify-dkim.ts';
-import { type Body, memoryBody } from '../../src/lib/core/body.ts';
+import { type Body, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
 import type { DkimSignature } from '../../src/lib/core/signals/dkim.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { fakeDeps, fakeDns, type Zone } from '../helpers/fake-deps.ts';
@@ -51,15 +51,13 @@ async function tampered(change: (text: string) => string, key: TestKey = rsa, as
   return change((await signedBy(key, message, ask)).toString('latin1'));
 }
 
-/** A signature over whatever tags: for what no signer would write. */
-async function handMade(tags: string, mail = message, headers: readonly string[] = DEFAULT_HEADERS): Promise<Buffer> {
-  const read = await readForSigning(memoryBody(Buffer.from(mail)), 'relaxed');
+/** A signature with whatever tags: for what no signer would write. */
+async function signatureOver(body: Body, tags: string, headers: readonly string[] = DEFAULT_HEADERS): Promise<string> {
+  const read = await readForSigning(body, 'relaxed');
   if (read === undefined) throw new Error('no header');
-  const { privateKey } = rsa;
-  const sign = async (dataOf: (algorithm: 'rsa-sha256') => Buffer): Promise<Buffer> => {
-    return signBytes('sha256', dataOf('rsa-sha256'), privateKey);
-  };
-  const field = await dkimSignature(read, {
+  const sign = async (dataOf: (algorithm: 'rsa-sha256') => Buffer): Promise<Buffer> =>
+    signBytes('sha256', dataOf('rsa-sha256'), rsa.privateKey);
+  return dkimSignature(read, {
     domain: `example.com;${tags}`,
     selector: 's1',
     key: { sign } as unknown as Parameters<typeof dkimSignature>[1]['key'],
@@ -67,6 +65,10 @@ async function handMade(tags: string, mail = message, headers: readonly string[]
     headers: { headers, oversign: [] },
     atMs: Date.UTC(2026, 0, 1),
   });
+}
+
+async function handMade(tags: string, mail = message): Promise<Buffer> {
+  const field = await signatureOver(memoryBody(Buffer.from(mail)), tags);
   return Buffer.concat([Buffer.from(field, 'latin1'), Buffer.from(mail)]);
 }
 
@@ -378,26 +380,29 @@ describe('whatever bytes come', () => {
 });
 
 describe('a large message', () => {
-  it('is verified in one pass, in memory that does not grow with it', async () => {
-    const line = `${'x'.repeat(998)}\r\n`;
-    const piece = Buffer.from(line.repeat(64));
+  it('is verified in one pass, and no piece of it is kept', async () => {
+    const head = Buffer.from('From: a@example.com\r\n\r\n');
     const pieces = 800;
-    const head = await handMade('', 'From: a@example.com\r\n\r\n', ['from']);
-    // Signed over an empty body: the hash of the large one makes it a failure of the body and nothing else.
+    const piece = Buffer.alloc(65_536);
     let passes = 0;
     const body: Body = {
       size: head.length + pieces * piece.length,
       retain: () => () => undefined,
       async *chunks() {
         passes += 1;
-        yield head;
-        for (let i = 0; i < pieces; i += 1) yield Buffer.from(piece);
+        yield Buffer.from(head);
+        // The same memory for every piece: who held on to one would hash something else.
+        for (let i = 0; i < pieces; i += 1) {
+          piece.fill(`${i} ${'x '.repeat(30)}\r\n`);
+          yield piece;
+          piece.fill(0);
+        }
       },
     };
-    const before = process.memoryUsage().arrayBuffers;
-    expect((await only(body)).comment).toBe('the body was changed');
+    const field = await signatureOver(body, '');
+    passes = 0;
+    expect((await only(prefixedBody(Buffer.from(field, 'latin1'), body))).status).toBe('dkim_pass');
     expect(passes).toBe(1);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
   });
 });
 
