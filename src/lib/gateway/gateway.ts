@@ -6,10 +6,12 @@ import { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
+import type { SmtpMeter } from '../core/meters.ts';
 import { guarded } from '../http/access.ts';
+import { observed, type RestObservers } from '../http/observers.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
 import { createSmtpOutput } from '../outputs/smtp.ts';
-import { SmtpPool } from '../smtp/client/pool.ts';
+import { type PoolStats, SmtpPool } from '../smtp/client/pool.ts';
 import type { Spool } from '../spool/spool.ts';
 import { createInbound, type Inbound } from './inbound.ts';
 import { Outbound, type SmtpOutputs } from './outbound.ts';
@@ -20,6 +22,8 @@ export interface GatewayOptions {
   readonly spool: Spool;
   /** The next hop of an SMTP listener. */
   readonly hopOf: (service: SmtpServiceConfig) => Hop;
+  readonly meter?: SmtpMeter;
+  readonly observers?: RestObservers;
 }
 
 export class Gateway {
@@ -31,6 +35,8 @@ export class Gateway {
   readonly #listeners: readonly Inbound[];
   readonly #stop = new AbortController();
   #sweep: Promise<void> = Promise.resolve();
+  #isListening = false;
+  #isDraining = false;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -52,6 +58,7 @@ export class Gateway {
         hop: options.hopOf(service),
         deps,
         spool,
+        ...(options.meter && { meter: options.meter }),
         ...(secrets && { authenticate: (user, secret) => secrets.verify(user, secret) }),
       });
     });
@@ -62,6 +69,16 @@ export class Gateway {
     return this.#outbound.hop;
   }
 
+  /** What keeps this gateway from being ready for work, in words for a supervisor. */
+  get missing(): readonly string[] {
+    return [...(this.#isListening ? [] : ['smtp']), ...(this.#isDraining ? ['draining'] : [])];
+  }
+
+  /** How much is in work, for metrics. */
+  get load(): { readonly conversations: number; readonly connections: PoolStats } {
+    return { conversations: this.#conversations.size, connections: this.#pool.stats };
+  }
+
   async start(): Promise<void> {
     const { config, deps } = this.#options;
     const rest = await createRestServer({
@@ -70,6 +87,7 @@ export class Gateway {
       ...config.restListener,
       ...guarded(config.restListener, deps),
       maxInflight: config.global.maxInflight,
+      ...observed(this.#options.observers, () => this.missing),
     });
     this.#rest = rest;
     await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));
@@ -77,12 +95,14 @@ export class Gateway {
       const { addr } = config.services[i] as SmtpServiceConfig;
       await listenAt(['smtp_listener', 'services', i, 'addr'], addr, () => listener.listen());
     }
+    this.#isListening = true;
     this.#sweep = this.#conversations.sweep(this.#stop.signal);
     deps.log.info({ rest: config.restListener.addr, smtp: config.services.map(({ addr }) => addr) }, 'gateway ready');
   }
 
   /** Takes no more mail by SMTP; lets sessions finish their transaction until `hurry` aborts. */
   async quiesce(hurry: AbortSignal): Promise<void> {
+    this.#isDraining = true;
     await Promise.all(this.#listeners.map((listener) => listener.close(hurry)));
   }
 

@@ -5,6 +5,7 @@ import type { Deps } from '../core/deps.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
+import type { SmtpMeter } from '../core/meters.ts';
 import { type Response, reply } from '../core/response.ts';
 import { createSmtpListener, type SmtpListener } from '../smtp/listener/listener.ts';
 import type { Authenticate } from '../smtp/listener/server.ts';
@@ -17,6 +18,7 @@ export interface InboundOptions {
   readonly config: SmtpServiceConfig;
   readonly hop: Hop;
   readonly deps: Deps;
+  readonly meter?: SmtpMeter;
   /** A prepared spool for large messages; several listeners may share one. */
   readonly spool: Spool;
   /** Our name in the greeting and in the answer to EHLO; default: the name of the machine. */
@@ -62,6 +64,7 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
     deps,
     offersDsn: () => config.dsn ?? options.hop.offersDsn ?? false,
     open: opener(options),
+    ...(options.meter && { meter: options.meter }),
     ...(tls === undefined ? {} : { tls }),
     ...(authenticate === undefined ? {} : { authenticate }),
     ...(proxyProtocolTimeoutMs === undefined ? {} : { proxyProtocolTimeoutMs }),

@@ -9,6 +9,7 @@ import type { Hop, HopResolver } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import type { RouterMeter } from '../core/meters.ts';
 import { guarded } from '../http/access.ts';
+import { observed, type RestObservers } from '../http/observers.ts';
 import type { QueueService } from '../http/queue-service.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
 import type { TransactionService } from '../http/service.ts';
@@ -38,6 +39,7 @@ export interface RouterOptions {
   readonly spool: Spool;
   readonly hop: HopResolver;
   readonly meter?: RouterMeter;
+  readonly observers?: RestObservers;
 }
 
 export class Router {
@@ -97,12 +99,7 @@ export class Router {
       onSlotFreed: () => this.#schedule.slotFreed(),
     });
     this.#schedule = new Schedule({ deps, store, routes: this.#routes, workshop: this.#workshop });
-    this.#leases = new LeaseKeeper({
-      deps,
-      store,
-      find: (id) => this.#workshop.find(id),
-      isStarting: (id) => this.#schedule.isStarting(id),
-    });
+    this.#leases = new LeaseKeeper({ deps, store, workshop: this.#workshop, schedule: this.#schedule });
     this.#conversations = new ConversationTable({
       deps,
       doneTtlMs,
@@ -147,6 +144,20 @@ export class Router {
     return this.#accept;
   }
 
+  /** What keeps this router from being ready for work, in words for a supervisor. */
+  get missing(): readonly string[] {
+    return [
+      ...(this.#session.isTrusted ? [] : ['session']),
+      ...(this.#options.store.stats.isFailing ? ['store'] : []),
+      ...(this.#quiet.signal.aborted ? ['draining'] : []),
+    ];
+  }
+
+  /** How much is in work, for metrics. */
+  get load(): { readonly slots: { readonly limit: number; readonly used: number }; readonly conversations: number } {
+    return { slots: this.#workshop.slots, conversations: this.#conversations.size };
+  }
+
   /** What operators are served by. */
   get queue(): QueueService {
     return this.#queue;
@@ -161,6 +172,7 @@ export class Router {
       ...config.restListener,
       ...guarded(config.restListener, deps),
       queue: this.#queue,
+      ...observed(this.#options.observers, () => this.missing),
       maxInflight: config.global.restMaxInflight,
     });
     this.#rest = rest;

@@ -21,6 +21,8 @@ export interface SpoolWriterOptions {
   /** Opens the file, once, when the body outgrows the memory. */
   readonly openFile: () => Promise<FileHandle>;
   readonly onCloseFailed: (error: unknown) => void;
+  /** Hears by how much the files grow, and (less than 0) shrink. */
+  readonly onStored?: (bytes: number) => void;
 }
 
 const FIRST_BUFFER_BYTES = 4096;
@@ -70,7 +72,8 @@ export class SpoolWriter {
     this.#buffer = Buffer.alloc(0);
     if (this.#file === undefined)
       return memoryBody(bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
-    this.#body = new SpooledBody(this.#file, this.#flushed, this.#options.onCloseFailed);
+    const { onCloseFailed, onStored } = this.#options;
+    this.#body = new SpooledBody(this.#file, this.#flushed, onCloseFailed, () => onStored?.(-this.#flushed));
     return this.#body;
   }
 
@@ -78,7 +81,10 @@ export class SpoolWriter {
   discard(): void {
     if (this.#state === 'discarded') return;
     if (this.#body !== undefined) this.#body.release();
-    else this.#file?.close().catch(this.#options.onCloseFailed);
+    else if (this.#file !== undefined) {
+      this.#file.close().catch(this.#options.onCloseFailed);
+      this.#options.onStored?.(-this.#flushed);
+    }
     this.#state = 'discarded';
     this.#buffer = Buffer.alloc(0);
   }
@@ -104,6 +110,7 @@ export class SpoolWriter {
       done += bytesWritten;
     }
     this.#flushed += this.#filled;
+    this.#options.onStored?.(this.#filled);
     this.#filled = 0;
   }
 

@@ -19,6 +19,7 @@ export interface WriterAsk {
 export class Spool {
   readonly directory: string;
   readonly #deps: Pick<Deps, 'rng' | 'log'>;
+  #bytes = 0;
 
   constructor(directory: string, deps: Pick<Deps, 'rng' | 'log'>) {
     this.directory = directory;
@@ -36,11 +37,19 @@ export class Spool {
     }
   }
 
+  /** What lies in files now. */
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
   writer(ask: WriterAsk): SpoolWriter {
     return new SpoolWriter({
       maxBytes: ask.maxBytes,
       inMemoryBytes: ask.inMemoryBytes ?? limits.bodyInMemoryBytes,
       openFile: () => this.#openUnnamed(),
+      onStored: (bytes) => {
+        this.#bytes += bytes;
+      },
       onCloseFailed: (error) => this.#deps.log.error({ error }, 'a spool file could not be closed'),
     });
   }

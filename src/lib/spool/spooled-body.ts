@@ -8,13 +8,20 @@ export class SpooledBody implements Body {
   readonly size: number;
   readonly #file: FileHandle;
   readonly #onCloseFailed: (error: unknown) => void;
+  readonly #onGone: () => void;
   #references = 1;
 
   /** The creator holds the first reference and gives it back with `release`. */
-  constructor(file: FileHandle, size: number, onCloseFailed: (error: unknown) => void) {
+  constructor(
+    file: FileHandle,
+    size: number,
+    onCloseFailed: (error: unknown) => void,
+    onGone: () => void = () => undefined,
+  ) {
     this.#file = file;
     this.size = size;
     this.#onCloseFailed = onCloseFailed;
+    this.#onGone = onGone;
   }
 
   retain(): () => void {
@@ -31,7 +38,9 @@ export class SpooledBody implements Body {
   release(): void {
     must(this.#references > 0, 'each reference to a spooled body is given back once');
     this.#references -= 1;
-    if (this.#references === 0) this.#file.close().catch(this.#onCloseFailed);
+    if (this.#references > 0) return;
+    this.#file.close().catch(this.#onCloseFailed);
+    this.#onGone();
   }
 
   chunks(): AsyncGenerator<Buffer> {

@@ -24,6 +24,9 @@ export interface PoolStats {
   readonly connections: number;
   readonly idle: number;
   readonly waiting: number;
+  /** Connections opened so far, and how often one that was open was lent out again. */
+  readonly opened: number;
+  readonly reused: number;
 }
 
 /** How often idle connections are looked at, at least. */
@@ -40,6 +43,8 @@ export class SmtpPool {
   /** Of those who wait for a connection, or for one to open. */
   readonly #wanted = new Set<AbortController>();
   #isSweeping = false;
+  #opened = 0;
+  #reused = 0;
   #onEmpty: (() => void) | undefined;
 
   constructor({ deps }: { readonly deps: Pick<Deps, 'clock' | 'log'> }) {
@@ -52,6 +57,8 @@ export class SmtpPool {
       connections: this.#homes.size,
       idle: sites.reduce((sum, site) => sum + site.idle, 0),
       waiting: sites.reduce((sum, site) => sum + site.waiting, 0),
+      opened: this.#opened,
+      reused: this.#reused,
     };
   }
 
@@ -62,15 +69,20 @@ export class SmtpPool {
       if (signal.aborted) return cancelledReply;
       const site = this.#siteOf(ask);
       const idle = ask.fresh ? undefined : site.takeIdle();
-      if (idle?.isClean) return idle;
+      if (idle?.isClean) return this.#again(idle);
       if (site.takeSlot()) return this.#open(site, ask, signal);
       const grant = site.takeIdle() ?? (await this.#turn(site, signal));
       if (grant === 'slot') return this.#open(site, ask, signal);
       if (!(grant instanceof SmtpConnection)) return grant;
-      if (grant.isClean && !ask.fresh) return grant;
+      if (grant.isClean && !ask.fresh) return this.#again(grant);
       // It makes way for a new one.
       grant.destroy();
     }
+  }
+
+  #again(connection: SmtpConnection): SmtpConnection {
+    this.#reused += 1;
+    return connection;
   }
 
   /** Takes a connection back in whatever state it is. What is in the middle of something is dropped, which is what ends it. */
@@ -120,6 +132,7 @@ export class SmtpPool {
       this.#freeSlot(site, ask);
       return opened;
     }
+    this.#opened += 1;
     this.#homes.set(opened, { site, idleTimeoutMs: ask.idleTimeoutMs });
     const onClosed = (): void => {
       this.#homes.delete(opened);

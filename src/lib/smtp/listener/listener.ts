@@ -4,6 +4,7 @@ import type { Deps } from '../../core/deps.ts';
 import type { HostPort } from '../../core/envelope.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import { limits } from '../../core/limits.ts';
+import type { SmtpMeter } from '../../core/meters.ts';
 import type { Spool } from '../../spool/spool.ts';
 import { type Authenticate, ListenerServer } from './server.ts';
 import type { SessionFacts } from './session-port.ts';
@@ -28,6 +29,7 @@ export interface SmtpListenerOptions {
   /** A prepared spool for large messages. */
   readonly spool: Spool;
   readonly deps: Deps;
+  readonly meter?: SmtpMeter;
   /** Defaults are those of `limits`. */
   readonly maxBytes?: number;
   readonly maxSessions?: number;
@@ -87,6 +89,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       offersAuth: tls !== undefined && authenticate !== undefined,
       spool: options.spool,
       deps: options.deps,
+      ...(options.meter && { meter: options.meter }),
       open: options.open,
     },
     maxSessions: options.maxSessions ?? limits.smtpSessions,

@@ -72,6 +72,7 @@ export class ListenerServer extends SMTPServer {
     });
     this.connections.add(connection);
     this.#sessions.add(connection);
+    settings.meter?.sessionBegun();
     connection.on('error', (error) => this._onError(error));
     connection.init();
   }
@@ -130,7 +131,10 @@ export class ListenerServer extends SMTPServer {
   }
 
   #forget(connection: Connection, key: string | undefined): void {
-    if (this.#sessions.delete(connection) && key !== undefined) this.#hosts.leave(key);
+    if (this.#sessions.delete(connection)) {
+      this.#options.settings.meter?.sessionEnded();
+      if (key !== undefined) this.#hosts.leave(key);
+    }
     if (this.#sessions.size > 0) return;
     const waiting = this.#onEmpty;
     this.#onEmpty = [];

@@ -2,6 +2,7 @@
 import type { Deps } from '../../core/deps.ts';
 import type { HostPort, SmtpMeta } from '../../core/envelope.ts';
 import type { Exchange } from '../../core/exchange.ts';
+import type { SmtpMeter } from '../../core/meters.ts';
 import type { Response } from '../../core/response.ts';
 import type { Spool } from '../../spool/spool.ts';
 
@@ -26,6 +27,7 @@ export interface SessionSettings {
   readonly offersAuth: boolean;
   readonly spool: Spool;
   readonly deps: Deps;
+  readonly meter?: SmtpMeter;
   /** Opens an exchange for each MAIL. */
   readonly open: (facts: SessionFacts) => Exchange;
 }

@@ -44,7 +44,10 @@ export class SmtpSession {
   constructor(settings: SessionSettings, port: SessionPort) {
     this.#settings = settings;
     this.#port = port;
-    this.#replies = new ReplyQueue((response) => port.write(encodeReply(response)));
+    this.#replies = new ReplyQueue((response) => {
+      settings.meter?.reply(response.code);
+      port.write(encodeReply(response));
+    });
     const refuse = (response: Response): undefined => this.#refuse(response);
     this.#hello = new HelloDialog(settings, port, refuse);
     this.#mail = new MailDialog({
@@ -144,6 +147,7 @@ export class SmtpSession {
     if (name !== 'RCPT') await this.#replies.idle();
     if (HTTP_REQUEST.test(text)) return this.#port.hangUp(reply(421, '4.7.0', 'this is not an HTTP server'));
     const verb = this.#verbs.get(name);
+    this.#settings.meter?.command(verb === undefined ? 'OTHER' : name);
     if (verb === undefined) return this.#refuse(reply(500, '5.5.2', 'command not recognized'));
     if (NEEDS_HELLO.has(name) && this.#hello.hello === undefined) return this.#refuse(needHello);
     return verb(text.trimEnd());
