@@ -49,9 +49,11 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
     const url = parseStoreUrl(database.url);
     await migrate(url, { now: 1, mayCreate: true });
     connection =
-      url.kind === 'sqlite' ? await openSqliteSchema(url.file, false) : await openPostgresSchema(url.url, url.shown);
+      url.kind === 'sqlite'
+        ? await openSqliteSchema(url.file, false)
+        : await openPostgresSchema(url.url, url.shown, 120_000);
     await connection.script(FILL);
-  });
+  }, 120_000);
 
   afterAll(async () => {
     await connection.close();

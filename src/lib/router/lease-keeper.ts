@@ -5,14 +5,14 @@
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { Lease, Store } from '../store/store.ts';
-import type { Work } from './work.ts';
+import type { Schedule } from './schedule.ts';
+import type { Workshop } from './workshop.ts';
 
 export interface LeaseKeeperOptions {
   readonly deps: Pick<Deps, 'clock' | 'log'>;
   readonly store: Pick<Store, 'leases' | 'releaseLeases'>;
-  readonly find: (txId: string) => Work | undefined;
-  /** Claimed, and about to be started. */
-  readonly isStarting: (txId: string) => boolean;
+  readonly workshop: Pick<Workshop, 'find'>;
+  readonly schedule: Pick<Schedule, 'isStarting'>;
 }
 
 export class LeaseKeeper {
@@ -26,9 +26,9 @@ export class LeaseKeeper {
 
   /** Ends the attempts of what was cancelled at another replica. */
   async heedCancels(): Promise<void> {
-    const { store, find, deps } = this.#options;
+    const { store, workshop, deps } = this.#options;
     for (const { txId } of await store.leases(true)) {
-      const work = find(txId);
+      const work = workshop.find(txId);
       if (work === undefined || work.hasEnded || work.live.state.cancelled) continue;
       deps.log.info({ tx: txId }, 'cancelled at another replica');
       work.live.apply({ type: 'cancel' });
@@ -47,7 +47,8 @@ export class LeaseKeeper {
   }
 
   #isIdle(txId: string): boolean {
-    return this.#options.find(txId) === undefined && !this.#options.isStarting(txId);
+    const { workshop, schedule } = this.#options;
+    return workshop.find(txId) === undefined && !schedule.isStarting(txId);
   }
 
   /** Not due at once: whatever left them behind, a bug perhaps, must not make a hot loop. */
