@@ -51,6 +51,8 @@ describe('an address field', () => {
     ['you@yours.test <a@b.test>', ['you@yours.test<a@b.test>']],
     ['<a@b.test> trailing', ['<a@b.test>']],
     ['<<a@b.test>>', []],
+    ['Alice <a@b.test', ['Alice<a@b.test>']],
+    ['> <a@b.test', []],
   ])('%j is not, though some of it may be read', (text, expected) => {
     expect(parseAddressField(text).isSound).toBe(false);
     expect(list(text)).toEqual(expected);

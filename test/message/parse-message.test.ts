@@ -1,8 +1,13 @@
 /** What a receiving application gets of real messages, good and bad. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Body, memoryBody } from '../../src/lib/core/body.ts';
 import { parseMessage } from '../../src/lib/message/parse/parse-message.ts';
+import { Spool } from '../../src/lib/spool/spool.ts';
+import { fakeDeps } from '../helpers/fake-deps.ts';
 import { bytesOf, fixture, fixtureNames, piecewise } from '../helpers/messages.ts';
 
 interface Node {
@@ -343,5 +348,44 @@ describe('every message', () => {
   it('with a header of a megabyte is parsed', async () => {
     const { json } = await parse(Buffer.from(`Subject: ${'=?utf-8?q?x?= '.repeat(70_000)}\r\nX: y\r\n\r\nhi`));
     expect(JSON.stringify(json).length).toBeGreaterThan(900_000);
+  });
+
+  it('of 20 MB gives its attachment piece by piece, from a file, without what is before it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'koukan-parse-test-'));
+    const spool = new Spool(directory, fakeDeps());
+    await spool.prepare();
+    const attachment = Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i * 7919 + (i >> 8)) % 256));
+    const lines = `${attachment.toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n`;
+    const head = 'Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b\r\n';
+    const file = 'Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n';
+    const writer = spool.writer({ maxBytes: 64 << 20 });
+    await writer.append(Buffer.from(head + file));
+    for (let i = 0; i < 7; i += 1) await writer.append(Buffer.from(lines));
+    await writer.append(Buffer.from(`\r\n--b\r\n${file}`));
+    for (let i = 0; i < 7; i += 1) await writer.append(Buffer.from(lines));
+    await writer.append(Buffer.from('--b--\r\n'));
+    try {
+      const message = await writer.finish();
+      const { json, blobs } = await parse(message);
+      expect(json.file_attachments).toHaveLength(2);
+      for (const blob of blobs.values()) {
+        expect([blob.size, blob.inMemory]).toEqual([7 << 20, undefined]);
+        let at = 0;
+        for await (const chunk of blob.chunks()) {
+          expect(chunk.length).toBeLessThan(1 << 20);
+          for (let from = 0; from < chunk.length; ) {
+            const place = (at + from) % attachment.length;
+            const length = Math.min(chunk.length - from, attachment.length - place);
+            expect(chunk.compare(attachment, place, place + length, from, from + length)).toBe(0);
+            from += length;
+          }
+          at += chunk.length;
+        }
+        expect(at).toBe(blob.size);
+      }
+    } finally {
+      writer.discard();
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 });

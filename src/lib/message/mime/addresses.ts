@@ -58,12 +58,12 @@ function readItem(tokens: readonly AddressToken[]): Partial<HeaderAddress> & { d
   const isSpecial = (text: string) => (token: AddressToken) => token.kind === 'special' && token.text === text;
   const open = tokens.findIndex(isSpecial('<'));
   const close = tokens.findIndex(isSpecial('>'));
-  if (open === -1 || close < open) return { displayName: '', ...readAddress(tokens) };
+  if (open === -1) return { displayName: '', ...readAddress(tokens) };
   const phrase = tokens.slice(0, open);
   const isPhrase = phrase.every(
     (token) => token.kind !== 'literal' && (token.kind !== 'special' || token.text === '.'),
   );
-  const found = readAddress(withoutRoute(tokens.slice(open + 1, close)));
+  const found = readAddress(withoutRoute(tokens.slice(open + 1, close === -1 ? undefined : close)));
   return {
     ...found,
     displayName: phraseText(phrase),

@@ -22,10 +22,16 @@ export class EnclosingParts {
   readonly #frames: Enclosing[] = [];
   /** The level of the innermost open multipart of each boundary. */
   #levels = new Map<string, number>();
+  #firstBytes = new Set<number>();
 
   /** No line can be a delimiter. */
   get hasNoBoundary(): boolean {
     return this.#levels.size === 0;
+  }
+
+  /** A delimiter may have this byte after its dashes: what most lines that begin with dashes fail. */
+  mayBeginWith(byte: number | undefined): boolean {
+    return byte !== undefined && this.#firstBytes.has(byte);
   }
 
   enter(part: OpenPart, boundary?: string): void {
@@ -48,6 +54,7 @@ export class EnclosingParts {
 
   /** Leaves what is deeper than `level`; its content ends at `end`. */
   leave(level: number, end: number): void {
+    if (this.#frames.length === level) return;
     for (const { part, boundary } of this.#frames.splice(level).reverse()) {
       part.end = end;
       if (boundary === undefined) continue;
@@ -72,5 +79,6 @@ export class EnclosingParts {
     for (const [i, { boundary }] of this.#frames.entries()) {
       if (boundary !== undefined) this.#levels.set(boundary, i + 1);
     }
+    this.#firstBytes = new Set([...this.#levels.keys()].map((boundary) => boundary.charCodeAt(0)));
   }
 }

@@ -228,6 +228,7 @@ export class MimeScanner {
       if (start + i === bytes.length && !isLast) return 'wait';
       if (bytes[start + i] !== DASH) return undefined;
     }
+    if (start + 2 < bytes.length && !this.#enclosing.mayBeginWith(bytes[start + 2])) return undefined;
     const lf = bytes.indexOf(LF, start);
     const end = lf === -1 ? bytes.length : lf;
     if (end - start > DELIMITER_BYTES_MAX) return undefined;

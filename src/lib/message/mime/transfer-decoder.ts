@@ -15,6 +15,8 @@ export interface TransferDecoder {
 const NOTHING = Buffer.alloc(0);
 const LF = 0x0a;
 const CR = 0x0d;
+const SPACE = 0x20;
+const TAB = 0x09;
 const EQUALS = 0x3d;
 
 export function transferDecoder(encoding: string): TransferDecoder {
@@ -117,10 +119,12 @@ function wholeLines(bytes: Buffer): Buffer | undefined {
 
 /** White space that may stand between the `=` of a soft line break and its line end. */
 const SOFT_BREAK_SPACES = 64;
-const SOFT_BREAK = /^[ \t]{0,64}\r?\n/;
-/** At the end of what came so far: what may still become an escape or a soft line break, and at the very end, what is one. */
-const UNFINISHED = /^(?:[0-9a-f]?|[ \t]{0,64}\r?)$/i;
-const SOFT_BREAK_AT_END = /^[ \t]{0,64}\r?$/;
+
+/** What a `=` means: a byte, a line end that is none (-1), or itself. */
+interface Escape {
+  readonly byte: number;
+  readonly next: number;
+}
 
 class QuotedPrintableDecoder implements TransferDecoder {
   readonly isFaulty = false;
@@ -131,43 +135,47 @@ class QuotedPrintableDecoder implements TransferDecoder {
     return this.#decode(joined(this.#rest, bytes), false);
   }
 
-  /** RFC 2045 §6.7: a `=` that nothing follows is a soft line break too. */
   end(): Buffer {
     return this.#decode(this.#rest, true);
   }
 
   #decode(bytes: Buffer, isLast: boolean): Buffer {
-    const out = Buffer.allocUnsafe(bytes.length);
-    let written = 0;
-    let from = 0;
     this.#rest = NOTHING;
-    for (let at = bytes.indexOf(EQUALS); at !== -1; at = bytes.indexOf(EQUALS, Math.max(from, at + 1))) {
-      const byte = hexByte(bytes, at + 1);
-      if (byte !== undefined) {
-        written += bytes.copy(out, written, from, at);
-        out[written] = byte;
-        written += 1;
-        from = at + 3;
-        continue;
+    const first = bytes.indexOf(EQUALS);
+    if (first === -1) return bytes;
+    const out = Buffer.allocUnsafe(bytes.length);
+    let written = bytes.copy(out, 0, 0, first);
+    for (let at = first; at < bytes.length; ) {
+      const byte = bytes[at] as number;
+      const found = byte === EQUALS ? escapeAt(bytes, at, isLast) : undefined;
+      if (found === 'unfinished') {
+        this.#rest = Buffer.from(bytes.subarray(at));
+        break;
       }
-      const after = bytes.toString('latin1', at + 1, at + SOFT_BREAK_SPACES + 4);
-      const isAtEnd = at + 1 + after.length === bytes.length && (isLast ? SOFT_BREAK_AT_END : UNFINISHED).test(after);
-      const soft = SOFT_BREAK.exec(after)?.[0];
-      // What only looks like an escape stays as it is.
-      if (!isAtEnd && soft === undefined) continue;
-      written += bytes.copy(out, written, from, at);
-      from = soft === undefined ? bytes.length : at + 1 + soft.length;
-      if (isAtEnd && !isLast) this.#rest = Buffer.from(bytes.subarray(at));
+      if (found === undefined || found.byte >= 0) {
+        out[written] = found?.byte ?? byte;
+        written += 1;
+      }
+      at = found?.next ?? at + 1;
     }
-    written += bytes.copy(out, written, from);
     return out.subarray(0, written);
   }
 }
 
-function hexByte(bytes: Buffer, at: number): number | undefined {
-  const high = hexDigit(bytes[at]);
-  const low = hexDigit(bytes[at + 1]);
-  return high === -1 || low === -1 ? undefined : high * 16 + low;
+/** `undefined` for what only looks like an escape, which stays as it is. */
+function escapeAt(bytes: Buffer, at: number, isLast: boolean): Escape | 'unfinished' | undefined {
+  const high = hexDigit(bytes[at + 1]);
+  if (high !== -1) {
+    if (at + 2 >= bytes.length && !isLast) return 'unfinished';
+    const low = hexDigit(bytes[at + 2]);
+    return low === -1 ? undefined : { byte: high * 16 + low, next: at + 3 };
+  }
+  let end = at + 1;
+  while (end - at <= SOFT_BREAK_SPACES && (bytes[end] === SPACE || bytes[end] === TAB)) end += 1;
+  if (bytes[end] === CR) end += 1;
+  // RFC 2045 §6.7: a `=` that nothing follows is a soft line break too.
+  if (end >= bytes.length) return isLast ? { byte: -1, next: end } : 'unfinished';
+  return bytes[end] === LF ? { byte: -1, next: end + 1 } : undefined;
 }
 
 function hexDigit(byte = 0): number {
