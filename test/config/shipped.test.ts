@@ -8,6 +8,8 @@ import { builtInSteps } from '../../src/lib/chain/registry.ts';
 const root = path.resolve(import.meta.dirname, '../..');
 const files = readdirSync(path.join(root, 'config'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.yaml'))
+  // It names keys that only its owner can make: production.test.ts.
+  .filter((file) => !file.startsWith('production'))
   .map((file) => path.join('config', file));
 
 describe('the shipped configurations', () => {
