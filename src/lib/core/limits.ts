@@ -205,6 +205,10 @@ export const limits = {
   logAddressChars: 320,
   /** Transactions that one `koukan tx` command changes. */
   bulkTransactions: 100_000,
+  /** Series of one metric; what is one too many is counted as `other`. */
+  metricSeries: 500,
+  /** How long the depth of the queue is not asked for again. */
+  queueDepthMs: 10_000,
   /** Up to this many transactions are counted for a metric. */
   queueCountRows: 1_000_000,
   /** One check of a message's sender (SPF, DKIM, DMARC, ARC, the peer's name): DNS questions, and how long they may take together. */

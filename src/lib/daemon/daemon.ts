@@ -13,11 +13,13 @@ import { HttpClient } from '../http/http-client.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createDns } from '../ops/dns.ts';
 import { createLog } from '../ops/log.ts';
+import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { systemRng } from '../ops/rng.ts';
 import { Router } from '../router/router.ts';
 import { Spool } from '../spool/spool.ts';
 import { openStore } from '../store/open.ts';
 import { Hops } from './hops.ts';
+import { restObservers, routerMeter, smtpMeter, storeMeter, watchGateway, watchRouter, watchSpool } from './metrics.ts';
 
 export interface DaemonAsk {
   readonly router?: RouterConfig;
@@ -46,6 +48,9 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   const hops = new Hops(deps, client);
   const spool = new Spool(path.join(tmpdir(), `koukan-spool-${process.getuid?.() ?? 0}`), deps);
   await spool.prepare();
+  const metrics = await createMetrics();
+  watchSpool(metrics, spool);
+  const shared = { deps, hops, spool, metrics, observers: restObservers(metrics) };
   const parts: Part[] = [];
   const stop = async (hurry: AbortSignal): Promise<void> => {
     await Promise.all(parts.map((part) => part.quiesce(hurry)));
@@ -56,9 +61,9 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   try {
     if (ask.router !== undefined) {
       const { registry = builtIn } = ask;
-      parts.push(await startRouter(ask.router, ask.join, { deps, hops, spool, registry }));
+      parts.push(await startRouter(ask.router, ask.join, { ...shared, registry }));
     }
-    if (ask.gateway !== undefined) parts.push(await startGateway(ask.gateway, ask.join, { deps, hops, spool }));
+    if (ask.gateway !== undefined) parts.push(await startGateway(ask.gateway, ask.join, shared));
   } catch (error) {
     await stop(AbortSignal.abort());
     throw error;
@@ -70,6 +75,8 @@ interface Shared {
   readonly deps: Deps;
   readonly hops: Hops;
   readonly spool: Spool;
+  readonly metrics: Metrics;
+  readonly observers: ReturnType<typeof restObservers>;
 }
 
 interface Part {
@@ -82,13 +89,15 @@ interface Part {
 async function startRouter(
   config: RouterConfig,
   join: DaemonAsk['join'],
-  { deps, hops, spool, registry }: Shared & Pick<Required<DaemonAsk>, 'registry'>,
+  { deps, hops, spool, registry, metrics, observers }: Shared & Pick<Required<DaemonAsk>, 'registry'>,
 ): Promise<Part> {
   const { url, autoMigrate } = config.storage;
-  const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate });
+  const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate, meter: storeMeter(metrics) });
   let router: Router;
   try {
-    router = new Router({ config, deps, registry, store, spool, hop: hops.resolve });
+    const watched = { meter: routerMeter(metrics), observers: observers('router') };
+    router = new Router({ config, deps, registry, store, spool, hop: hops.resolve, ...watched });
+    watchRouter(metrics, router, store, deps.clock);
   } catch (error) {
     await store.close();
     throw error;
@@ -101,12 +110,14 @@ async function startRouter(
 async function startGateway(
   config: GatewayConfig,
   join: DaemonAsk['join'],
-  { deps, hops, spool }: Shared,
+  { deps, hops, spool, metrics, observers }: Shared,
 ): Promise<Part> {
   const gateway: Gateway = new Gateway({
     config,
     deps,
     spool,
+    meter: smtpMeter(metrics),
+    observers: observers('gateway'),
     hopOf: ({ endpoint }) => {
       const output = config.restOutputs.get(endpoint);
       if (output === undefined) throw new Error(`rest_output ${endpoint} was checked at load`);
@@ -114,6 +125,7 @@ async function startGateway(
       return hops.find(output.endpoint, { verify, chunkSize, refreshIntervalMs, ...credentials });
     },
   });
+  watchGateway(metrics, gateway);
   if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop, takes: () => true });
   return started(gateway, config.source);
 }

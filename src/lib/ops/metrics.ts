@@ -1,0 +1,127 @@
+/**
+ * Metrics for a collector such as Prometheus, behind an interface of our own: the only file that knows the library, which is loaded when a
+ * daemon starts and by no command.
+ */
+import { readFileSync } from 'node:fs';
+import type { Registry } from 'prom-client';
+import { limits } from '../core/limits.ts';
+
+export interface Counter {
+  inc(by?: number): void;
+}
+
+export interface Histogram {
+  observe(value: number): void;
+}
+
+/** The series of one metric by the values of its labels. There are never more than `limits.metricSeries`: what is one too many is `other`. */
+export interface Family<M> {
+  with(...labelValues: readonly string[]): M;
+}
+
+/** The value of a series at the moment somebody looks. */
+export interface Sample {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+type Read = () => readonly Sample[] | Promise<readonly Sample[]>;
+
+type Library = typeof import('prom-client');
+
+export class Metrics {
+  readonly #library: Library;
+  readonly #registry: Registry;
+
+  constructor(library: Library) {
+    this.#library = library;
+    this.#registry = new library.Registry();
+    library.collectDefaultMetrics({ register: this.#registry });
+    const info = this.#gauge('koukan_build_info', 'What is running; always 1.', ['version', 'node']);
+    info.labels(packageVersion(), process.version).set(1);
+  }
+
+  /** Names end in `_total`. */
+  counter(name: string, help: string, labelNames: readonly string[]): Family<Counter> {
+    const counter = new this.#library.Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
+    return family(labelNames, (values) => counter.labels(...values));
+  }
+
+  histogram(name: string, help: string, labelNames: readonly string[], buckets: readonly number[]): Family<Histogram> {
+    const histogram = new this.#library.Histogram({
+      name,
+      help,
+      labelNames: [...labelNames],
+      buckets: [...buckets],
+      registers: [this.#registry],
+    });
+    return family(labelNames, (values) => histogram.labels(...values));
+  }
+
+  /** A value that goes up and down and is kept elsewhere: `read` is asked each time somebody looks. */
+  gauge(name: string, help: string, labelNames: readonly string[], read: Read): void {
+    this.#gauge(name, help, labelNames, read);
+  }
+
+  /** A number that only grows and is kept elsewhere. */
+  total(name: string, help: string, labelNames: readonly string[], read: Read): void {
+    new this.#library.Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      async collect() {
+        const samples = await read();
+        this.reset();
+        for (const { labels = {}, value } of samples) this.inc(labels, value);
+      },
+    });
+  }
+
+  /** What there is now, in the text format. */
+  async text(): Promise<{ readonly contentType: string; readonly text: string }> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  #gauge(name: string, help: string, labelNames: readonly string[], read?: Read) {
+    return new this.#library.Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      ...(read && {
+        async collect() {
+          const samples = await read();
+          this.reset();
+          for (const { labels = {}, value } of samples) this.set(labels, value);
+        },
+      }),
+    });
+  }
+}
+
+export async function createMetrics(): Promise<Metrics> {
+  const library = await import('prom-client');
+  return new Metrics(library.default);
+}
+
+/** Looks each series up once. */
+function family<M>(labelNames: readonly string[], bind: (values: string[]) => M): Family<M> {
+  const known = new Map<string, M>();
+  return {
+    with(...values) {
+      const key = values.join('\u0000');
+      const found = known.get(key);
+      if (found !== undefined) return found;
+      if (known.size >= limits.metricSeries) return this.with(...labelNames.map(() => 'other'));
+      const made = bind([...values]);
+      known.set(key, made);
+      return made;
+    },
+  };
+}
+
+function packageVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
