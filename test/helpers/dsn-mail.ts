@@ -1,14 +1,14 @@
 /** Mail whose sender asks to be told what becomes of it (RFC 3461), and the notifications that tell him, read back. */
 import { type Body, memoryBody } from '../../src/lib/core/body.ts';
 import { type EsmtpParam, type Mailbox, mailbox } from '../../src/lib/core/mailbox.ts';
-import { isOk, type Response } from '../../src/lib/core/response.ts';
+import { isOk, type Response, reply } from '../../src/lib/core/response.ts';
 import {
   type DeliveryStatus,
   type RecipientStatus,
   readDeliveryStatus,
 } from '../../src/lib/message/read-delivery-status.ts';
 import { type MimeNode, readMime, shape } from '../message/mime-reader.ts';
-import { type Harness, openExchange } from './router-harness.ts';
+import { DEFAULT_CHAINS, type Harness, openExchange } from './router-harness.ts';
 
 /** `alice@a.test RET=FULL ENVID=7` as an envelope has it. */
 export function boxOf(text: string): Mailbox {
@@ -70,3 +70,16 @@ export function readDsn(message: string | Buffer): ReadDsn {
 export function dsnsAt({ far }: Harness): readonly ReadDsn[] {
   return far.deliveries.filter(({ mailFrom }) => mailFrom === '').map(({ body }) => readDsn(body));
 }
+
+export const temporary = reply(450, '4.2.0', 'try later');
+
+/** Tries every minute, for as long as it is told, and tells of a delay after two. */
+export const patient = (notification: string, deadline = 900): string =>
+  DEFAULT_CHAINS.replace(
+    'max_attempts: 3, min_attempt_time: 60, max_attempt_time: 600, deadline: 86400',
+    `max_attempts: null, min_attempt_time: 60, max_attempt_time: 60, deadline: ${deadline}`,
+  ).replace('{sender: bounces}', `{sender: bounces, ${notification}}`);
+
+/** A far end that has no time for some. */
+export const isLate = (stage: string, rcpt: string): Response | undefined =>
+  stage === 'rcpt' && rcpt.startsWith('late') ? temporary : undefined;

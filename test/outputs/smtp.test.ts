@@ -240,8 +240,8 @@ describe('the SMTP output', () => {
       const exchange = exchangeTo(sink, config);
       const from = mailbox('a@x.example', [{ keyword: 'ENVID', value: '7' }]);
       const to = mailbox('b@x.example', [{ keyword: 'NOTIFY', value: 'SUCCESS' }]);
-      const replies = await Promise.all([exchange.mail(from), exchange.rcpt(to)]);
-      replies.push(await exchange.data(BODY));
+      const envelope = await Promise.all([exchange.mail(from), exchange.rcpt(to)]);
+      const replies = [...envelope, await exchange.data(BODY)];
       expect(replies.map(({ source }) => source?.mta)).toEqual(Array(3).fill('[127.0.0.1]'));
       expect(replies[2]?.source?.handover).toBe(handover);
       expect(sink.commands.some((line) => line.includes('ENVID=7'))).toBe(handover === 'passed');

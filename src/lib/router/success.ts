@@ -8,6 +8,7 @@ import { ConflictError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Response } from '../core/response.ts';
 import type { NewTransaction, Store } from '../store/store.ts';
+import type { Journal } from './journal.ts';
 import { canNotify, type NotifySettings, notificationFor } from './notify.ts';
 import { successReport } from './report.ts';
 import { untilStored } from './until-stored.ts';
@@ -18,6 +19,7 @@ export interface SuccessEnv {
   readonly deps: Deps;
   readonly notify: NotifySettings;
   readonly abandon: AbortSignal;
+  readonly journal: Journal;
   readonly onDue: () => void;
 }
 
@@ -48,6 +50,7 @@ async function storeReport(work: Work, env: SuccessEnv): Promise<void> {
   await untilStored({ deps, abandon, tx: work.facts.id, what: 'a report of success' }, async (tries) => {
     spawn ??= await notificationFor(work, report, { ...env, isImpatient: tries > 1 });
     if (spawn.length > 0) await createOnce(store, spawn, deps.clock.now());
+    for (const { record } of spawn) env.journal.accepted(record);
   });
   env.onDue();
 }
