@@ -13,7 +13,10 @@ import { cancelledReply } from '../core/precondition.ts';
 import { type DnsResolution, type DnsResult, dnsResolutionSignal } from '../core/signals/dns-resolution.ts';
 import { mailHosts } from './dns/mail-hosts.ts';
 
-const hostPort = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) });
+const hostPort = z.strictObject({
+  host: z.string().min(1).describe('An address.'),
+  port: z.int().min(1).max(65_535).describe('Its port.'),
+});
 
 const config = z.strictObject({
   suffix: z.string().nullish().describe('Resolve names in this domain and below; the empty string means all.'),

@@ -16,7 +16,13 @@ import type { RoutingPolicy } from './routing/policy.ts';
 
 const config = z.strictObject({
   policy: z
-    .looseObject({ name: z.string(), destination: destinationSchema.nullable().optional() })
+    .looseObject({
+      name: z.string().describe('Name of a routing policy; its options stand beside it.'),
+      destination: destinationSchema
+        .nullable()
+        .optional()
+        .describe('Where the recipients go that the policy knows; empty: they exist, and that is all.'),
+    })
     .nullish()
     .describe('Which recipients: {name: dest_domain | address_list, …, destination: {…}}.'),
   destination: destinationSchema

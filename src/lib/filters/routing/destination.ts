@@ -6,7 +6,13 @@ import { nearestName } from '../../core/nearest-name.ts';
 import type { Route } from '../../core/route.ts';
 import { receiveParsingMistake } from './receive-parsing.ts';
 
-const hostPort = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) });
+const hostPort = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .describe('A name or an address; a gateway takes addresses only, `dns_resolution` finds them.'),
+  port: z.int().min(1).max(65_535).describe('Its port.'),
+});
 
 export const destinationSchema = z.strictObject({
   endpoint: z.string().min(1).nullish().describe('Name of a rest_endpoint.'),
