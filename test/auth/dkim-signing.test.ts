@@ -147,6 +147,16 @@ describe('a signed message', () => {
     );
   });
 
+  it('verifies after the SMTP client has made CRLF of lone line ends', async () => {
+    for (const ending of ['\n', '\r']) {
+      const signed = await sign(
+        message.replaceAll('\r\n', '\n').replace('there \n\nbye', `there${ending}${ending}bye${ending}`),
+      );
+      const sent = signed.toString('latin1').replace(/\r\n|\r|\n/g, '\r\n');
+      expect(await verdicts(Buffer.from(sent, 'latin1'))).toEqual(['example.com s1 pass']);
+    }
+  });
+
   it('has no line longer than 78 characters and no bare line end in what was added', async () => {
     const added = (await sign(message)).toString().slice(0, -message.length);
     for (const line of added.split('\r\n')) expect(line.length).toBeLessThanOrEqual(78);

@@ -2,6 +2,7 @@
 import type { Body } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import { type BodyCanonicalization, bodyHash } from './body-hash.ts';
+import { WireLines } from './wire-lines.ts';
 
 export interface ReadMessage {
   /** Up to the blank line, which is not included. */
@@ -13,11 +14,12 @@ export interface ReadMessage {
 /** `undefined`: the header is larger than `limits.messageHeaderBytes`, and no verifier would read it either. */
 export async function readForSigning(body: Body, how: BodyCanonicalization): Promise<ReadMessage | undefined> {
   const hash = bodyHash(how);
+  const lines = new WireLines((bytes) => hash.update(bytes));
   let head: Buffer = Buffer.alloc(0);
   let headerBlock: Buffer | undefined;
   for await (const chunk of body.chunks()) {
     if (headerBlock !== undefined) {
-      hash.update(chunk);
+      lines.update(chunk);
       continue;
     }
     const from = Math.max(0, head.length - 3);
@@ -25,9 +27,10 @@ export async function readForSigning(body: Body, how: BodyCanonicalization): Pro
     const blank = blankLine(head, from);
     if (blank !== undefined) {
       headerBlock = head.subarray(0, blank.at);
-      hash.update(head.subarray(blank.at + blank.length));
+      lines.update(head.subarray(blank.at + blank.length));
     } else if (head.length > limits.messageHeaderBytes) return undefined;
   }
+  lines.end();
   return { headerBlock: headerBlock ?? head, bodyHash: hash.digest() };
 }
 
