@@ -12,6 +12,8 @@ import { openDatabase } from './database.mjs';
 import { FarEnd } from './far-end.mjs';
 import { end, freePort, generator, koukan } from './ground.mjs';
 
+/** The exit code of a router that cannot reach its database at start. */
+const UNAVAILABLE = 69;
 const DEADLINE_MS = 120_000;
 const PROMISES_BETWEEN = 30;
 const DELAY_MS = 50;
@@ -98,6 +100,10 @@ export class Cluster {
     const file = `${each.name}.yaml`;
     await writeFile(path.join(folder, file), each.yaml(each.life));
     each.child = koukan(folder, each.kind, file);
+    // Started while the database was away: a service manager starts it again.
+    each.child.once('exit', (code) => {
+      if (code === UNAVAILABLE && !this.#isOver) this.#later(() => this.#live(folder, each));
+    });
   }
 
   async #client(number) {
