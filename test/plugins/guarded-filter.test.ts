@@ -84,6 +84,16 @@ describe('a filter that breaks its contract', () => {
     expect(String(chain.log[0]?.fields.error)).toContain('expected a filter {mail, rcpt, data}, not undefined');
   });
 
+  it.each([
+    ['misspelt', { mial: () => undefined }, "a filter has no phase 'mial' (did you mean 'mail'?)"],
+    ['promised', Promise.resolve({}), 'not a promise'],
+  ])('is answered 451 when its phases are %s, rather than never asked', async (_, made, why) => {
+    const chain = await chainWith(() => made as Filter);
+    await chain.mail('a@x.test');
+    expect((await chain.rcpt('b@y.test')).code).toBe(450);
+    expect(String(chain.log[0]?.fields.error)).toContain(why);
+  });
+
   it('refuses one recipient, not the transaction, when it fails at RCPT', async () => {
     const chain = await chainWith(() => ({
       rcpt: async (_, to, next) => {

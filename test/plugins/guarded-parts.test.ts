@@ -112,6 +112,22 @@ describe("a plugin's signal", () => {
     expect(seen).toEqual({});
   });
 
+  it('has to be named by the filter that sets it', async () => {
+    const sly = defineFilter({
+      name: 'sly',
+      summary: 's',
+      create: () => () => ({
+        mail: (tx, from, next) => {
+          tx.signals.set(weight, 1);
+          return next(from);
+        },
+      }),
+    });
+    const { answers, log } = await send({ name: 'odd', filters: [sly] }, [{ filter: 'sly' }]);
+    expect(answers[0]).toMatch(/^451 /);
+    expect(String(log[0]?.fields.error)).toContain("the signal weight is not named under 'produces'");
+  });
+
   it('of the program can be read, and each of them is exported', () => {
     const folder = path.resolve(import.meta.dirname, '../../src/lib/core/signals');
     expect(Object.keys(signals)).toHaveLength(readdirSync(folder).length);

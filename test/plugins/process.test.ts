@@ -28,6 +28,7 @@ const trouble = {
   rejection: () => { void Promise.reject(new Error('stray rejection')); },
   fetch: () => { void fetch('http://127.0.0.1:1/'); },
   timer: () => { setTimeout(() => { throw new Error('thrown by a timer'); }, 1); },
+  listener: (tx) => { tx.signal.addEventListener('abort', () => { throw new Error('thrown at the end'); }); },
   emitter: () => { setImmediate(() => new EventEmitter().emit('error', new Error('an event nobody hears'))); },
 };
 
@@ -39,7 +40,7 @@ export default definePlugin({
       summary: 'Makes trouble of the kind the recipient names.',
       create: () => () => ({
         rcpt: async (tx, to, next) => {
-          trouble[to.address.split('@')[0]]();
+          trouble[to.address.split('@')[0]](tx);
           return next(to);
         },
       }),
@@ -99,9 +100,15 @@ it('survives a plugin that throws, and one that leaves errors behind', async (co
   expect(refused.stdout + refused.stderr).toContain('451 4.3.0 a filter failed, try again later');
   await daemon.until(/a plugin failed .*plugin=trouble filter=trouble phase=rcpt .*Error: thrown/);
 
-  const left = ['rejection', 'fetch', 'timer', 'emitter'];
+  const left = ['rejection', 'fetch', 'timer', 'listener', 'emitter'];
   for (const name of left) expect(await sendTo(context, port, name)).toMatchObject({ code: 0 });
-  for (const text of ['stray rejection', 'fetch failed', 'thrown by a timer', 'an event nobody hears']) {
+  for (const text of [
+    'stray rejection',
+    'fetch failed',
+    'thrown by a timer',
+    'thrown at the end',
+    'an event nobody hears',
+  ]) {
     await daemon.until(
       new RegExp(`the filter trouble of the plugin trouble left an error that nobody caught .*${text}`),
     );

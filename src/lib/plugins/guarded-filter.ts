@@ -1,5 +1,6 @@
 /** A plugin's filter as a filter of the registry: each phase guarded, each transaction with its own instance. */
 import type { Filter, FilterDefinition, Next, Phase, TxContext } from '../chain/filter.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { checkedMailbox, fieldsOf } from './checked-answer.ts';
 import { guardedBody } from './guarded-body.ts';
 import { guardedCreate, guardedSchema } from './guarded-create.ts';
@@ -21,19 +22,20 @@ export function guardedFilter(plugin: string, definition: PluginFilter): FilterD
     config: guardedSchema(part, 'filter', definition.config),
     create: (config, env) => {
       const make = guardedCreate(part, 'filter', () => definition.create(config, pluginEnv(env, plugin)));
-      return () => instance(part, make, env.deps.clock);
+      return () => instance({ part, produces, clock: env.deps.clock }, make);
     },
   };
 }
 
-type Clock = PhaseAsk<unknown>['clock'];
+interface Guard extends Pick<PhaseAsk<unknown>, 'part' | 'clock'> {
+  readonly produces: NonNullable<PluginFilter['produces']>;
+}
 
 /** The filter of one transaction. What its making threw is answered to whatever is asked first. */
-function instance(part: PluginPart, make: () => Filter, clock: Clock): Filter {
+function instance({ part, produces, clock }: Guard, make: () => Filter): Filter {
   let filter: Filter;
   try {
-    filter = inPlugin(part, make);
-    fieldsOf(filter, 'a filter {mail, rcpt, data}');
+    filter = checkedFilter(inPlugin(part, make));
   } catch (error) {
     const fault = PluginFault.of(part, error);
     const failing = (): Promise<never> => Promise.reject(fault);
@@ -45,7 +47,7 @@ function instance(part: PluginPart, make: () => Filter, clock: Clock): Filter {
     checked: (value: unknown) => T,
   ): ((tx: TxContext, value: T, next: Next<T>) => ReturnType<Next<T>>) => {
     return (tx, value, next) => {
-      seen ??= new PluginTx(tx, part.plugin);
+      seen ??= new PluginTx(tx, part, produces);
       const own = seen;
       // Called as a method, for filters that are objects of a class.
       const run = (onward: Next<T>) => (filter[name] as NonNullable<Call<T>>).call(filter, own, value, onward);
@@ -61,3 +63,18 @@ function instance(part: PluginPart, make: () => Filter, clock: Clock): Filter {
 }
 
 type Call<T> = (tx: TxContext, value: T, next: Next<T>) => ReturnType<Next<T>>;
+
+/** A phase that is misspelt would never be asked, and everything would pass. */
+function checkedFilter(value: unknown): Filter {
+  if (value instanceof Promise) throw new TypeError('expected a filter {mail, rcpt, data}, not a promise');
+  const fields = fieldsOf(value, 'a filter {mail, rcpt, data}');
+  const missing = PHASES.filter((phase) => fields[phase] === undefined);
+  for (const [key, member] of Object.entries(fields)) {
+    const isPhase = typeof member !== 'function' || PHASES.some((phase) => phase === key);
+    const meant = isPhase ? undefined : nearestName(key, missing);
+    if (meant !== undefined) throw new TypeError(`a filter has no phase '${key}' (did you mean '${meant}'?)`);
+  }
+  return value as Filter;
+}
+
+const PHASES = ['mail', 'rcpt', 'data'] as const satisfies Phase[];

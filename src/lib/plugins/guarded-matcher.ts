@@ -26,7 +26,7 @@ export function guardedMatcher(plugin: string, definition: PluginMatcher): Match
       const matches = guardedCreate(part, 'matcher', () => definition.create(config, pluginEnv(env, plugin)));
       return (tx, rcpt) => {
         try {
-          return checkedVerdict(inPlugin(part, () => matches(new PluginTx(tx, plugin), rcpt)));
+          return checkedVerdict(inPlugin(part, () => matches(new PluginTx(tx, part), rcpt)));
         } catch (error) {
           throw PluginFault.of(part, error);
         }

@@ -23,7 +23,7 @@ export function guardedOutput(plugin: string, definition: PluginOutput): OutputD
     config: guardedSchema(part, 'filter', definition.config),
     create: (config, env) => {
       const open = guardedCreate(part, 'filter', () => definition.create(config, pluginEnv(env, plugin)));
-      return (tx) => opened(part, () => open(new PluginTx(tx, plugin)), tx, env.deps.clock);
+      return (tx) => opened(part, () => open(new PluginTx(tx, part)), tx, env.deps.clock);
     },
   };
 }

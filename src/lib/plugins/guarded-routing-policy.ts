@@ -25,7 +25,7 @@ export function guardedRoutingPolicy(plugin: string, definition: PluginRoutingPo
       return async (to, tx) => {
         try {
           const verdict = await timeLimited(part, env.deps.clock, tx.signal, async () =>
-            checkedRouting(await inPlugin(part, () => policy(to, new PluginTx(tx, plugin)))),
+            checkedRouting(await inPlugin(part, () => policy(to, new PluginTx(tx, part)))),
           );
           return verdict ?? reject(cancelledReply);
         } catch (error) {

@@ -4,6 +4,7 @@ import type { HostPort, SmtpMeta } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { Signals, type SignalType } from '../core/signal.ts';
 import { checkedHosts, checkedRoute } from './checked-answer.ts';
+import { inPlugin, type PluginPart } from './plugin-part.ts';
 
 export class PluginTx implements TxContext {
   readonly #tx: TxContext;
@@ -12,21 +13,30 @@ export class PluginTx implements TxContext {
   readonly remoteHost?: HostPort;
   readonly localHost?: HostPort;
   readonly smtpMeta?: SmtpMeta;
-  readonly signal: AbortSignal;
   readonly signals: Signals;
   readonly log: TxContext['log'];
 
-  constructor(tx: TxContext, plugin: string) {
-    const { id, sender, remoteHost, localHost, smtpMeta, signal } = tx;
+  readonly #part: PluginPart;
+  #signal: AbortSignal | undefined;
+
+  /** `produces`: the signals that the part may set. */
+  constructor(tx: TxContext, part: PluginPart, produces: readonly SignalType<never>[] = []) {
+    const { id, sender, remoteHost, localHost, smtpMeta } = tx;
     this.#tx = tx;
+    this.#part = part;
     this.id = id;
     this.sender = sender;
     if (remoteHost !== undefined) this.remoteHost = remoteHost;
     if (localHost !== undefined) this.localHost = localHost;
     if (smtpMeta !== undefined) this.smtpMeta = smtpMeta;
-    this.signal = signal;
-    this.signals = new PluginSignals(tx.signals);
-    this.log = tx.log.child({ plugin });
+    this.signals = new PluginSignals(tx.signals, produces);
+    this.log = tx.log.child({ plugin: part.plugin });
+  }
+
+  /** One of its own: a listener of the plugin that throws does so in the plugin's name. */
+  get signal(): AbortSignal {
+    this.#signal ??= followed(this.#tx.signal, this.#part);
+    return this.#signal;
   }
 
   get mailFrom(): TxContext['mailFrom'] {
@@ -66,13 +76,23 @@ export class PluginTx implements TxContext {
   }
 }
 
+function followed(signal: AbortSignal, part: PluginPart): AbortSignal {
+  const own = new AbortController();
+  const end = (): void => inPlugin(part, () => own.abort(signal.reason));
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return own.signal;
+}
+
 /** What is set here goes over the wire and into the store: it has to be JSON, and not much of it. */
 class PluginSignals extends Signals {
   readonly #signals: Signals;
+  readonly #produces: readonly SignalType<never>[];
 
-  constructor(signals: Signals) {
+  constructor(signals: Signals, produces: readonly SignalType<never>[]) {
     super();
     this.#signals = signals;
+    this.#produces = produces;
   }
 
   override get<T>(type: SignalType<T>): T | undefined {
@@ -80,6 +100,7 @@ class PluginSignals extends Signals {
   }
 
   override set<T>(type: SignalType<T>, value: T): void {
+    if (!this.#produces.includes(type)) throw new TypeError(`the signal ${type.name} is not named under 'produces'`);
     const text: string | undefined = JSON.stringify(type.toJson(value));
     if (text === undefined) throw new TypeError(`the signal ${type.name} has no JSON form`);
     if (Buffer.byteLength(text) > limits.pluginSignalBytes) {
