@@ -124,6 +124,17 @@ describe('next()', () => {
     expect(String(chain.log[0]?.fields.error)).toMatch(why);
   });
 
+  it('is not reached by a filter that changes its argument', async () => {
+    const { answers, chain } = await answersOf(() => ({
+      rcpt: (_, to, next) => {
+        (to as { address: string }).address = 'c@y.test';
+        return next(to);
+      },
+    }));
+    expect(answers[1]).toBe(FAILED);
+    expect(String(chain.log[0]?.fields.error)).toContain("read only property 'address'");
+  });
+
   it('takes a changed path and a changed body', async () => {
     const { answers, chain } = await answersOf(() => ({
       rcpt: (_, to, next) => next({ ...to, address: 'c@y.test' }),

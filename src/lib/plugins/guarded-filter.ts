@@ -1,5 +1,6 @@
 /** A plugin's filter as a filter of the registry: each phase guarded, each transaction with its own instance. */
 import type { Filter, FilterDefinition, Next, Phase, TxContext } from '../chain/filter.ts';
+import type { Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { checkedMailbox, fieldsOf } from './checked-answer.ts';
 import { guardedBody } from './guarded-body.ts';
@@ -47,6 +48,8 @@ function instance({ part, produces, clock }: Guard, make: () => Filter): Filter 
     checked: (value: unknown) => T,
   ): ((tx: TxContext, value: T, next: Next<T>) => ReturnType<Next<T>>) => {
     return (tx, value, next) => {
+      // A filter never changes its argument: others hold the same path. A body only has methods.
+      if (name !== 'data') freezePath(value);
       seen ??= new PluginTx(tx, part, produces);
       const own = seen;
       // Called as a method, for filters that are objects of a class.
@@ -60,6 +63,10 @@ function instance({ part, produces, clock }: Guard, make: () => Filter): Filter 
     ...(filter.rcpt !== undefined && { rcpt: phase('rcpt', checkedMailbox) }),
     ...(filter.data !== undefined && { data: phase('data', (value) => guardedBody(part, value)) }),
   };
+}
+
+function freezePath(value: unknown): void {
+  Object.freeze(Object.freeze(value as Mailbox).params);
 }
 
 type Call<T> = (tx: TxContext, value: T, next: Next<T>) => ReturnType<Next<T>>;
