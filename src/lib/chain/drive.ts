@@ -142,6 +142,7 @@ export function exchangeOf(live: LiveTransaction, onClose: () => void = () => un
   const refusedMail = (s: TxState): Response | undefined =>
     s.replies.mail !== undefined && !isOk(s.replies.mail) ? s.replies.mail : undefined;
   return {
+    transaction: live.id,
     async mail(from) {
       if (ended(live.state)) return cancelledReply;
       live.apply({ type: 'mail', from });

@@ -111,14 +111,15 @@ function isHttpUrl(text: string): boolean {
 /** A key of the original that changes nothing here: `older-keys.ts` says why when it is used. */
 export const ignored = z.unknown().optional().describe('Accepted with a warning; it has no effect.');
 
+/** `pretty` is what others call `text`. */
+const logFormat = z.enum(['json', 'text', 'pretty']).transform((format) => (format === 'pretty' ? 'text' : format));
+
 /** `log:` of both programs. */
 export const logSection = section({
   level: orDefault(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'info').describe(
     'What is less important than this is not logged.',
   ),
-  format: orDefault(z.enum(['json', 'text']), 'json').describe(
-    'One JSON object a line for programs, or text for people.',
-  ),
+  format: orDefault(logFormat, 'json').describe('One JSON object a line for programs, or text for people.'),
 }).describe('The log, which goes to standard error.');
 
 /** The keys both REST listeners have. */

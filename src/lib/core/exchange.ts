@@ -16,4 +16,6 @@ export interface Exchange {
   data(body: Body): Promise<Response>;
   /** Ends the exchange and cancels whatever is unfinished upstream; idempotent. */
   close(): Promise<void>;
+  /** The transaction's id at the next hop, once it is known: for logs on both sides. */
+  readonly transaction?: string | undefined;
 }

@@ -87,9 +87,10 @@ export class InboundExchange implements Exchange {
 
   /** No addresses and no text: those are the router's to log, with the transaction they belong to. */
   #report(): void {
-    const { log, clock } = this.#options;
+    const { log, clock, upstream } = this.#options;
     const verdict = this.#verdict;
     const fields = {
+      ...(upstream.transaction !== undefined && { tx: upstream.transaction }),
       sizeBytes: this.#sizeBytes,
       rcptsAccepted: this.#accepted,
       rcptsRefused: this.#refused,

@@ -24,6 +24,7 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
+import { logSent } from './log-sent.ts';
 
 /** What speaks to destinations, by profile. */
 export type SmtpOutputs = ReadonlyMap<string, { open(origin: Origin): Exchange }>;
@@ -75,11 +76,17 @@ export class Outbound implements TransactionService {
     };
     const id = deps.rng.bytes(config.restListener.restIdEntropy).toString('base64url');
     const log = deps.log.child({ tx: id });
+    const openedAt = deps.clock.now();
     const follow: Follow = async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
       await drive(live, output.open(origin), stop.signal, (error) =>
         log.error({ error }, 'an SMTP exchange failed with a bug'),
       );
+      logSent(log, live.state, {
+        ...(ask.tag !== undefined && { tag: ask.tag }),
+        origin,
+        durationMs: deps.clock.now() - openedAt,
+      });
     };
     const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, follow, sender);
     this.#addEnvelope(conversation, ask);

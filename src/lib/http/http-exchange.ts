@@ -62,6 +62,10 @@ export class HttpExchange implements Exchange {
     setMaxListeners(0, this.#stop.signal);
   }
 
+  get transaction(): string | undefined {
+    return this.#remote?.url.pathname.split('/').at(-1);
+  }
+
   mail(from: Mailbox): Promise<Response> {
     must(this.#from === undefined, 'MAIL is asked once');
     this.#from = from;
