@@ -8,7 +8,7 @@ import { createRestServer, type RestServer } from '../../src/lib/http/server.ts'
 import type { UploadAsk } from '../../src/lib/http/service.ts';
 import { type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
-import { eventually, FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
+import { FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
 import { DEFAULT_CHAINS, type Harness, type HarnessOptions, startRouter } from '../helpers/router-harness.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
@@ -247,15 +247,13 @@ describe('a transaction that nobody has in work', () => {
     expect(one.log.map(({ text }) => text)).toContain('let go of transactions that nobody had in work');
   });
 
-  it('is worked on by another router within a second when its own does not look for due work', async () => {
+  it('is worked on by another router when its own does not look for due work', async () => {
     const one = await start('one', { globals: ', dequeue: false, executor: {output: {max_inflight: 1}}' });
     await start('two');
     far.answers = (stage, rcpt) => (stage === 'rcpt' && rcpt.startsWith('slow') ? 'hang' : undefined);
     await one.router.service.create('native', inlineAsk('slow@example.com'));
     await one.router.service.create('native', inlineAsk('bob@example.com'));
-    await settle(50);
-    await clock.advance(1000);
-    await eventually(() => far.deliveries.length === 1);
+    await tickUntil(clock, () => far.deliveries.length === 1);
     expect(far.deliveries[0]?.rcptTo).toEqual(['bob@example.com']);
   });
 

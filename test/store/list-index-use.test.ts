@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/lib/core/limits.ts';
+import type { ListFilter } from '../../src/lib/store/list.ts';
 import { migrate } from '../../src/lib/store/migrate.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
 import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts';
@@ -7,7 +8,6 @@ import { listTransactions } from '../../src/lib/store/sql/list-transactions.ts';
 import { queueDepth } from '../../src/lib/store/sql/queue-depth.ts';
 import type { Sql, SqlValue } from '../../src/lib/store/sql/sql.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
-import type { ListFilter } from '../../src/lib/store/store.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { reply } from '../../src/lib/core/response.ts';
-import type { ListFilter, ListPosition, NewTransaction, NextStep, Store } from '../../src/lib/store/store.ts';
+import type { ListFilter, ListPosition } from '../../src/lib/store/list.ts';
+import type { NewTransaction, NextStep, Store } from '../../src/lib/store/store.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 

@@ -2,7 +2,8 @@
 import type { Clock } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { Sample } from '../ops/metrics.ts';
-import type { QueueDepth, Store } from '../store/store.ts';
+import type { QueueDepth } from '../store/list.ts';
+import type { Store } from '../store/store.ts';
 
 /** An answer is used for this many times as long as it took to find. */
 const REST_FACTOR = 100;

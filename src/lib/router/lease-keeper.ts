@@ -10,7 +10,7 @@ import type { Workshop } from './workshop.ts';
 
 export interface LeaseKeeperOptions {
   readonly deps: Pick<Deps, 'clock' | 'log'>;
-  readonly store: Pick<Store, 'leases' | 'releaseLeases'>;
+  readonly store: Pick<Store, 'leases' | 'releaseLeases' | 'leasesOnTheWay'>;
   readonly workshop: Pick<Workshop, 'find'>;
   readonly schedule: Pick<Schedule, 'isStarting'>;
 }
@@ -35,12 +35,14 @@ export class LeaseKeeper {
     }
   }
 
-  /** Lets go of leases that nobody has worked on since the last look: a commit that is just being answered is not among them. */
+  /** Lets go of leases that nobody has worked on since the last look. */
   async releaseStrays(): Promise<void> {
     const { store, deps } = this.#options;
     const idle = (await store.leases(false)).filter(({ txId }) => this.#isIdle(txId));
     const strays = idle.filter(({ txId, version }) => this.#strays.get(txId) === version);
-    this.#strays = new Map(idle.map(({ txId, version }): [string, number] => [txId, version]));
+    // While a claim is under way, what looks idle may be what it has just leased: its answer can be late, and then the work begins.
+    const suspects = store.leasesOnTheWay === 0 ? idle : strays;
+    this.#strays = new Map(suspects.map(({ txId, version }): [string, number] => [txId, version]));
     if (strays.length === 0) return;
     const released = await this.#release(strays);
     if (released > 0) deps.log.warn({ released }, 'let go of transactions that nobody had in work');

@@ -11,7 +11,8 @@ import type {
   TransactionSummary,
 } from '../http/queue-service.ts';
 import { RequestProblem } from '../http/service.ts';
-import type { ListFilter, Store, StoredTransaction } from '../store/store.ts';
+import type { ListFilter } from '../store/list.ts';
+import type { Store, StoredTransaction } from '../store/store.ts';
 import { historyOfStored, historyOfWork } from './history.ts';
 import { nextReason } from './next-reason.ts';
 import type { RouteTable } from './route-table.ts';

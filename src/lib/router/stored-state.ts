@@ -1,6 +1,6 @@
 /** The state of a transaction as its row has it, without the message itself. */
 import { NO_REPLIES, type TxState } from '../core/transaction.ts';
-import type { ListedTransaction } from '../store/store.ts';
+import type { ListedTransaction } from '../store/list.ts';
 
 export function stateOf(stored: ListedTransaction): TxState {
   const { record, attempts, cancelled, final } = stored;

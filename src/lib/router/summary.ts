@@ -3,7 +3,7 @@ import { listedState } from '../core/listed-state.ts';
 import { domainOf } from '../core/mailbox.ts';
 import { decisive } from '../core/transaction.ts';
 import type { ListCursor, ListQuery, TransactionSummary } from '../http/queue-service.ts';
-import type { ListedTransaction } from '../store/store.ts';
+import type { ListedTransaction } from '../store/list.ts';
 import { stateOf } from './stored-state.ts';
 import type { Work } from './work.ts';
 

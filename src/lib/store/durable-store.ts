@@ -9,10 +9,11 @@ import { storableChunks } from './chunking.ts';
 import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
+import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import { planCreate } from './plan.ts';
 import { attemptRow, blobStatus, filterOutputText, nextColumns } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
-import type { Operation } from './sql/index.ts';
+import type { Operation, Result } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 import {
   type AppendResult,
@@ -21,11 +22,8 @@ import {
   type BlobStatus,
   type GcResult,
   type Lease,
-  type ListAsk,
-  type ListPage,
   type NewTransaction,
   type Outcome,
-  type QueueDepth,
   type SessionSign,
   type SessionTerms,
   type Store,
@@ -43,6 +41,7 @@ export class DurableStore implements Store {
   /** History whose bodies are being read, or written when they are too large for one commit. */
   readonly #plannedHistory = new Set<Promise<void>>();
   #sessionId: number | undefined;
+  #leasesOnTheWay = 0;
   #sessionUri = '';
 
   constructor(engine: Engine, clock: Clock, log: Log, meter?: StoreMeter) {
@@ -95,7 +94,8 @@ export class DurableStore implements Store {
     const isLeased = transactions.some(({ next }) => next.kind === 'leased');
     const sessionId = isLeased ? this.#session() : (this.#sessionId ?? null);
     const { plan, sizeBytes } = await planCreate(transactions, this.#group, sessionId, now);
-    refuse(await this.#group.write('createTransactions', plan, sizeBytes));
+    const write = (): Promise<Result<'createTransactions'>> => this.#group.write('createTransactions', plan, sizeBytes);
+    refuse(await (isLeased ? this.#leasing(write) : write()));
   }
 
   async append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult> {
@@ -137,7 +137,20 @@ export class DurableStore implements Store {
   }
 
   async claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]> {
-    return this.#group.write('claimDue', { sessionId: this.#session(), now, limit });
+    return this.#leasing(() => this.#group.write('claimDue', { sessionId: this.#session(), now, limit }));
+  }
+
+  async #leasing<T>(write: () => Promise<T>): Promise<T> {
+    this.#leasesOnTheWay += 1;
+    try {
+      return await write();
+    } finally {
+      this.#leasesOnTheWay -= 1;
+    }
+  }
+
+  get leasesOnTheWay(): number {
+    return this.#leasesOnTheWay;
   }
 
   async leases(onlyCancelled: boolean): Promise<readonly Lease[]> {

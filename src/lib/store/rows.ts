@@ -3,7 +3,8 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
-import type { AttemptRecord, BlobStatus, ListedTransaction, NextStep, StoredTransaction, TxRecord } from './store.ts';
+import type { ListedTransaction } from './list.ts';
+import type { AttemptRecord, BlobStatus, NextStep, StoredTransaction, TxRecord } from './store.ts';
 
 /** A row of `transactions`. A type, not an interface, so that it is a plain record to the SQL layer. */
 export type TxRow = {

@@ -5,9 +5,9 @@
  */
 import type { Body } from '../core/body.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
-import type { ListedState } from '../core/listed-state.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
+import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 
 export { StoreUnavailableError } from '../core/errors.ts';
@@ -102,47 +102,6 @@ export interface StoredTransaction {
   readonly lease?: { readonly sessionId: string; readonly uri: string };
 }
 
-/** What a list is asked for; each condition that is given must hold. Addresses and domains in lower case. */
-export interface ListFilter {
-  readonly sender?: string;
-  /** Only these senders exist for whoever asks. */
-  readonly senders?: readonly string[];
-  readonly state?: ListedState;
-  readonly to?: { readonly address: string } | { readonly domain: string };
-  /** The reverse-path; `''` for the null one. */
-  readonly from?: string;
-  readonly parent?: string;
-}
-
-/** A place in the list, which is in the order of creation, the newest first: what comes after it was created before. */
-export interface ListPosition {
-  readonly createdAt: number;
-  readonly id: string;
-}
-
-export interface ListAsk {
-  readonly filter: ListFilter;
-  readonly before?: ListPosition;
-  readonly limit: number;
-}
-
-/** A transaction without its blobs, and with its newest attempt only. */
-export type ListedTransaction = Omit<StoredTransaction, 'blobs'>;
-
-export interface ListPage {
-  readonly transactions: readonly ListedTransaction[];
-  /** Where the next page begins; a page can be short, or empty, and still have one. */
-  readonly next?: ListPosition;
-}
-
-/** How many transactions there are to work on, each number up to `limits.queueCountRows`. */
-export interface QueueDepth {
-  readonly active: number;
-  readonly deferred: number;
-  readonly incomplete: number;
-  readonly nextDueAt?: number;
-}
-
 /** One piece of an upload. */
 export interface BlobPiece {
   /** Offset of the first byte of `bytes`. A prefix that overlaps what is stored is skipped: a plain retry works. */
@@ -215,6 +174,8 @@ export interface StoreStats {
 }
 
 export interface Store {
+  /** Operations under way that lease something to our session: it may be committed although nobody has been told of it yet. */
+  readonly leasesOnTheWay: number;
   /** Our session's id, once opened. */
   readonly sessionId: string | undefined;
   /**

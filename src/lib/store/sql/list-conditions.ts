@@ -1,6 +1,6 @@
 /** From what a list is asked for to conditions of SQL: one that an index answers in order, and the rest. */
 import { OPEN_STATES } from '../../core/listed-state.ts';
-import type { ListFilter } from '../store.ts';
+import type { ListFilter } from '../list.ts';
 import type { SqlValue } from './sql.ts';
 
 export interface Condition {

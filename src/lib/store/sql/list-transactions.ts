@@ -4,8 +4,8 @@
  * a page of a rare combination may be short, or empty, and still have a next one.
  */
 import { limits } from '../../core/limits.ts';
+import type { ListAsk, ListPage, ListPosition } from '../list.ts';
 import { ATTEMPT_COLUMNS, type AttemptRow, listedTransaction, TX_COLUMNS, type TxRow } from '../rows.ts';
-import type { ListAsk, ListPage, ListPosition } from '../store.ts';
 import { type Condition, listConditions } from './list-conditions.ts';
 import type { Sql, SqlValue } from './sql.ts';
 

@@ -1,6 +1,6 @@
 /** How much there is to do, for metrics: each count reads one partial index, and no further than to a bound. */
 import { limits } from '../../core/limits.ts';
-import type { QueueDepth } from '../store.ts';
+import type { QueueDepth } from '../list.ts';
 import type { Sql } from './sql.ts';
 
 const QUERY = `select
