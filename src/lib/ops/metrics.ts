@@ -108,12 +108,16 @@ export async function createMetrics(): Promise<Metrics> {
 /** Looks each series up once. */
 function family<M>(labelNames: readonly string[], bind: (values: string[]) => M): Family<M> {
   const known = new Map<string, M>();
+  let rest: M | undefined;
   return {
     with(...values) {
       const key = values.join('\u0000');
       const found = known.get(key);
       if (found !== undefined) return found;
-      if (known.size >= limits.metricSeries) return this.with(...labelNames.map(() => 'other'));
+      if (known.size >= limits.metricSeries) {
+        rest ??= bind(labelNames.map(() => 'other'));
+        return rest;
+      }
       const made = bind([...values]);
       known.set(key, made);
       return made;
