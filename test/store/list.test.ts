@@ -2,7 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { reply } from '../../src/lib/core/response.ts';
 import type { ListFilter, ListPosition } from '../../src/lib/store/list.ts';
+import { readMigrations } from '../../src/lib/store/migrations.ts';
+import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
+import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
 import type { NewTransaction, NextStep, Store } from '../../src/lib/store/store.ts';
+import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 
@@ -155,5 +159,46 @@ describe.each(databases)('a list of transactions on $name', (kind) => {
     expect(await store.makeDue('nobody', 2000)).toBe('unknown');
     expect((await store.load('later'))?.nextAttemptAt).toBe(2000);
     expect((await store.claimDue(2000, 10)).map(({ record }) => record.id)).toEqual(['later']);
+  });
+});
+
+describe.each(databases)('transactions of the version before on $name', (kind) => {
+  it('are found as well', async () => {
+    const database = await kind.create();
+    try {
+      const url = parseStoreUrl(database.url);
+      const connection =
+        url.kind === 'sqlite' ? await openSqliteSchema(url.file, true) : await openPostgresSchema(url.url, url.shown);
+      const [first] = await readMigrations(url.kind);
+      await connection.script(`create table schema_migrations (version integer primary key, name text not null, applied_at bigint not null);
+        insert into schema_migrations values (1, 'initial', 1);
+        ${first?.sql ?? ''}`);
+      for (const [id, from, to] of [
+        ['a', '{"address":"Alice@Example.com","params":[]}', '[{"address":"Bob@Example.ORG","params":[]}]'],
+        ['b', '{"address":"","params":[]}', '[{"address":"\\"a@b\\"@example.net","params":[]}]'],
+        ['c', null, '[]'],
+        ['d', null, '[{"address":"postmaster","params":[]}]'],
+      ]) {
+        await connection.sql.run(
+          `insert into transactions (id, sender, origin, mail_from, rcpt_to, filter_output, retry, notification, created_at, updated_at,
+            version, input_done, cancelled) values (?, 's', '{}', ?, ?, '{}', 0, 0, 1, 1, 1, 1, 0)`,
+          [id as string, from as string | null, to as string],
+        );
+      }
+      await connection.close();
+      const store = await openTestStore(database);
+      const ids = async (filter: ListFilter): Promise<string[]> =>
+        (await store.list({ filter, limit: 10 })).transactions.map(({ record }) => record.id);
+      expect(await ids({ to: { address: 'bob@example.org' } })).toEqual(['a']);
+      expect(await ids({ to: { domain: 'example.org' } })).toEqual(['a']);
+      expect(await ids({ to: { domain: 'example.net' } })).toEqual(['b']);
+      expect(await ids({ to: { address: 'postmaster' } })).toEqual(['d']);
+      expect(await ids({ from: 'alice@example.com' })).toEqual(['a']);
+      expect(await ids({ from: '' })).toEqual(['b']);
+      expect(await ids({})).toEqual(['d', 'c', 'b', 'a']);
+      await store.close();
+    } finally {
+      await database.drop();
+    }
   });
 });
