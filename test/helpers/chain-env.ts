@@ -16,6 +16,7 @@ export interface OpenOutputAsk {
   readonly hop?: HopResolver;
   readonly children?: ChildOpener;
   readonly senders?: ChainEnv['senders'];
+  readonly resolvePath?: ChainEnv['resolvePath'];
   readonly origin?: Origin;
 }
 
@@ -31,7 +32,7 @@ export function openOutput(definition: OutputDefinition, ask: OpenOutputAsk = {}
     senders: ask.senders ?? new Map(),
     hop: ask.hop ?? (() => new HopSequence({})),
     children: ask.children ?? new FakeChildren(),
-    resolvePath: (path) => path,
+    resolvePath: ask.resolvePath ?? ((path) => path),
     vocabulary: { matchers: [], routingPolicies: [] },
     earlier: { signals: new Set(), policies: [] },
   };

@@ -31,6 +31,7 @@ interface Ask {
   readonly route?: Route | undefined;
   readonly resolution?: readonly HostPort[];
   readonly senders?: OpenOutputAsk['senders'];
+  readonly resolvePath?: (file: string) => string;
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
@@ -41,6 +42,7 @@ function output(ask: Ask, ...answers: readonly FakeAnswers[]) {
   const { exchange, tx } = openOutput(restOutput, {
     options: ask.options ?? {},
     ...(ask.senders && { senders: ask.senders }),
+    ...(ask.resolvePath && { resolvePath: ask.resolvePath }),
     hop: (url, options) => {
       found.push({ endpoint: url, options });
       return hops;
@@ -107,10 +109,10 @@ describe('the next hop', () => {
   });
 
   test('is found with the options for its certificate and for uploads', async () => {
-    const { exchange, found } = output({ options: { verify: '/etc/ca.pem', chunk_size: 1000 } });
+    const { exchange, found } = output({ options: { verify: 'package.json', chunk_size: 1000 } });
     void exchange.mail(sender);
     await exchange.rcpt(recipient);
-    expect(found[0]?.options).toEqual({ verify: '/etc/ca.pem', chunkSize: 1000 });
+    expect(found[0]?.options).toEqual({ verify: 'package.json', chunkSize: 1000 });
   });
 
   test('may be fixed in the configuration, and is asked in the name of our own sender then', async () => {
@@ -302,4 +304,17 @@ test('a bug in the next hop rejects RCPT and leaves no failure unheard', async (
 test('DATA without an accepted recipient is a bug of the caller', async () => {
   const { exchange } = output({});
   await expect(exchange.data(body)).rejects.toThrow('DATA follows');
+});
+
+describe('the CA file of the next hop', () => {
+  test('is relative to the configuration', async () => {
+    const { exchange, found } = output({ options: { verify: 'package.json' }, resolvePath: (file) => `./${file}` });
+    void exchange.mail(sender);
+    await exchange.rcpt(recipient);
+    expect(found[0]?.options?.verify).toBe('./package.json');
+  });
+
+  test('that cannot be read is a mistake of the configuration', () => {
+    expect(() => output({ options: { verify: 'no-such-ca.pem' } })).toThrow('cannot be read (ENOENT)');
+  });
 });

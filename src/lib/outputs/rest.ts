@@ -2,9 +2,11 @@
  * `rest_output`: offers the message to the routed next hop, one host of the resolution after the other until one does not refuse MAIL
  * temporarily. The hop is asked once the recipient is known, because routing happens at RCPT.
  */
+import { accessSync, constants } from 'node:fs';
 import { z } from 'zod';
 import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts';
 import type { SenderConfig } from '../config/router-config.ts';
+import { ConfigError } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
 import { type HostPort, originOf, withOverrides } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
@@ -44,9 +46,23 @@ export const restOutput = defineOutput<RestOutputConfig>({
   config,
   create: (c, env) => {
     const offers = new DsnOffers();
-    return (tx) => new RestExchange(c, env, tx, offers);
+    const found = { ...c, hop: { ...c.hop, verify: caFile(c.hop.verify, env) } };
+    return (tx) => new RestExchange(found, env, tx, offers);
   },
 });
+
+/** Throws `ConfigError` when the CA file cannot be read: at load, not with the first message. */
+function caFile(verify: boolean | string, { resolvePath }: ChainEnv): boolean | string {
+  if (typeof verify === 'boolean') return verify;
+  const file = resolvePath(verify);
+  try {
+    accessSync(file, constants.R_OK);
+    return file;
+  } catch (error) {
+    const { code = 'unreadable' } = error as NodeJS.ErrnoException;
+    throw new ConfigError([{ path: ['verify'], message: `the CA file ${file} cannot be read (${code})` }]);
+  }
+}
 
 class RestExchange implements Exchange {
   readonly #config: RestOutputConfig;
