@@ -38,3 +38,12 @@ it('has no mistake, alone or together, and nothing to warn of', async () => {
   const reports = await checkConfigs([at('router.yaml'), at('gateway.yaml')], builtInSteps);
   expect(reports.flatMap(({ mistakes, warnings }) => [...mistakes, ...warnings])).toEqual([]);
 });
+
+it('with a token for a sender that is not there says which was meant', async () => {
+  const tokens = { shop: { hash: hashSecret('shop'), senders: ['shpo'] } };
+  await writeFile(at('keys/tokens.json'), JSON.stringify(tokens));
+  const [router] = await checkConfigs([at('router.yaml')], builtInSteps);
+  expect(router?.mistakes.map(({ message }) => message)).toEqual([
+    `'auth_tokens': ${at('keys/tokens.json')}: "shop": there is no sender 'shpo' (did you mean 'shop'?)`,
+  ]);
+});

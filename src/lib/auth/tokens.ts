@@ -20,12 +20,19 @@ export interface TokenGrant {
 export interface TokenBook {
   /** The grant of a token, or `undefined` when it is none of the file. What it takes says nothing about the tokens there are. */
   find(token: string): TokenGrant | undefined;
+  /** Of every entry of the file. */
+  readonly grants: readonly TokenGrant[];
 }
 
 /** Reads the file; it is read again when it changes. Throws `UserError` that names the file and the entry at fault. */
 export function openTokens(file: string, deps: WatchDeps): TokenBook {
   const watched = new WatchedFile(file, (text) => parseTokens(text, file), deps);
-  return { find: (token) => watched.current.find(token) };
+  return {
+    find: (token) => watched.current.find(token),
+    get grants() {
+      return watched.current.grants;
+    },
+  };
 }
 
 const HASH = /^[0-9a-f]{64}$/i;
@@ -44,6 +51,7 @@ export function parseTokens(text: string, file: string): TokenBook {
     book.set(prefixOf(hash), [...known, { hash, grant }]);
   }
   return {
+    grants: [...book.values()].flat().map(({ grant }) => grant),
     find(token) {
       const hash = createHash('sha256').update(token, 'utf8').digest();
       // Nobody can steer what the hash of a guess begins with, so looking it up by that gives nothing away; the rest is compared as a whole.

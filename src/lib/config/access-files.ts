@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { parseTokens } from '../auth/tokens.ts';
 import { UserError } from '../core/errors.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { readProblem } from './file-checks.ts';
+import { namesOf } from './names.ts';
 import { findAll, textAt } from './path-pattern.ts';
 import type { ConfigMistake, ConfigPath } from './source.ts';
 
@@ -18,8 +20,9 @@ export function accessFileMistakes(root: unknown, hops: string, resolvePath: Res
     const why = problemOf(resolvePath(named), check);
     return why === undefined ? [] : [{ path: [...path, key], message: `'${key}': ${why}` }];
   };
+  const senders = hops === 'rest_endpoint.*' ? namesOf(root, 'sender') : undefined;
   const ofListener = findAll(root, 'rest_listener').flatMap(({ path, value }) => [
-    ...at(path, value, 'auth_tokens', tokensProblem),
+    ...at(path, value, 'auth_tokens', (bytes, file) => tokensProblem(bytes, file, senders)),
     ...at(path, value, 'client_ca', authorityProblem),
   ]);
   const ofHops = findAll(root, hops).flatMap(({ path, value }) => [
@@ -38,10 +41,18 @@ function problemOf(file: string, check: Check): string | undefined {
   }
 }
 
-function tokensProblem(bytes: Buffer, file: string): string | undefined {
+/** `senders`: those of a router; a gateway takes any name. */
+function tokensProblem(bytes: Buffer, file: string, senders: ReadonlySet<string> | undefined): string | undefined {
   try {
-    parseTokens(bytes.toString(), file);
-    return undefined;
+    const { grants } = parseTokens(bytes.toString(), file);
+    const named = grants.flatMap((grant) =>
+      grant.senders === 'any' ? [] : [...grant.senders].map((to) => ({ grant, to })),
+    );
+    const wrong = named.find(({ to }) => senders !== undefined && !senders.has(to));
+    if (wrong === undefined) return undefined;
+    const nearest = nearestName(wrong.to, [...(senders ?? [])]);
+    const hint = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`;
+    return `${file}: ${JSON.stringify(wrong.grant.name)}: there is no sender '${wrong.to}'${hint}`;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return error.message;
