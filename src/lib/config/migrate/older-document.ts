@@ -28,7 +28,7 @@ export class OlderDocument {
   }
 
   toString(): string {
-    return this.#document.toString({ lineWidth: 0 });
+    return this.#document.toString({ lineWidth: 0, flowCollectionPadding: false });
   }
 
   /** Says what was changed, and where it was. */
