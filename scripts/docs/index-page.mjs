@@ -69,5 +69,6 @@ Filters that observe set *signals*: facts about the message, which never reject 
 steps run in the order they are written, once for each phase of SMTP (MAIL, RCPT, DATA); mail submitted over REST runs through the same phases.
 A filter that reads a signal stands after the one that produces it: \`koukan config check\` says so when it does not.
 
-Filters of your own: [plugins.md](plugins.md). The keys around chains: [reference/router.yaml.md](reference/router.yaml.md).
+\`koukan filters\` prints what is on these pages; with \`--config router.yaml\` also what the plugins of that file bring. Filters of your own:
+[plugins.md](plugins.md). The keys around chains: [reference/router.yaml.md](reference/router.yaml.md).
 `;

@@ -65,12 +65,20 @@ const service = z.strictObject({
   smtps: orDefault(z.boolean(), false).describe('TLS from the first byte.'),
   auth_secrets: filePath
     .nullish()
-    .describe('JSON file `{"user": "hash"}`: offers AUTH, once the session is encrypted.'),
+    .describe(
+      'JSON file `{"user": "hash"}` (`koukan smtp-auth` prints both): offers AUTH, once the session is encrypted.',
+    ),
   proxy_protocol_timeout: someSecondsAsMs
     .nullish()
     .describe('Expect a PROXY header within this time; not with `smtps`. Left out: expect none.'),
   enable_bdat: orDefault(z.boolean(), false).describe('Offer CHUNKING.'),
-  dsn: z.boolean().nullish().describe('Offer DSN (RFC 3461). By default once the router is known to support it.'),
+  dsn: z
+    .boolean()
+    .nullish()
+    .describe(
+      'Offer DSN (RFC 3461). By default as soon as the router has shown that it supports it: in one process at once, else with its first ' +
+        'answer; a router of the Python original never does.',
+    ),
   max_sessions_per_host: count
     .nullish()
     .describe('Sessions of one client address at once; more hear 421. By default 50, and no limit for this machine.'),

@@ -29,7 +29,9 @@ export const cidr = z
 
 /** The keys of `rest_listener` that this file is about. */
 export const restAccessShape = {
-  auth_tokens: filePath.nullish().describe('JSON file of bearer tokens: every request needs one of them.'),
+  auth_tokens: filePath
+    .nullish()
+    .describe('JSON file of bearer tokens: every request needs one of them, see [access.md](../access.md).'),
   trusted_peers: z
     .array(cidr)
     .nullish()

@@ -144,7 +144,10 @@ const outputHandler = section({
   ),
   notification: notification
     .nullish()
-    .describe('Who sends the bounces. It counts for senders with `notification: output_chain`.'),
+    .describe(
+      'Who sends the notifications: bounces, delays, and successes that were asked for (RFC 3461). It counts for senders with ' +
+        '`notification: output_chain`.',
+    ),
 });
 
 const chain = z.strictObject({
