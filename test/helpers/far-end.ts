@@ -7,6 +7,7 @@ import { type Body, bodyBytes } from '../../src/lib/core/body.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import type { Hop, HopAsk } from '../../src/lib/core/hop.ts';
 import { type Mailbox, mailbox } from '../../src/lib/core/mailbox.ts';
+import { type HopBodyNotes, notesOf } from '../../src/lib/core/parsed-message.ts';
 import { isOk, type Response, reply } from '../../src/lib/core/response.ts';
 
 export interface Delivery {
@@ -14,6 +15,8 @@ export interface Delivery {
   readonly mailFrom: string;
   readonly rcptTo: readonly string[];
   readonly body: string;
+  /** What goes with the message. */
+  readonly notes: HopBodyNotes;
   /** The envelope with its ESMTP parameters. */
   readonly envelope: { readonly from: Mailbox; readonly to: readonly Mailbox[] };
 }
@@ -92,7 +95,14 @@ class FarExchange implements Exchange {
     if (isOk(response)) {
       const envelope = { from: this.#from, to: [...this.#accepted] };
       const [mailFrom, rcptTo] = [envelope.from.address, envelope.to.map(({ address }) => address)];
-      this.#far.delivered({ ask: this.#ask, mailFrom, rcptTo, body: bytes.toString('latin1'), envelope });
+      this.#far.delivered({
+        ask: this.#ask,
+        mailFrom,
+        rcptTo,
+        body: bytes.toString('latin1'),
+        notes: notesOf(body),
+        envelope,
+      });
     }
     return response;
   }

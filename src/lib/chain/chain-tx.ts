@@ -18,6 +18,8 @@ export interface ExchangeInit {
   readonly log: Log;
   /** Hears of each signal a filter sets, in the form that is kept. */
   readonly onSignal?: (wireName: string, record: unknown) => void;
+  /** What an earlier chain found out about the message, in wire form; see `Signals`. */
+  readonly inherited?: () => Readonly<Record<string, unknown>>;
   /** Hears of each host the message is offered to. */
   readonly onHost?: (host: HostPort) => void;
 }
@@ -47,7 +49,7 @@ export class ChainTx implements TxContext {
     if (localHost !== undefined) this.localHost = localHost;
     if (smtpMeta !== undefined) this.smtpMeta = smtpMeta;
     this.log = init.log;
-    this.signals = new Signals(init.onSignal);
+    this.signals = new Signals(init.onSignal, init.inherited);
     this.offering = (host) => init.onHost?.(host);
   }
 

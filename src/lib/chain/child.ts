@@ -6,11 +6,14 @@ import type { Body } from '../core/body.ts';
 import type { Origin } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import type { Signals } from '../core/signal.ts';
 
 export interface ChildAsk extends Origin {
   readonly sender: string;
   readonly tag: string | undefined;
   readonly parentId: string;
+  /** What the filters before it find out, up to the message. */
+  readonly signals: Signals;
   /** When there is no room for another attempt: take it all the same, parked, rather than not at all. */
   readonly mayPark: boolean;
 }
@@ -30,6 +33,7 @@ export interface CopyAsk extends Origin {
   readonly sender: string;
   readonly tag: string | undefined;
   readonly parentId: string;
+  readonly signals: Signals;
   readonly mailFrom: Mailbox;
   readonly rcptTo: readonly Mailbox[];
 }

@@ -15,14 +15,25 @@ export interface SignalType<T> {
   readonly toRecord?: (value: T) => unknown;
 }
 
+type SignalForms = Readonly<Record<string, unknown>>;
+
 export class Signals {
   readonly #values = new Map<SignalType<never>, unknown>();
   readonly #json: Record<string, unknown> = {};
+  readonly #records: Record<string, unknown> = {};
   readonly #onSet: (wireName: string, record: unknown) => void;
+  readonly #inherited: () => SignalForms;
 
-  /** `onSet` hears of each new value in the form that is kept. */
-  constructor(onSet: (wireName: string, record: unknown) => void = () => undefined) {
+  /**
+   * `onSet` hears of each new value in the form that is kept. `inherited`, in wire form, is what the filters of an earlier chain found out about
+   * the same message: peers are told of it, but nothing here is judged by it.
+   */
+  constructor(
+    onSet: (wireName: string, record: unknown) => void = () => undefined,
+    inherited: () => SignalForms = () => ({}),
+  ) {
     this.#onSet = onSet;
+    this.#inherited = inherited;
   }
 
   get<T>(type: SignalType<T>): T | undefined {
@@ -34,11 +45,18 @@ export class Signals {
     this.#values.set(type as SignalType<never>, value);
     const json = type.toJson(value);
     this.#json[type.wireName] = json;
-    this.#onSet(type.wireName, type.toRecord === undefined ? json : type.toRecord(value));
+    const record = type.toRecord === undefined ? json : type.toRecord(value);
+    this.#records[type.wireName] = record;
+    this.#onSet(type.wireName, record);
   }
 
-  /** All values in their wire form. */
-  toJson(): Readonly<Record<string, unknown>> {
-    return { ...this.#json };
+  /** All values in their wire form, inherited ones among them. */
+  toJson(): SignalForms {
+    return { ...this.#inherited(), ...this.#json };
+  }
+
+  /** What was found out here, in the form that is kept. */
+  records(): SignalForms {
+    return { ...this.#records };
   }
 }

@@ -130,6 +130,7 @@ function askOf(c: AddRouteConfig, tx: TxContext): Omit<CopyAsk, 'mailFrom' | 'rc
   const { remoteHost, localHost, smtpMeta } = tx;
   return {
     parentId: tx.id,
+    signals: tx.signals,
     sender: c.sender,
     tag: c.tag ?? undefined,
     ...(remoteHost && { remoteHost }),

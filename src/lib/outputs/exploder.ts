@@ -110,6 +110,7 @@ class ExploderExchange implements Exchange {
     const { remoteHost, localHost, smtpMeta } = this.#tx;
     return children.open({
       parentId: this.#tx.id,
+      signals: this.#tx.signals,
       sender: upstreamSender,
       tag: upstreamTag,
       mayPark: this.#config.mode === 'msa',

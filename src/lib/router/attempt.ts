@@ -1,6 +1,7 @@
 /** One attempt of one transaction: opens its chain, follows what is asked, and says how it ended. */
 import { drive } from '../chain/drive.ts';
 import type { Body } from '../core/body.ts';
+import { ofConversation, wireForm } from '../core/conversation-signals.ts';
 import type { Log } from '../core/deps.ts';
 import { LeaseLostError, must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -43,6 +44,7 @@ export async function runAttempt(
     log,
     onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
     onHost: (host) => work.offered(host),
+    inherited: () => wireForm(facts.inherited?.() ?? ofConversation(live.state.filterOutput)),
   });
   const careful: Exchange = {
     mail: (from) => exchange.mail(from),

@@ -5,6 +5,7 @@
 import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../chain/child.ts';
 import { exchangeOf } from '../chain/drive.ts';
 import type { Body } from '../core/body.ts';
+import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { Deps } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -40,12 +41,12 @@ export class Children implements ChildOpener {
     const { deps, notify } = this.#options;
     const workshop = this.#options.workshop();
     const isParked = workshop.room === 0;
-    const { sender, tag, parentId, mayPark, ...origin } = ask;
+    const { sender, tag, parentId, signals, mayPark, ...origin } = ask;
     if (isParked && !mayPark) return undefined;
     const route = this.#options.routes().get(sender, tag);
     const id = newTransactionId(deps.rng, notify.restIdEntropy);
     const now = deps.clock.now();
-    const facts = { id, route, origin, createdAt: now, parentId };
+    const facts = { id, route, origin, createdAt: now, parentId, inherited: () => signals.records() };
     const work = new Work(facts, { state: {}, version: 0, pastAttempts: [], isDurable: false, now });
     work.isParked = isParked;
     if (!isParked) workshop.start(work);
@@ -85,6 +86,7 @@ export class Children implements ChildOpener {
     const transactions = await Promise.all(
       works.map(async (work): Promise<readonly NewTransaction[]> => {
         work.hold(body);
+        work.inherit();
         work.live.apply({ type: 'adopt', retry: true, notification: true });
         const blobs = [bodyBlob(body)];
         if (work.isParked) {
@@ -114,13 +116,15 @@ export class Children implements ChildOpener {
 
   async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
     const { store, deps, notify, routes, onDue, journal } = this.#options;
-    const { sender, tag, parentId, mailFrom, rcptTo, ...origin } = ask;
+    const { sender, tag, parentId, signals, mailFrom, rcptTo, ...origin } = ask;
     const { retry, notification } = routes().get(sender, tag).sender;
     const now = deps.clock.now();
+    const found = signals.records();
+    const filterOutput = Object.keys(found).length === 0 ? {} : { [CONVERSATION]: found };
     const copies = rcptTo.map((rcpt): NewTransaction => {
       const id = newTransactionId(deps.rng, notify.restIdEntropy);
       const named = { id, sender, ...(tag !== undefined && { tag }), parentId };
-      const facts = { origin, mailFrom, rcptTo: [rcpt], retry, notification, createdAt: now, filterOutput: {} };
+      const facts = { origin, mailFrom, rcptTo: [rcpt], retry, notification, createdAt: now, filterOutput };
       // Due by itself one day, so that nothing is lost when nobody is left to say that it is wanted.
       const next = { kind: 'due', at: now + limits.copyHoldMs } as const;
       return { record: { ...named, ...facts }, blobs: [bodyBlob(body)], attempts: [], next };

@@ -1,5 +1,7 @@
 /** The whole story of one transaction, from its rows and, while it is in work here, from what has happened since they were written. */
+import { ofConversation, ofTransaction } from '../core/conversation-signals.ts';
 import { verdictRecords } from '../core/signals/policy-outcome.ts';
+import type { FilterOutput } from '../core/transaction.ts';
 import type { AttemptStory, TransactionHistory, TransactionSummary } from '../http/queue-service.ts';
 import type { AttemptRecord, StoredTransaction } from '../store/store.ts';
 import { summaryOfStored, summaryOfWork } from './summary.ts';
@@ -21,8 +23,7 @@ export function historyOfStored(
     retry: record.retry,
     notification: record.notification,
     cancelled: stored.cancelled,
-    signals,
-    policies: verdictRecords(signals),
+    ...foundOut(signals),
     story: attempts.map(attemptStory),
     blobs: stored.blobs.map(({ name, length, finalized }) => ({ name, sizeBytes: length, finalized })),
     ...(reason !== undefined && { nextReason: reason }),
@@ -41,12 +42,17 @@ export function historyOfWork(work: Work, children: readonly TransactionSummary[
     retry: state.retry,
     notification: state.notification,
     cancelled: state.cancelled,
-    signals: state.filterOutput,
-    policies: verdictRecords(state.filterOutput),
+    ...foundOut(state.filterOutput),
     story: [...work.pastAttempts, work.attemptRecord()].map(attemptStory),
     blobs: [],
     children,
   };
+}
+
+/** In this chain, and in the one of the conversation it was exploded from. */
+function foundOut(kept: FilterOutput): Pick<TransactionHistory, 'signals' | 'policies'> {
+  const [before, own] = [ofConversation(kept), ofTransaction(kept)];
+  return { signals: { ...before, ...own }, policies: [...verdictRecords(before), ...verdictRecords(own)] };
 }
 
 function attemptStory({ number, startedAt, endedAt, hosts = [], replies }: AttemptRecord): AttemptStory {

@@ -2,10 +2,11 @@
 import type { CompiledChain } from '../chain/compile.ts';
 import type { OutputHandlerConfig, SenderConfig } from '../config/router-config.ts';
 import type { Body } from '../core/body.ts';
+import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { LiveTransaction } from '../core/live.ts';
-import { NEW_TX, type TxState } from '../core/transaction.ts';
+import { type FilterOutput, NEW_TX, type TxState } from '../core/transaction.ts';
 import type { BlobView } from '../http/service.ts';
 import type { AttemptRecord, TxRecord } from '../store/store.ts';
 import type { WorkEnd } from './attempt.ts';
@@ -25,6 +26,8 @@ export interface WorkFacts {
   readonly createdAt: number;
   readonly parentId?: string;
   readonly messageBuilder?: unknown;
+  /** What an earlier chain has found out so far, in the form that is kept. */
+  readonly inherited?: () => FilterOutput;
 }
 
 export class Work {
@@ -124,6 +127,13 @@ export class Work {
       ...(isDelayReported && { isDelayReported }),
       ...(this.#hosts.length > 0 && { hosts: this.#hosts }),
     };
+  }
+
+  /** Keeps what an earlier chain has found out; once the message is there, nothing more will come. */
+  inherit(): void {
+    const found = this.facts.inherited?.() ?? {};
+    if (Object.keys(found).length === 0) return;
+    this.live.apply({ type: 'signal', filter: CONVERSATION, value: found });
   }
 
   /** The transaction as it is first written. */

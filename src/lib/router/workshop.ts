@@ -145,6 +145,7 @@ export class Workshop {
     this.#options.journal.attempt(work, { kind: 'finish', final });
     work.live.apply({ type: 'finish', final });
     const next = { kind: 'final', final } as const;
+    work.inherit();
     const attempts = [work.attemptRecord(now)];
     this.#options.store.recordHistory({ record: work.record(), blobs: [], attempts, next }, now);
     this.#retire(work);
