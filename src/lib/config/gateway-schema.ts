@@ -57,7 +57,7 @@ const service = z.strictObject({
   addr: listenAddress.describe('Where to listen; port 0 takes a free one.'),
   endpoint: name.describe('Name of the `rest_output`: the router that takes this mail.'),
   sender: name.describe('What the request says of itself: a sender of the router, else the router refuses all mail.'),
-  tag: name.nullish().describe('The same: one of the tags of that sender. Required.'),
+  tag: name.nullish().describe('The same: one of the tags of that sender; left out, the sender itself.'),
   cert: filePath
     .nullish()
     .describe('PEM file with the certificate and its chain; with `key` the port offers STARTTLS.'),
