@@ -18,9 +18,9 @@ describe('a body that came as message-builder JSON', () => {
     expect(isBuilderBody(memoryBody(bytes))).toBe(false);
   });
 
-  it('cannot be read when it cannot be built', async () => {
+  it('is a refusal, and cannot be read, when it cannot be built', async () => {
     const body = await builderBody(json, new Map(), deps);
-    expect(body.builder.fault).toEqual({
+    expect(body.refusal).toEqual({
       code: 550,
       enhanced: '5.6.0',
       text: 'invalid message_builder: /body/message_builder/text_body/0/content: the part is missing',
@@ -37,7 +37,7 @@ describe('a body that came as message-builder JSON', () => {
       ['b', large],
     ]);
     const body = await builderBody(two, parts, deps);
-    expect(body.builder.fault?.text).toBe(
+    expect(body.refusal?.text).toBe(
       `invalid message_builder: /body/message_builder: all parts together are larger than ${limits.messageBytes} bytes`,
     );
   });

@@ -22,6 +22,10 @@ async function* bytesOf(text: string): AsyncGenerator<Buffer> {
   if (text !== '') yield Buffer.from(text);
 }
 
+async function* oneOf(chunk: Buffer): AsyncGenerator<Buffer> {
+  yield chunk;
+}
+
 describe.each(databases)('a native transaction on $name', (kind) => {
   let database: TestDatabase;
   let harness: Harness;
@@ -115,6 +119,26 @@ describe.each(databases)('a native transaction on $name', (kind) => {
     expect((await untilFinal(second.id)).state.final?.outcome).toBe('delivered');
     const attached = Buffer.from('attached').toString('base64');
     for (const { body } of harness.far.deliveries) expect(body).toContain(attached);
+  });
+
+  it('says at once, for good and why, when the parts make no message', async () => {
+    const builder = {
+      headers: [['from', [{ address: 'alice@example.com' }]]],
+      text_body: [{ content_type: 'text/plain', content: { create_id: 'text' } }],
+    };
+    const { id } = await service().create(
+      'native',
+      ask('bob@example.com', { kind: 'builder', spec: builder as never }),
+    );
+    const noText: UploadAsk = { offset: 0, whole: true, bytes: oneOf(Buffer.from([0x68, 0xff])) };
+    await service().upload(id, 'text', noText);
+    const { state } = await untilFinal(id);
+    expect(state.replies.data).toMatchObject({ code: 550, enhanced: '5.6.0' });
+    expect(state.replies.data?.text).toContain(
+      '/body/message_builder/text_body/0/content: the text is not valid UTF-8',
+    );
+    expect(state.final?.text).toBe('upstream response permfail');
+    expect(harness.log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   it('reuses the body of an earlier transaction', async () => {

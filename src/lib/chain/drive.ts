@@ -94,7 +94,7 @@ class Follower {
     if (body !== undefined && !this.#isDataAsked && isReadyForData(state)) {
       this.#isDataAsked = true;
       void this.#ask(
-        () => this.#exchange.data(body),
+        () => (body.refusal === undefined ? this.#exchange.data(body) : Promise.resolve(body.refusal)),
         (response) => this.#live.apply({ type: 'dataReply', response }),
       );
     }

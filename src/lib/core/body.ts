@@ -1,6 +1,7 @@
 /** The bytes of a message: a length, and a way to read them more than once. Incremental upload stays at the edges. */
 
 import { InvariantError } from './errors.ts';
+import type { Response } from './response.ts';
 
 /** Small bodies are one buffer in memory, large ones a spool file or chunks in the store; a reader sees no difference. */
 export interface Body {
@@ -16,6 +17,8 @@ export interface Body {
   retain(): () => void;
   /** All bytes, when they lie in memory already: lets small messages skip the iterator. */
   readonly inMemory?: Buffer;
+  /** There are no bytes to be had, and this is what the sender is told. Whoever drives an attempt answers it; nobody reads such a body. */
+  readonly refusal?: Response;
 }
 
 const NOTHING_TO_RELEASE = (): void => undefined;

@@ -1,19 +1,13 @@
-/** Sends the message that was built from message-builder JSON, or answers why it cannot be built. Other messages pass untouched. */
+/**
+ * `message_builder`: marks where the message of a transaction that was submitted as JSON is built. It is built already when a chain begins,
+ * and one that cannot be built was answered, so that a filter that reads messages may stand before this one too.
+ */
 import { z } from 'zod';
 import { defineFilter } from '../chain/filter.ts';
-import { isBuilderBody } from '../message/builder-body.ts';
 
 export const messageBuilder = defineFilter({
   name: 'message_builder',
   summary: 'Builds the message of a transaction that was submitted as JSON instead of RFC 5322 text',
   config: z.strictObject({}),
-  create: () => () => ({
-    async data(tx, body, next) {
-      if (!isBuilderBody(body)) return next(body);
-      const { message, fault } = body.builder;
-      if (message !== undefined) return next(message);
-      tx.log.info({ reply: fault.text }, 'the message cannot be built');
-      return fault;
-    },
-  }),
+  create: () => () => ({ data: (_, body, next) => next(body) }),
 });

@@ -1,48 +1,37 @@
 /**
  * The body of a transaction that came as message-builder JSON, on its way into the chain. It is the built message already, so whoever
- * reads it gets that and never anything else; and it remembers what it was made from, and why it could not be made.
+ * reads it gets that and never anything else; or it is what its sender is told when it could not be made.
  */
 import type { Body } from '../core/body.ts';
 import type { Rng } from '../core/deps.ts';
 import { InvariantError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { type Response, reply } from '../core/response.ts';
+import { reply } from '../core/response.ts';
 import { buildMessage } from './builder.ts';
-import { BUILDER_POINTER, BuilderError, type BuilderMistake, type BuilderSpec } from './builder-spec.ts';
+import { BUILDER_POINTER, BuilderError, type BuilderMistake } from './builder-spec.ts';
 import { normaliseBuilder } from './normalise-builder.ts';
 
 export interface BuilderBody extends Body {
-  readonly builder: {
-    readonly spec: BuilderSpec | undefined;
-    readonly parts: ReadonlyMap<string, Body>;
-  } & BuilderResult;
+  readonly isBuilt: true;
 }
 
-/** The message, or what the sender is told when it cannot be built. */
-export type BuilderResult =
-  | { readonly message: Body; readonly fault?: undefined }
-  | { readonly message?: undefined; readonly fault: Response };
-
-/**
- * Builds the message of stored message-builder JSON. Never rejects for what is wrong with the JSON or the parts: the filter answers the
- * fault, and a chain without the filter fails when it reads the body.
- */
+/** Builds the message of stored message-builder JSON. Never rejects for what is wrong with the JSON or the parts: that is its `refusal`. */
 export async function builderBody(
   json: unknown,
   parts: ReadonlyMap<string, Body>,
   deps: { readonly rng: Rng },
 ): Promise<BuilderBody> {
   const normalised = normaliseBuilder(json);
-  if (!normalised.ok) return faultyBody(undefined, parts, normalised.mistakes);
+  if (!normalised.ok) return refusedBody(parts, normalised.mistakes);
   const { spec } = normalised;
   const tooLarge = sizeMistakes(parts);
-  if (tooLarge.length > 0) return faultyBody(spec, parts, tooLarge);
+  if (tooLarge.length > 0) return refusedBody(parts, tooLarge);
   try {
     const message = await buildMessage(spec, parts, deps);
-    return { ...message, retain: () => retainAll([message, ...parts.values()]), builder: { spec, parts, message } };
+    return { ...message, retain: () => retainAll([message, ...parts.values()]), isBuilt: true };
   } catch (error) {
     if (!(error instanceof BuilderError)) throw error;
-    return faultyBody(spec, parts, error.mistakes);
+    return refusedBody(parts, error.mistakes);
   }
 }
 
@@ -54,24 +43,21 @@ function sizeMistakes(parts: ReadonlyMap<string, Body>): readonly BuilderMistake
 }
 
 export function isBuilderBody(body: Body): body is BuilderBody {
-  return 'builder' in body;
+  return 'isBuilt' in body;
 }
 
-function faultyBody(
-  spec: BuilderSpec | undefined,
-  parts: ReadonlyMap<string, Body>,
-  mistakes: readonly BuilderMistake[],
-): BuilderBody {
+function refusedBody(parts: ReadonlyMap<string, Body>, mistakes: readonly BuilderMistake[]): BuilderBody {
   const why = mistakes.map(({ pointer, detail }) => `${pointer}: ${detail}`).slice(0, 3);
-  const fault = reply(550, '5.6.0', `invalid message_builder: ${why.join('; ')}`);
+  const refusal = reply(550, '5.6.0', `invalid message_builder: ${why.join('; ')}`);
   return {
     // Not 0, which a reader might take for nothing to read.
     size: 1,
     chunks: () => {
-      throw new InvariantError(`read the body of a message that cannot be built: ${fault.text}`);
+      throw new InvariantError(`read the body of a message that cannot be built: ${refusal.text}`);
     },
     retain: () => retainAll([...parts.values()]),
-    builder: { spec, parts, fault },
+    isBuilt: true,
+    refusal,
   };
 }
 

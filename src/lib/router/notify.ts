@@ -168,7 +168,7 @@ async function originalHeaders(work: Work): Promise<Buffer> {
 /** RFC 3461 §4.3: RET is about failures only; anything else comes back with its header. */
 async function wholeMessage(work: Work, { action }: Report): Promise<Buffer | undefined> {
   const { body } = work.live.state;
-  const message = body !== undefined && isBuilderBody(body) ? body.builder.message : body;
-  if (action !== 'failed' || requestOf(work)?.returnsMessage !== true || message === undefined) return undefined;
-  return message.size <= limits.dsnMessageBytes ? bodyBytes(message) : undefined;
+  if (action !== 'failed' || requestOf(work)?.returnsMessage !== true) return undefined;
+  if (body === undefined || body.refusal !== undefined) return undefined;
+  return body.size <= limits.dsnMessageBytes ? bodyBytes(body) : undefined;
 }
