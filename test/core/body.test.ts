@@ -1,7 +1,7 @@
 /** Bodies as values: the same bytes every time they are read. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Body, bodyBytes, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
+import { type Body, bodyBytes, bytesFrom, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
 
 /** A body that does not lie in memory, in the given pieces. */
 function pieces(parts: readonly Buffer[]): Body & { retained: number } {
@@ -48,6 +48,20 @@ test('a body with a prefix is read from any byte on, where the bytes behind the 
     }),
   );
   expect(prefixedBody(Buffer.from('x'), pieces([])).chunksFrom).toBeUndefined();
+});
+
+test('a body is read from any byte on, however it can be', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(bytes), fc.nat(), fc.boolean(), async (chunks, where, isSeekable) => {
+      const whole = Buffer.concat(chunks);
+      const offset = where % (whole.length + 1);
+      const body = pieces(chunks);
+      const seekable = { ...body, chunksFrom: (from: number) => pieces([whole.subarray(from)]).chunks() };
+      const read: Buffer[] = [];
+      for await (const chunk of bytesFrom(isSeekable ? seekable : body, offset)) read.push(chunk);
+      expect(Buffer.concat(read)).toEqual(whole.subarray(offset));
+    }),
+  );
 });
 
 test('a body with a prefix keeps the bytes behind it alive', () => {

@@ -62,6 +62,20 @@ describe('a body that is sent under a lease', () => {
     expect(doubts).toBe(1);
   });
 
+  it('is read from any byte on where the body can be, and keeps back the last piece of that too', async () => {
+    const whole = pieces('a', 'bc', 'd');
+    const seekable: Body = { ...whole, chunksFrom: (offset) => pieces(...'abcd'.slice(offset)).chunks() };
+    const doubt = () => undefined;
+    const certain = leasedBody(seekable, () => Promise.resolve(true), doubt);
+    expect(await read({ ...certain, chunks: () => certain.chunksFrom?.(1) ?? whole.chunks() })).toEqual({
+      text: 'bcd',
+    });
+    const doubtful = leasedBody(seekable, () => Promise.resolve(false), doubt);
+    const { text, error } = await read({ ...doubtful, chunks: () => doubtful.chunksFrom?.(1) ?? whole.chunks() });
+    expect([text, error]).toEqual(['bc', expect.any(LeaseLostError)]);
+    expect(leasedBody(whole, () => Promise.resolve(true), doubt).chunksFrom).toBeUndefined();
+  });
+
   it('is left as it is when it is in memory: it goes at one go', () => {
     const body = memoryBody(Buffer.from('small'));
     expect(

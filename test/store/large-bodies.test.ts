@@ -27,6 +27,16 @@ function madeUpBody(sizeBytes: number, chunkBytes: number, onChunk: () => void =
   };
 }
 
+function pieces(bytes: Buffer, chunkBytes: number): Body {
+  return {
+    size: bytes.length,
+    async *chunks() {
+      for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
+    },
+    retain: () => () => undefined,
+  };
+}
+
 async function digest(body: Body, onChunk: () => void = () => undefined): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of body.chunks()) {
@@ -76,6 +86,21 @@ describe.each(databases)('large bodies on $name', (kind) => {
     const body = (await store.openBlob('big', BODY_BLOB)) as Body;
     const expected = await digest(madeUpBody(size, MEBIBYTE * 2));
     expect(await Promise.all([digest(body), digest(body)])).toEqual([expected, expected]);
+  });
+
+  it('reads a body from any byte on, without what is before it', async () => {
+    const bytes = Buffer.from(
+      Array.from({ length: 70_000 }, (_, i) => `${i} `)
+        .join('')
+        .repeat(3),
+    );
+    await store.create([sampleTransaction('big', { body: pieces(bytes, 100_000) })], 1000);
+    const body = (await store.openBlob('big', BODY_BLOB)) as Body;
+    for (const offset of [0, 1, 262_143, 262_144, 262_145, 700_000, bytes.length - 1]) {
+      const read: Buffer[] = [];
+      for await (const chunk of body.chunksFrom?.(offset) ?? []) read.push(chunk);
+      expect(Buffer.concat(read).equals(bytes.subarray(offset)), `from ${offset}`).toBe(true);
+    }
   });
 
   it('stores a large body that several transactions share once', async () => {

@@ -41,10 +41,7 @@ export function prefixedBody(prefix: Buffer, rest: Body): Body {
   if (joined !== undefined) return memoryBody(joined);
   return {
     size: prefix.length + rest.size,
-    async *chunks() {
-      yield prefix;
-      yield* rest.chunks();
-    },
+    chunks: () => joinedFrom(prefix, rest, 0),
     ...(rest.chunksFrom !== undefined && { chunksFrom: (offset) => joinedFrom(prefix, rest, offset) }),
     retain: () => rest.retain(),
   };
@@ -52,7 +49,20 @@ export function prefixedBody(prefix: Buffer, rest: Body): Body {
 
 async function* joinedFrom(prefix: Buffer, rest: Body, offset: number): AsyncGenerator<Buffer> {
   if (offset < prefix.length) yield prefix.subarray(offset);
-  yield* rest.chunksFrom?.(Math.max(0, offset - prefix.length)) ?? [];
+  yield* bytesFrom(rest, Math.max(0, offset - prefix.length));
+}
+
+/** Reads a body from a byte on; where that is not to be had, what is before it is read and left out. */
+export async function* bytesFrom(body: Body, offset: number): AsyncGenerator<Buffer> {
+  if (body.chunksFrom !== undefined) {
+    yield* body.chunksFrom(offset);
+    return;
+  }
+  let skip = offset;
+  for await (const chunk of body.chunks()) {
+    if (skip < chunk.length) yield skip === 0 ? chunk : chunk.subarray(skip);
+    skip = Math.max(0, skip - chunk.length);
+  }
 }
 
 /** What stands for a body whose bytes nobody may need any more: it only remembers how many there were. */

@@ -1,5 +1,5 @@
 /** Bodies made of pieces: header bytes and encoded parts, read one after the other, so a large attachment is never one string. */
-import { type Body, bodyBytes, memoryBody } from '../core/body.ts';
+import { type Body, bodyBytes, bytesFrom, memoryBody } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
@@ -14,13 +14,9 @@ export async function joinSegments(segments: readonly Segment[]): Promise<Body> 
 function joinedBody(segments: readonly Segment[]): Body {
   const bodies = segments.filter((segment): segment is Body => !Buffer.isBuffer(segment));
   return {
-    size: segments.reduce((sum, segment) => sum + (Buffer.isBuffer(segment) ? segment.length : segment.size), 0),
-    async *chunks() {
-      for (const segment of segments) {
-        if (Buffer.isBuffer(segment)) yield segment;
-        else yield* segment.chunks();
-      }
-    },
+    size: segments.reduce((sum, segment) => sum + sizeOf(segment), 0),
+    chunks: () => chunksFrom(segments, 0),
+    chunksFrom: (offset) => chunksFrom(segments, offset),
     retain() {
       const releases = bodies.map((body) => body.retain());
       return () => {
@@ -28,6 +24,24 @@ function joinedBody(segments: readonly Segment[]): Body {
       };
     },
   };
+}
+
+/** Segments before the offset are not read. */
+async function* chunksFrom(segments: readonly Segment[], offset: number): AsyncGenerator<Buffer> {
+  let skip = offset;
+  for (const segment of segments) {
+    if (skip >= sizeOf(segment)) {
+      skip -= sizeOf(segment);
+      continue;
+    }
+    if (Buffer.isBuffer(segment)) yield segment.subarray(skip);
+    else yield* bytesFrom(segment, skip);
+    skip = 0;
+  }
+}
+
+function sizeOf(segment: Segment): number {
+  return Buffer.isBuffer(segment) ? segment.length : segment.size;
 }
 
 /** RFC 2045 §6.8: 76 characters a line, which is 57 bytes. */

@@ -9,21 +9,24 @@ import { LeaseLostError } from '../core/errors.ts';
 export function leasedBody(body: Body, isLeaseCertain: () => Promise<boolean>, onDoubt: () => void): Body {
   // Sent at one go, right after the question whether it may be.
   if (body.inMemory !== undefined) return body;
+  async function* underLease(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let held: Buffer | undefined;
+    for await (const chunk of chunks) {
+      if (held !== undefined) yield held;
+      held = chunk;
+    }
+    if (held === undefined) return;
+    if (!(await isLeaseCertain())) {
+      onDoubt();
+      throw new LeaseLostError('the end of the message is kept back: another replica may have taken it over');
+    }
+    yield held;
+  }
+  const { chunksFrom } = body;
   return {
     size: body.size,
     retain: () => body.retain(),
-    async *chunks() {
-      let held: Buffer | undefined;
-      for await (const chunk of body.chunks()) {
-        if (held !== undefined) yield held;
-        held = chunk;
-      }
-      if (held === undefined) return;
-      if (!(await isLeaseCertain())) {
-        onDoubt();
-        throw new LeaseLostError('the end of the message is kept back: another replica may have taken it over');
-      }
-      yield held;
-    },
+    chunks: () => underLease(body.chunks()),
+    ...(chunksFrom !== undefined && { chunksFrom: (offset) => underLease(chunksFrom.call(body, offset)) }),
   };
 }

@@ -13,20 +13,18 @@ export async function storedBody(engine: Engine, blobId: number, size: number): 
 }
 
 function lazyBody(engine: Engine, blobId: number, size: number): Body {
+  async function* chunksFrom(first: number): AsyncGenerator<Buffer> {
+    for (let offset = first; offset < size; ) {
+      const piece = await engine.read('readChunk', { blobId, offset });
+      must(piece !== undefined, 'a finalized blob has all its bytes while its transaction lives');
+      offset += piece.byteLength;
+      yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    }
+  }
   return {
     size,
-    async *chunks() {
-      let offset = 0;
-      while (offset < size) {
-        const piece = await engine.read('readChunk', { blobId, offset });
-        must(
-          piece !== undefined && piece.byteLength > 0,
-          'a finalized blob has all its bytes while its transaction lives',
-        );
-        offset += piece.byteLength;
-        yield Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-      }
-    },
+    chunks: () => chunksFrom(0),
+    chunksFrom,
     // The bytes live as long as the transaction they belong to.
     retain: () => () => undefined,
   };

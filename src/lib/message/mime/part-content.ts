@@ -2,7 +2,7 @@
  * The content of a part as a body of its own: a slice of the message that is cut out and decoded whenever somebody reads it, so that a large
  * attachment is never in memory. It lives as long as the message does, and retaining it retains the message.
  */
-import type { Body } from '../../core/body.ts';
+import { type Body, bytesFrom } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import type { MimePart } from './part.ts';
 import { transferDecoder } from './transfer-decoder.ts';
@@ -46,13 +46,11 @@ async function* slice(message: Body, start: number, end: number): AsyncGenerator
     }
     return;
   }
-  let at = message.chunksFrom === undefined ? 0 : start;
-  if (at >= end) return;
-  for await (const chunk of message.chunksFrom?.(start) ?? message.chunks()) {
-    const from = Math.max(0, start - at);
-    const to = Math.min(chunk.length, end - at);
-    if (from < to) yield chunk.subarray(from, to);
-    at += chunk.length;
-    if (at >= end) return;
+  let left = end - start;
+  if (left <= 0) return;
+  for await (const chunk of bytesFrom(message, start)) {
+    yield left < chunk.length ? chunk.subarray(0, left) : chunk;
+    left -= chunk.length;
+    if (left <= 0) return;
   }
 }
