@@ -108,10 +108,13 @@ export function nextColumns(next: NextStep, sessionId: number | null): NextColum
   };
 }
 
-/** The row of a transaction that is being created. */
+/**
+ * The row of a transaction that is being created. Each column is written out: an object of this many columns that is put together from
+ * others is a slow one, to make and to hand to another thread.
+ */
 export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean, now: number): NewTxRow {
+  const rcpt = record.rcptTo[0]?.address;
   return {
-    ...searchColumns(record),
     id: record.id,
     sender: record.sender,
     tag: record.tag ?? null,
@@ -128,16 +131,13 @@ export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean
     version: 1,
     input_done: inputDone ? 1 : 0,
     cancelled: 0,
-    ...next,
-  };
-}
-
-function searchColumns({ mailFrom, rcptTo }: TxRecord): SearchColumns {
-  const rcpt = rcptTo[0]?.address;
-  return {
+    final_outcome: next.final_outcome,
+    final_text: next.final_text,
+    next_attempt_at: next.next_attempt_at,
+    lease_session_id: next.lease_session_id,
     rcpt_address: rcpt?.toLowerCase() ?? null,
     rcpt_domain: (rcpt === undefined ? undefined : domainOf(rcpt)) ?? null,
-    mail_from_address: mailFrom?.address.toLowerCase() ?? null,
+    mail_from_address: record.mailFrom?.address.toLowerCase() ?? null,
   };
 }
 
