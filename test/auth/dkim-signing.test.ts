@@ -157,6 +157,17 @@ describe('a signed message', () => {
     }
   });
 
+  it('verifies after the SMTP client has made fields of what stands behind lone line ends in the header', async () => {
+    for (const ending of ['\n', '\r']) {
+      const signed = await sign(message.replace('\r\nTo: ', `${ending}To: `), {
+        ...single,
+        canonicalization: 'simple/simple',
+      });
+      const sent = signed.toString('latin1').replace(/\r\n|\r|\n/g, '\r\n');
+      expect(await verdicts(Buffer.from(sent, 'latin1'))).toEqual(['example.com s1 pass']);
+    }
+  });
+
   it('has no line longer than 78 characters and no bare line end in what was added', async () => {
     const added = (await sign(message)).toString().slice(0, -message.length);
     for (const line of added.split('\r\n')) expect(line.length).toBeLessThanOrEqual(78);

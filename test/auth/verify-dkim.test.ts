@@ -2,8 +2,8 @@
 import { sign as signBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readSigned } from '../../src/lib/auth/dkim/read-signed.ts';
 import { dkimSignature } from '../../src/lib/auth/signing/dkim-signature.ts';
-import { readForSigning } from '../../src/lib/auth/signing/read-for-signing.ts';
 import { DEFAULT_HEADERS } from '../../src/lib/auth/signing/signed-headers.ts';
 import { verifyDkim } from '../../src/lib/auth/verify-dkim.ts';
 import { type Body, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
@@ -53,7 +53,7 @@ async function tampered(change: (text: string) => string, key: TestKey = rsa, as
 
 /** A signature with whatever tags: for what no signer would write. */
 async function signatureOver(body: Body, tags: string, headers: readonly string[] = DEFAULT_HEADERS): Promise<string> {
-  const read = await readForSigning(body, 'relaxed');
+  const read = await readSigned(body, () => ({ planned: undefined, hashes: [{ canonicalization: 'relaxed' }] }));
   if (read === undefined) throw new Error('no header');
   const sign = async (dataOf: (algorithm: 'rsa-sha256') => Buffer): Promise<Buffer> =>
     signBytes('sha256', dataOf('rsa-sha256'), rsa.privateKey);

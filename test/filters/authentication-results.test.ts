@@ -149,6 +149,11 @@ describe('what others wrote in our name', () => {
     expect(await pass(kept)).toBe(none + kept);
   });
 
+  it('goes from behind a lone CR too, which is a line end to whoever gets the message', async () => {
+    const claim = 'Authentication-Results: mx.example.com;\r dmarc=pass';
+    expect(await pass(`X: y\r${claim}\rSubject: z\r\n${message}`)).toBe(`${none}X: y\rSubject: z\r\n${message}`);
+  });
+
   it('is recognised in either spelling of an internationalised name', async () => {
     const steps = [{ filter: 'authentication_results', authserv_id: 'bücher.example' }];
     const field = 'Authentication-Results: xn--bcher-kva.example;\r\n\tnone\r\n';

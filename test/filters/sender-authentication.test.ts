@@ -119,6 +119,12 @@ describe('a chain that rejects what the author’s domain disowns', () => {
     expect(answer).toBe(refused);
   });
 
+  it('rejects a message that hides the author behind a lone CR, which is a line end to whoever gets it', async () => {
+    const hidden = `X-Note: a\r${message.replace('\r\n', '\r\nFrom: x@evil.test\r\n')}`;
+    const mail = { from: 'x@evil.test', ip: '203.0.113.9', body: await signedBy(stranger, hidden) };
+    expect((await deliver(mail)).answer).toBe(refused);
+  });
+
   it.each([
     ['no From', 'Subject: x\r\n\r\nhi\r\n'],
     ['a From that is no address', 'From: <teller@\r\n\r\nhi\r\n'],

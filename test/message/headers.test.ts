@@ -56,6 +56,11 @@ describe('header fields', () => {
     expect(fields).toEqual([{ name: 'To', value: 'x' }]);
   });
 
+  it('are ended by a lone CR, which becomes a line end when the message is sent on', () => {
+    const fields = parseHeaders(Buffer.from('X: a\rFrom: evil@bank.test\r b\r\nTo: c\r\r\n'));
+    expect(fields.map(({ name, value }) => `${name}=${value}`)).toEqual(['X=a', 'From=evil@bank.test b', 'To=c']);
+  });
+
   it('reads UTF-8, and Latin-1 when it is none', () => {
     expect(parseHeaders(Buffer.from('a: ü'))[0]?.value).toBe('ü');
     expect(parseHeaders(Buffer.from('a: ü', 'latin1'))[0]?.value).toBe('ü');

@@ -4,8 +4,8 @@
  */
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
+import { readSigned } from '../auth/dkim/read-signed.ts';
 import { dkimSignature } from '../auth/signing/dkim-signature.ts';
-import { readForSigning } from '../auth/signing/read-for-signing.ts';
 import { DEFAULT_HEADERS, DEFAULT_OVERSIGNED } from '../auth/signing/signed-headers.ts';
 import { KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
 import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
@@ -116,7 +116,7 @@ export const dkimSign = defineFilter<DkimSignConfig>({
       async data(tx, body, next) {
         await Promise.all(signers.map(({ key }) => key.refresh()));
         const [header, content] = c.canonicalization.split('/') as ['relaxed' | 'simple', 'relaxed' | 'simple'];
-        const message = await readForSigning(body, content);
+        const message = await readSigned(body, () => ({ planned: undefined, hashes: [{ canonicalization: content }] }));
         if (message === undefined) return headerTooLarge;
         const due = signersFor(signers, message.headerBlock);
         if (due.length === 0) return next(body);

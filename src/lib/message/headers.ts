@@ -33,12 +33,15 @@ export async function readHeaderBlock(body: Body, maxBytes: number = limits.mess
   return block;
 }
 
-/** The fields in order, duplicates included; lines that are neither field nor continuation are left out. */
+/**
+ * The fields in order, duplicates included; lines that are neither field nor continuation are left out. A lone CR ends a line, as it will
+ * where the message is sent on: what hides behind it must not be read there for the first time.
+ */
 export function parseHeaders(block: Buffer): readonly HeaderField[] {
   const text = block.toString(isUtf8(block) ? 'utf8' : 'latin1');
   const fields: { name: string; value: string }[] = [];
   let isInField = false;
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of text.split(/\r\n?|\n/)) {
     const current = fields.at(-1);
     if (/^[ \t]/.test(line)) {
       if (isInField && current !== undefined) current.value += line;

@@ -2,8 +2,8 @@
 import { limits } from '../../core/limits.ts';
 import type { ArcSealer } from '../../core/signals/arc.ts';
 import { asciiDomain } from '../ascii-domain.ts';
+import type { RawField } from '../dkim/raw-field.ts';
 import { parseTagList, type TagList, trimSpaces, withoutSpaces } from '../dkim/tag-list.ts';
-import type { RawField } from '../signing/raw-field.ts';
 
 export interface Seal extends ArcSealer {
   readonly field: RawField;

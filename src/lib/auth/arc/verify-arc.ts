@@ -10,10 +10,10 @@ import type { Arc } from '../../core/signals/arc.ts';
 import { boundedDns } from '../bounded-dns.ts';
 import { bodyAsk, checkSignature, isSignatureOf, type SignedMessage } from '../dkim/check-signature.ts';
 import { publicKey } from '../dkim/public-key.ts';
+import { canonicalField, type RawField } from '../dkim/raw-field.ts';
 import { readSigned } from '../dkim/read-signed.ts';
 import { type SignatureField, signatureField } from '../dkim/signature-field.ts';
 import { trimSpaces, withoutSignature } from '../dkim/tag-list.ts';
-import { canonicalField, type RawField } from '../signing/raw-field.ts';
 import { type ArcSet, arcSets, type Seal } from './arc-sets.ts';
 
 interface Plan {

@@ -1,6 +1,7 @@
 /** The hashes that the signatures of one message need of its body, all in the same pass and in memory that does not grow. */
 import { createHash } from 'node:crypto';
-import { type BodyCanonicalization, bodyHash } from '../signing/body-hash.ts';
+import { type BodyCanonicalization, bodyHash } from './body-hash.ts';
+import { WireLines } from './wire-lines.ts';
 
 export interface BodyHashAsk {
   readonly canonicalization: BodyCanonicalization;
@@ -20,7 +21,9 @@ export class BodyHashes {
     BodyCanonicalization,
     { readonly cuts: CutHashes; readonly hash: ReturnType<typeof bodyHash> }
   >();
-  #endsInCr = false;
+  readonly #lines = new WireLines((bytes) => {
+    for (const { hash } of this.#canonical.values()) hash.update(bytes);
+  });
 
   constructor(asks: readonly BodyHashAsk[]) {
     for (const how of new Set(asks.map(({ canonicalization }) => canonicalization))) {
@@ -36,24 +39,15 @@ export class BodyHashes {
   }
 
   update(chunk: Buffer): void {
-    if (chunk.length === 0) return;
-    const bytes = withCrlf(chunk, this.#endsInCr);
-    this.#endsInCr = bytes.at(-1) === 0x0d;
-    for (const { hash } of this.#canonical.values()) hash.update(bytes);
+    this.#lines.update(chunk);
   }
 
   /** To be called once; answers for what was asked when it was made. */
   finish(): (ask: BodyHashAsk) => HashedBody | undefined {
+    this.#lines.end();
     for (const { hash } of this.#canonical.values()) hash.digest();
     return ({ canonicalization, length }) => this.#canonical.get(canonicalization)?.cuts.of(length);
   }
-}
-
-/** Signatures are made over CRLF (RFC 6376 §5.3), and what an application handed over or a file holds may have only LF. */
-function withCrlf(chunk: Buffer, afterCr: boolean): Buffer {
-  const text = chunk.toString('latin1');
-  const fixed = text.replace(/(?<!\r)\n/g, (lf, at: number) => (at === 0 && afterCr ? lf : '\r\n'));
-  return fixed.length === text.length ? chunk : Buffer.from(fixed, 'latin1');
 }
 
 /** Several hashes over the beginnings of the same bytes. */

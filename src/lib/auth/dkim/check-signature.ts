@@ -2,9 +2,9 @@
 import { createHash, type KeyObject, verify } from 'node:crypto';
 import type { Dns } from '../../core/deps.ts';
 import { asciiDomain } from '../ascii-domain.ts';
-import { canonicalField, type RawField } from '../signing/raw-field.ts';
 import type { HashedBody } from './body-hashes.ts';
 import { publicKey } from './public-key.ts';
+import { canonicalField, type RawField } from './raw-field.ts';
 import type { SignatureField, Verifiable } from './signature-field.ts';
 import { withoutSignature } from './tag-list.ts';
 

@@ -1,8 +1,8 @@
 /** One pass over a message that may be signed: its header, and the hashes that the signatures in that header need of its body. */
 import type { Body } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
-import { type RawField, rawFields } from '../signing/raw-field.ts';
 import { type BodyHashAsk, BodyHashes, type HashedBody } from './body-hashes.ts';
+import { type RawField, rawFields } from './raw-field.ts';
 
 export interface ReadSigned<T> {
   /** Up to the blank line, which is not included. */

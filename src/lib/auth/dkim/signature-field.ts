@@ -4,9 +4,9 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { asciiDomain, isWithin } from '../ascii-domain.ts';
-import type { BodyCanonicalization } from '../signing/body-hash.ts';
-import type { HeaderCanonicalization, RawField } from '../signing/raw-field.ts';
+import type { BodyCanonicalization } from './body-hash.ts';
 import type { KeyType } from './public-key.ts';
+import type { HeaderCanonicalization, RawField } from './raw-field.ts';
 import { parseTagList, type TagList, withoutSpaces } from './tag-list.ts';
 
 /** What the field says, as far as it can be read. */

@@ -16,15 +16,15 @@ export function withoutClaims(block: Buffer, authservId: string): Buffer {
   return hasClaims ? Buffer.concat(kept) : block;
 }
 
-/** The block cut before every line that is no continuation; together the pieces are the block. */
+/** The block cut before every line that is no continuation; together the pieces are the block. A lone CR, sent on, is a line end too. */
 function fieldExtents(block: Buffer): readonly Buffer[] {
   const pieces: Buffer[] = [];
   let start = 0;
-  for (let at = block.indexOf(0x0a); at !== -1; at = block.indexOf(0x0a, at + 1)) {
-    const next = block[at + 1];
+  for (const { index, 0: end } of block.toString('latin1').matchAll(/\r\n?|\n/g)) {
+    const next = block[index + end.length];
     if (next === 0x20 || next === 0x09) continue;
-    pieces.push(block.subarray(start, at + 1));
-    start = at + 1;
+    pieces.push(block.subarray(start, index + end.length));
+    start = index + end.length;
   }
   return start < block.length ? [...pieces, block.subarray(start)] : pieces;
 }
@@ -57,7 +57,11 @@ function claimedId(value: string): string | undefined {
   if (at === undefined) return undefined;
   const rest = value.slice(at);
   const quoted = /^"((?:[^"\\]|\\.)*)"/s.exec(rest)?.[1];
-  if (quoted !== undefined) return quoted.replace(/\\(.)/gs, '$1').replace(/\r?\n/g, '').trim();
+  if (quoted !== undefined)
+    return quoted
+      .replace(/\\(.)/gs, '$1')
+      .replace(/[\r\n]/g, '')
+      .trim();
   return /^[^\s"(),/:;<=>?@[\\\]\u0000-\u001f\u007f]+/.exec(rest)?.[0];
 }
 

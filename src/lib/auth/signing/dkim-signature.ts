@@ -1,10 +1,14 @@
-/** Makes a DKIM-Signature field (RFC 6376 §3.5, RFC 8463) for a message that was read with `readForSigning`. */
+/** Makes a DKIM-Signature field (RFC 6376 §3.5, RFC 8463) for a message that was read with `readSigned`. */
 import { createHash } from 'node:crypto';
-import type { BodyCanonicalization } from './body-hash.ts';
-import { canonicalField, type HeaderCanonicalization, rawFields } from './raw-field.ts';
-import type { ReadMessage } from './read-for-signing.ts';
+import { must } from '../../core/errors.ts';
+import type { BodyCanonicalization } from '../dkim/body-hash.ts';
+import { canonicalField, type HeaderCanonicalization } from '../dkim/raw-field.ts';
+import type { ReadSigned } from '../dkim/read-signed.ts';
 import { coveredHeaders, type HeaderChoice } from './signed-headers.ts';
 import type { SigningAlgorithm, SigningKey } from './signing-key.ts';
+
+/** As `readSigned` gives it, with the hash of the body in the canonicalisation that is asked for. */
+export type ReadMessage = Pick<ReadSigned<unknown>, 'fields' | 'bodyHash'>;
 
 export interface SignatureAsk {
   /** `d=`, in ASCII form. */
@@ -24,7 +28,7 @@ export interface SignatureAsk {
 
 /** The complete field, folded, with its CRLF. */
 export async function dkimSignature(message: ReadMessage, ask: SignatureAsk): Promise<string> {
-  const { names, fields } = coveredHeaders(rawFields(message.headerBlock), ask.headers);
+  const { names, fields } = coveredHeaders(message.fields, ask.headers);
   const { header } = ask.canonicalization;
   const covered = fields.map((field) => `${canonicalField(field, header)}\r\n`).join('');
   let unsigned = '';
@@ -47,6 +51,8 @@ function writeTags(
   names: readonly string[],
 ): string {
   const { header, body } = ask.canonicalization;
+  const hash = message.bodyHash({ canonicalization: body });
+  must(hash !== undefined, 'the body was hashed when the message was read');
   const at = Math.floor(ask.atMs / 1000);
   const expires = ask.expiresAfterMs === undefined ? '' : ` x=${at + Math.ceil(ask.expiresAfterMs / 1000)};`;
   const identity = ask.identity === undefined ? '' : ` i=${ask.identity};`;
@@ -55,7 +61,7 @@ function writeTags(
     `d=${ask.domain}; s=${ask.selector};${identity}`,
     `t=${at};${expires}`,
     ...foldNames(names),
-    `bh=${message.bodyHash};`,
+    `bh=${hash.digest};`,
     'b=',
   ].join('\r\n\t');
 }

@@ -1,5 +1,5 @@
 /** Which header fields a signature covers, and which of them it covers once more than they occur, so that nobody can add another. */
-import type { RawField } from './raw-field.ts';
+import type { RawField } from '../dkim/raw-field.ts';
 
 export interface HeaderChoice {
   /** Names in lower case, in the order of `h=`; those that a message lacks are left out unless over-signed. */

@@ -1,6 +1,6 @@
 /**
  * Bytes as they will be on the wire: the SMTP client makes CRLF of a lone CR or LF, because nobody may send those (RFC 5321 §2.3.8), and a
- * signature has to be made over what is sent (RFC 6376 §5.3).
+ * signature is made over what is sent (RFC 6376 §5.3). What an application handed over or a file holds may have only LF.
  */
 
 const LONE_LINE_END = /\r(?!\n)|(?<!\r)\n/g;

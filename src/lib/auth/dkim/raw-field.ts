@@ -12,11 +12,14 @@ export interface RawField {
   readonly raw: string;
 }
 
+/** A lone CR or LF is sent as CRLF (see `WireLines`), so what comes after it is a line of its own. */
+const LINE_END = /\r\n?|\n/;
+
 /** The fields of a header block in order; lines that belong to no field are left out, as a verifier does. */
 export function rawFields(block: Buffer): readonly RawField[] {
   const fields: { name: string; raw: string }[] = [];
   let isInField = false;
-  for (const line of block.toString('latin1').split(/\r?\n/)) {
+  for (const line of block.toString('latin1').split(LINE_END)) {
     const current = fields.at(-1);
     if (line.startsWith(' ') || line.startsWith('\t')) {
       if (isInField && current !== undefined) current.raw += `\r\n${line}`;
