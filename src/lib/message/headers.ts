@@ -27,7 +27,7 @@ export async function readHeaderBlock(body: Body, maxBytes: number = limits.mess
     const from = Math.max(0, block.length - 3);
     block = Buffer.concat([block, chunk.subarray(0, maxBytes - block.length)]);
     const end = blankLine(block, from);
-    if (end !== -1) return block.subarray(0, end);
+    if (end !== undefined) return block.subarray(0, end.at);
     if (block.length >= maxBytes) return block.subarray(0, block.lastIndexOf(LF) + 1);
   }
   return block;
@@ -60,11 +60,12 @@ export function headerValue(fields: readonly HeaderField[], name: string): strin
   return fields.find((field) => field.name.toLowerCase() === wanted)?.value;
 }
 
-/** Where the header block ends, its last line end included; 0 when the message begins with a blank line. */
-function blankLine(bytes: Buffer, from: number): number {
-  if (bytes[0] === LF || (bytes[0] === CR && bytes[1] === LF)) return 0;
-  const ends = [bytes.indexOf('\n\r\n', from, 'latin1'), bytes.indexOf('\n\n', from, 'latin1')].filter(
-    (at) => at !== -1,
-  );
-  return ends.length === 0 ? -1 : Math.min(...ends) + 1;
+/** The first blank line: where the header block ends, its last line end included, and how long the blank line itself is. */
+export function blankLine(bytes: Buffer, from: number): { readonly at: number; readonly length: number } | undefined {
+  if (bytes[0] === LF) return { at: 0, length: 1 };
+  if (bytes[0] === CR && bytes[1] === LF) return { at: 0, length: 2 };
+  const crlf = bytes.indexOf('\n\r\n', from, 'latin1');
+  const lf = bytes.indexOf('\n\n', from, 'latin1');
+  if (crlf !== -1 && (lf === -1 || crlf < lf)) return { at: crlf + 1, length: 2 };
+  return lf === -1 ? undefined : { at: lf + 1, length: 1 };
 }

@@ -1,6 +1,7 @@
 /** One pass over a message that may be signed: its header, and the hashes that the signatures in that header need of its body. */
 import type { Body } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
+import { blankLine } from '../../message/headers.ts';
 import { type BodyHashAsk, BodyHashes, type HashedBody } from './body-hashes.ts';
 import { type RawField, rawFields } from './raw-field.ts';
 
@@ -45,14 +46,4 @@ export async function readSigned<T>(
   // A message without a blank line is all header.
   const { read, hashes } = begun ?? begin(head);
   return { ...read, bodyHash: hashes.finish() };
-}
-
-/** Where the header ends, and how long the blank line after it is. */
-function blankLine(bytes: Buffer, from: number): { at: number; length: number } | undefined {
-  if (bytes[0] === 0x0a) return { at: 0, length: 1 };
-  if (bytes[0] === 0x0d && bytes[1] === 0x0a) return { at: 0, length: 2 };
-  const crlf = bytes.indexOf('\n\r\n', from, 'latin1');
-  const lf = bytes.indexOf('\n\n', from, 'latin1');
-  if (crlf !== -1 && (lf === -1 || crlf < lf)) return { at: crlf + 1, length: 2 };
-  return lf === -1 ? undefined : { at: lf + 1, length: 1 };
 }
