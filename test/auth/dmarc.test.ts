@@ -12,6 +12,7 @@ type Records = Readonly<Record<string, string | readonly string[]>>;
 
 interface Ask {
   readonly from: string | readonly string[];
+  readonly mayHideOthers?: boolean;
   readonly records: Records;
   /** Signing domains, by status. */
   readonly dkim?: Readonly<Record<string, DkimSignature['status']>>;
@@ -32,8 +33,8 @@ function check(ask: Ask) {
   const signatures = Object.entries(ask.dkim ?? {}).map(([domain, status]) => ({ domain, status }) as DkimSignature);
   const [mailFromResult, domain] = ask.spf ?? ['none', 'x.test'];
   const spf: Spf = { mailFromResult, domain, identity: 'mailfrom', extraDomainResults: new Map() };
-  const authorDomains = [ask.from].flat();
-  return checkDmarc({ authorDomains, spf, dkim: { signatures, uncheckedCount: 0 } }, zoneOf(ask));
+  const authors = { domains: [ask.from].flat(), mayHideOthers: ask.mayHideOthers ?? false };
+  return checkDmarc({ authors, spf, dkim: { signatures, uncheckedCount: 0 } }, zoneOf(ask));
 }
 
 describe('the policy that applies', () => {
@@ -286,6 +287,13 @@ describe('several authors', () => {
   it('pass when each of them is vouched for', async () => {
     const dkim = { 'evil.com': 'dkim_pass', 'bank.com': 'dkim_pass' } as const;
     expect(await check({ from: ['bank.com', 'evil.com'], records, dkim })).toMatchObject({ result: 'pass' });
+  });
+
+  it('of whom one cannot be read do not pass, whoever vouches for the others', async () => {
+    const ask = { from: 'evil.com', records, dkim: { 'evil.com': 'dkim_pass' }, mayHideOthers: true } as const;
+    expect(await check(ask)).toEqual(expect.not.objectContaining({ authorDomain: expect.anything() }));
+    expect(await check(ask)).toMatchObject({ result: 'permerror', comment: 'an author in From cannot be read' });
+    expect(await check({ ...ask, from: 'bank.com' })).toMatchObject({ result: 'fail', disposition: 'reject' });
   });
 
   it('that are too many, or none, are an error of the message', async () => {

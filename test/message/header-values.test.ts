@@ -45,6 +45,7 @@ describe('an address field', () => {
     ['(unclosed a@b.test', []],
     ['a@b@c.test', []],
     ['a@b..test', []],
+    ['a@b.test.', ['<a@b.test>']],
     ['x: a@b.test', ['<a@b.test>']],
     ['a@b.test, , c@d.test', ['<a@b.test>', '<c@d.test>']],
     ['broken, a@b.test', ['<a@b.test>']],
@@ -56,6 +57,24 @@ describe('an address field', () => {
   ])('%j is not, though some of it may be read', (text, expected) => {
     expect(parseAddressField(text).isSound).toBe(false);
     expect(list(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['teller@bank.test., x@evil.test', ['<teller@bank.test>', '<x@evil.test>'], false],
+    ['teller@bank..test, x@evil.test', ['<x@evil.test>'], true],
+    ['x@evil.test, teller@ba nk.test', ['<x@evil.test>'], true],
+    ['<x@evil.test> <teller@bank.test>', ['<x@evil.test>'], true],
+    ['<x@evil.test>teller@bank.test', ['<x@evil.test>'], true],
+    ['x@evil.test, "Teller <teller@bank.test>', ['<x@evil.test>'], true],
+    ['x@evil.test, (Teller <teller@bank.test>', ['<x@evil.test>'], true],
+    ['x@evil.test, [teller@bank.test', ['<x@evil.test>'], true],
+    ['teller@bank.test: x@evil.test;', ['<x@evil.test>'], true],
+    ['Smith, John <john@x.test>', ['John<john@x.test>'], false],
+    ['john@x.test <john@x.test>', ['john@x.test<john@x.test>'], false],
+    ['"john@x.test" <john@x.test> (work@x.test)', ['john@x.test<john@x.test>'], false],
+    ['friends: a@b.test;', ['<a@b.test>'], false],
+  ])('%j holds what somebody else may take for another address, or not', (text, expected, mayHideOthers) => {
+    expect([list(text), parseAddressField(text).mayHideOthers]).toEqual([expected, mayHideOthers]);
   });
 
   it('is read in time that grows with its length only', () => {

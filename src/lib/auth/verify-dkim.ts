@@ -40,14 +40,16 @@ export async function verifyDkim(
   });
   if (message === undefined) return { signatures: [], uncheckedCount: 0, authorDomains: [] };
   const { read, uncheckedCount } = message.planned;
-  const authorDomains = headerFromDomains(message.headerBlock);
+  const { domains: authorDomains, mayHideOthers } = headerFromDomains(message.headerBlock);
+  // In line with some of the authors is in line with none.
+  const authors = mayHideOthers ? [] : authorDomains;
   const checked = await boundedDns(deps, options.signal, (dns) =>
     Promise.all(read.map((field) => checkSignature(field, message, dns))),
   );
   const extraDomains = (options.extraDomains ?? []).map((domain) => asciiDomain(domain) ?? domain);
   const signatures = await Promise.all(
     read.map(async (field, i) =>
-      signatureFact(field, checked[i], await alignmentOf(field.domain, authorDomains, extraDomains)),
+      signatureFact(field, checked[i], await alignmentOf(field.domain, authors, extraDomains)),
     ),
   );
   return { signatures, uncheckedCount, authorDomains };

@@ -147,7 +147,7 @@ async function signed(tx: TxContext, sign: () => Promise<string[]>): Promise<str
 
 function signersFor(signers: readonly Signer[], headerBlock: Buffer): readonly Signer[] {
   if (signers.every(({ isAlways }) => isAlways)) return signers;
-  const authors = headerFromDomains(headerBlock);
+  const { domains: authors } = headerFromDomains(headerBlock);
   return signers.filter(({ isAlways, domain: own }) => isAlways || authors.some((author) => isWithin(author, own)));
 }
 

@@ -35,8 +35,8 @@ export const dmarcCheck = defineFilter<z.output<typeof config>>({
     }
     return () => ({
       async data(tx, body, next) {
-        const authorDomains = headerFromDomains(await readHeaderBlock(body));
-        const ask = { authorDomains, spf: tx.signals.get(spfSignal), dkim: tx.signals.get(dkimSignal) };
+        const authors = headerFromDomains(await readHeaderBlock(body));
+        const ask = { authors, spf: tx.signals.get(spfSignal), dkim: tx.signals.get(dkimSignal) };
         tx.signals.set(dmarcSignal, await boundedDns(deps, tx.signal, (dns) => checkDmarc(ask, dns)));
         return tx.signal.aborted ? cancelledReply : next(body);
       },

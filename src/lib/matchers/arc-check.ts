@@ -5,7 +5,10 @@ import { arcSignal } from '../core/signals/arc.ts';
 import { defineMatcher, verdictOf } from './matcher.ts';
 
 const config = z.strictObject({
-  result: z.enum(['none', 'pass', 'fail', 'temperror']).default('pass').describe('Of the chain.'),
+  result: z
+    .enum(['none', 'pass', 'fail', 'temperror'])
+    .default('pass')
+    .describe('Of the chain. Anybody can seal anything: `pass` without `sealers` says nothing about whom to believe.'),
   sealers: z
     .array(
       z

@@ -12,8 +12,14 @@ const config = z
       .describe(
         'What the domain asks for when its mail fails; one step milder than it says while it is testing (`t=y`).',
       ),
+    has_author: z
+      .boolean()
+      .optional()
+      .describe('The From header names a domain; without one there is nobody whose policy could be asked for.'),
   })
-  .refine((c) => c.result !== undefined || c.policy !== undefined, { error: 'expected result, policy or both' });
+  .refine((c) => Object.values(c).some((wanted) => wanted !== undefined), {
+    error: 'expected one of result, policy, has_author',
+  });
 
 export const dmarcCheck = defineMatcher<z.output<typeof config>>({
   name: 'dmarc_check',
@@ -27,7 +33,8 @@ export const dmarcCheck = defineMatcher<z.output<typeof config>>({
     if (found === undefined) return 'unmet';
     return verdictOf(
       (c.result === undefined || c.result === found.result) &&
-        (c.policy === undefined || c.policy === found.requestedPolicy),
+        (c.policy === undefined || c.policy === found.requestedPolicy) &&
+        (c.has_author === undefined || c.has_author === (found.authorDomain !== undefined)),
     );
   },
 });

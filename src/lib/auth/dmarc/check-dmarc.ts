@@ -7,12 +7,12 @@ import { limits } from '../../core/limits.ts';
 import type { DkimCheck } from '../../core/signals/dkim.ts';
 import type { Dmarc, DmarcPolicy } from '../../core/signals/dmarc.ts';
 import type { Spf } from '../../core/signals/spf.ts';
+import type { AuthorDomains } from '../../message/header-from.ts';
 import { isWithin } from '../ascii-domain.ts';
 import { type FoundRecord, organisation, type TreeWalk, treeWalk } from './tree-walk.ts';
 
 export interface DmarcAsk {
-  /** Domains of all From addresses, as DNS has them, each once. */
-  readonly authorDomains: readonly string[];
+  readonly authors: AuthorDomains;
   readonly spf: Spf | undefined;
   readonly dkim: DkimCheck | undefined;
 }
@@ -22,13 +22,13 @@ export interface DmarcAsk {
  * of the message: otherwise one more From would be the way around every policy.
  */
 export async function checkDmarc(ask: DmarcAsk, dns: Dns): Promise<Dmarc> {
-  const { authorDomains } = ask;
-  if (authorDomains.length === 0) return { ...nothing, result: 'permerror', comment: 'no domain in From' };
-  if (authorDomains.length > limits.dmarcAuthorDomains) {
-    return { ...nothing, result: 'permerror', comment: 'too many domains in From' };
-  }
-  const results = await Promise.all(authorDomains.map((author) => checkAuthor(author, ask, dns)));
-  return results.reduce((worst, each) => (severity(each) > severity(worst) ? each : worst));
+  const { domains, mayHideOthers } = ask.authors;
+  const unknown = { ...nothing, result: 'permerror' } as const;
+  if (domains.length > limits.dmarcAuthorDomains) return { ...unknown, comment: 'too many domains in From' };
+  const results: Dmarc[] = await Promise.all(domains.map((author) => checkAuthor(author, ask, dns)));
+  if (mayHideOthers) results.push({ ...unknown, comment: 'an author in From cannot be read' });
+  const worst = results.toSorted((a, b) => severity(b) - severity(a))[0];
+  return worst ?? { ...unknown, comment: 'no domain in From' };
 }
 
 const nothing = { disposition: 'none', alignedBy: [] } as const satisfies Partial<Dmarc>;

@@ -6,7 +6,7 @@ export type DmarcPolicy = 'none' | 'quarantine' | 'reject';
 
 export interface Dmarc {
   readonly result: DmarcResult;
-  /** The domain of the From address; with several, the one that decided. */
+  /** The domain of the From address; with several, the one that decided; absent when none, or not each, can be read, or there are too many. */
   readonly authorDomain?: string;
   /** Where the policy record was found: the author's domain, its organisation's or a public suffix above. */
   readonly policyDomain?: string;

@@ -12,8 +12,8 @@ export interface AddressToken {
 
 export interface AddressTokens {
   readonly tokens: readonly AddressToken[];
-  /** Every quote, comment and bracket is closed. */
-  readonly isClosed: boolean;
+  /** What an opening that nothing closes has swallowed: a quote, a comment or a bracket. */
+  readonly swallowed: string | undefined;
 }
 
 /** RFC 2047 §5 keeps commas and the like out of encoded words; some mailers do not. */
@@ -26,7 +26,7 @@ const SPACE = /\s+/y;
 export function addressTokens(text: string): AddressTokens {
   const tokens: AddressToken[] = [];
   let isApart = false;
-  let isClosed = true;
+  let swallowed: string | undefined;
   const add = (kind: AddressToken['kind'], raw: string, meaning = raw): void => {
     tokens.push({ kind, text: meaning, raw, isApart });
     isApart = false;
@@ -36,7 +36,7 @@ export function addressTokens(text: string): AddressTokens {
     const space = matchAt(SPACE, text, at);
     if (space !== undefined || char === '(') {
       const end = space === undefined ? commentEnd(text, at) : at + space.length;
-      isClosed &&= end !== undefined;
+      if (end === undefined) swallowed = text.slice(at);
       isApart = true;
       at = end ?? text.length;
       continue;
@@ -49,12 +49,12 @@ export function addressTokens(text: string): AddressTokens {
     else if (word !== undefined) add('word', word);
     else {
       // An opening that nothing closes swallows the rest.
-      if (char === '"' || char === '[') return { tokens, isClosed: false };
+      if (char === '"' || char === '[') return { tokens, swallowed: text.slice(at) };
       add('special', char);
     }
     at += (quoted ?? literal ?? word ?? char).length;
   }
-  return { tokens, isClosed };
+  return { tokens, swallowed };
 }
 
 function matchAt(pattern: RegExp, text: string, at: number): string | undefined {

@@ -15,12 +15,15 @@ export interface AddressField {
   readonly addresses: readonly HeaderAddress[];
   /** Everything was understood. An empty list is sound. */
   readonly isSound: boolean;
+  /** Something with an `@` was left out: whoever reads more generously may find an address there. */
+  readonly mayHideOthers: boolean;
 }
 
 export function parseAddressField(text: string): AddressField {
-  const { tokens, isClosed } = addressTokens(text);
+  const { tokens, swallowed } = addressTokens(text);
   const addresses: HeaderAddress[] = [];
-  let isSound = isClosed;
+  let isSound = swallowed === undefined;
+  let mayHideOthers = swallowed?.includes('@') === true;
   let isInGroup = false;
   let item: AddressToken[] = [];
   let angles = 0;
@@ -28,6 +31,7 @@ export function parseAddressField(text: string): AddressField {
     const found = item.length === 0 ? undefined : readItem(item);
     if (found?.address !== undefined) addresses.push({ displayName: found.displayName, address: found.address });
     if (found?.isSound === false) isSound = false;
+    if (found?.mayHideOthers === true) mayHideOthers = true;
     item = [];
     angles = 0;
   };
@@ -39,6 +43,7 @@ export function parseAddressField(text: string): AddressField {
     if (separator === ':' && !isInGroup) {
       isInGroup = true;
       if (item.length === 0) isSound = false;
+      if (item.some(isSpecial('@'))) mayHideOthers = true;
       item = [];
     } else if (separator === ',' || (separator === ';' && isInGroup)) {
       // RFC 5322 §4.4: an empty place in the list, which nobody may write any more; after a group there is none.
@@ -50,12 +55,11 @@ export function parseAddressField(text: string): AddressField {
     }
   }
   endItem();
-  return { addresses, isSound: isSound && !isInGroup };
+  return { addresses, isSound: isSound && !isInGroup, mayHideOthers };
 }
 
 /** `addr-spec`, or a phrase and an address in brackets; what is odd around the brackets does not hide the address inside. */
-function readItem(tokens: readonly AddressToken[]): Partial<HeaderAddress> & { displayName: string; isSound: boolean } {
-  const isSpecial = (text: string) => (token: AddressToken) => token.kind === 'special' && token.text === text;
+function readItem(tokens: readonly AddressToken[]): ReadAddress & { readonly displayName: string } {
   const open = tokens.findIndex(isSpecial('<'));
   const close = tokens.findIndex(isSpecial('>'));
   if (open === -1) return { displayName: '', ...readAddress(tokens) };
@@ -68,7 +72,12 @@ function readItem(tokens: readonly AddressToken[]): Partial<HeaderAddress> & { d
     ...found,
     displayName: phraseText(phrase),
     isSound: found.isSound && isPhrase && close === tokens.length - 1,
+    mayHideOthers: found.mayHideOthers || (close !== -1 && tokens.slice(close).some(isSpecial('@'))),
   };
+}
+
+function isSpecial(text: string): (token: AddressToken) => boolean {
+  return (token) => token.kind === 'special' && token.text === text;
 }
 
 function phraseText(phrase: readonly AddressToken[]): string {
@@ -81,12 +90,24 @@ function withoutRoute(tokens: readonly AddressToken[]): readonly AddressToken[] 
   return tokens.slice(tokens.findIndex(({ kind, text }) => kind === 'special' && text === ':') + 1);
 }
 
+interface ReadAddress {
+  readonly address?: string;
+  readonly isSound: boolean;
+  readonly mayHideOthers: boolean;
+}
+
 /** White space and comments may stand around dots and the `@`, and nowhere else. */
-function readAddress(tokens: readonly AddressToken[]): { address?: string; isSound: boolean } {
+function readAddress(tokens: readonly AddressToken[]): ReadAddress {
   const isJoint = (token: AddressToken | undefined): boolean =>
     token?.kind === 'special' && (token.text === '.' || token.text === '@');
   const isTorn = tokens.some((token, i) => i > 0 && token.isApart && !isJoint(token) && !isJoint(tokens[i - 1]));
   const address = tokens.map(({ raw }) => raw).join('');
   const parts = isTorn ? undefined : parseAddress(address);
-  return parts === undefined || parts.domain === '' ? { isSound: false } : { address, isSound: true };
+  if (parts !== undefined && parts.domain !== '') return { address, isSound: true, mayHideOthers: false };
+  // The dot of the root has no place in an address, and everybody knows which domain is meant.
+  const bare = address.endsWith('.') ? address.slice(0, -1) : '';
+  if (!isTorn && bare.includes('@') && parseAddress(bare) !== undefined) {
+    return { address: bare, isSound: false, mayHideOthers: false };
+  }
+  return { isSound: false, mayHideOthers: tokens.some(isSpecial('@')) };
 }
