@@ -136,6 +136,8 @@ describe('dmarc_check', () => {
     [{ result: 'fail', policy: 'reject' }, 'never'],
     [{ policy: 'quarantine' }, 'data'],
     [{ result: 'pass' }, 'never'],
+    [{ has_author: false }, 'data'],
+    [{ has_author: true }, 'never'],
   ])('with %j rejects at: %s', async (args, phase) => {
     expect(await rejectedAt(dmarcSignal, found, { matcher: 'dmarc_check', ...args })).toBe(phase);
   });
@@ -169,13 +171,27 @@ describe('at load', () => {
     [{ matcher: 'spf_check', mail_from_result: 'maybe' }, 'mail_from_result'],
     [{ matcher: 'dkim_check', alignment: 'domain', domains: ['a.test'] }, 'not both'],
     [{ matcher: 'dkim_check', domains: [] }, 'domains'],
-    [{ matcher: 'dmarc_check' }, 'expected result, policy or both'],
+    [{ matcher: 'dmarc_check' }, 'expected one of result, policy, has_author'],
     [{ matcher: 'arc_check', sealers: ['a b'] }, 'expected a domain'],
   ])('%j is refused', (match, message) => {
     const filter = match.matcher;
     const before = filter === 'dmarc_check' ? [{ filter: 'spf_check' }, { filter: 'dkim_check' }] : [];
     const mistakes = mistakesOf({ steps: [...before, { filter }, judge(match)] });
     expect(mistakes.map((each) => each.message).join('\n')).toContain(message);
+    expect(mistakes.map((each) => each.message).join('\n')).not.toContain('the file');
+  });
+
+  it('spf_check about a domain that the filter does not check is refused, and names the nearest', () => {
+    const ask = { matcher: 'spf_check', extra_domain: 'forwarder.tset', extra_domain_result: 'pass' };
+    const checking = (extra_domains?: readonly string[]) => ({
+      filter: 'spf_check',
+      ...(extra_domains && { extra_domains }),
+    });
+    expect(mistakesOf({ steps: [checking(['forwarder.test']), judge(ask)] })).toMatchObject([
+      { path: ['chain', 1, 'match', 'extra_domain'], suggestion: 'forwarder.test' },
+    ]);
+    expect(mistakesOf({ steps: [checking(), judge(ask)] })).toHaveLength(1);
+    expect(mistakesOf({ steps: [checking(['Forwarder.TSET']), judge(ask)] })).toEqual([]);
   });
 
   it.each(['remote_host', 'spf_check', 'dkim_check', 'dmarc_check', 'arc_check'])(

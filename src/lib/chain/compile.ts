@@ -208,13 +208,23 @@ function extended(
   mistakes: ConfigMistake[],
 ): Earlier {
   const { earlier } = env;
-  const signals = new Set([...earlier.signals, ...(definition.produces ?? [])]);
+  const { produces = [] } = definition;
+  const named = definition.subjects?.(options);
+  const after = {
+    signals: new Set([...earlier.signals, ...produces]),
+    // Of two filters of a kind the later one says what is known from here on.
+    subjects: new Map([
+      ...(earlier.subjects ?? []),
+      ...produces.flatMap((each) => (named ? [[each, new Set(named)] as const] : [])),
+    ]),
+    policies: earlier.policies,
+  };
   try {
     const policy = definition.policy?.(options, env);
-    return { signals, policies: policy === undefined ? earlier.policies : [...earlier.policies, policy] };
+    return policy === undefined ? after : { ...after, policies: [...earlier.policies, policy] };
   } catch (error) {
     mistakes.push(...stepMistakes(step, error));
-    return { signals, policies: earlier.policies };
+    return after;
   }
 }
 

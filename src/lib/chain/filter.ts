@@ -101,6 +101,8 @@ export interface EarlierPolicy {
 /** What stands before a step in the same chain. */
 export interface Earlier {
   readonly signals: ReadonlySet<SignalType<never>>;
+  /** Of the signals that tell about things named in the options of their filters: which things (`FilterDefinition.subjects`). */
+  readonly subjects?: ReadonlyMap<SignalType<never>, ReadonlySet<string>>;
   /** In the order of the chain. */
   readonly policies: readonly EarlierPolicy[];
 }
@@ -126,6 +128,8 @@ interface StepDefinition<C> {
 export interface FilterDefinition<C = unknown> extends StepDefinition<C> {
   readonly kind: 'filter';
   readonly produces?: readonly SignalType<never>[];
+  /** What its options name for `produces` to tell about: a matcher that asks about anything else can never match. */
+  readonly subjects?: (config: C) => readonly string[];
   /** The policy it is to the steps after it. */
   readonly policy?: (config: C, env: Pick<ChainEnv, 'earlier' | 'vocabulary'>) => EarlierPolicy;
   readonly create: (config: C, env: ChainEnv) => () => Filter;

@@ -95,7 +95,10 @@ const STOCK_MESSAGE = /^(?:Invalid|Too (?:big|small)|Unrecognized)/;
 function wrongValue(issue: Issue, path: Path): ConfigMistake {
   const at = configPath(path);
   const label = `'${pathLabel(path)}'`;
-  if (!STOCK_MESSAGE.test(issue.message)) return { path: at, message: `${label}: ${issue.message}` };
+  if (!STOCK_MESSAGE.test(issue.message)) {
+    // The whole of what the schema describes may be a step or a matcher, whose place says which.
+    return { path: at, message: path.length === 0 ? issue.message : `${label}: ${issue.message}` };
+  }
   if (issue.code === 'invalid_value') return notAmong(path, issue.values.map(String), issue.input);
   if (issue.code === 'invalid_type') {
     return { path: at, message: `${label}: expected ${describeType(issue.expected)}, not ${shown(issue)}` };

@@ -35,8 +35,9 @@ export const spfCheck = defineFilter<z.output<typeof config>>({
   summary: 'Finds out whether the domain of the sender lets this peer send for it (SPF).',
   config,
   produces: [spfSignal],
+  subjects: extraDomainsOf,
   create: (c, { deps }) => {
-    const extraDomains = [...new Set([...(c.extra_domains ?? []), ...(c.domains ?? [])])];
+    const extraDomains = extraDomainsOf(c);
     return () => ({
       async mail(tx, from, next) {
         tx.signals.set(spfSignal, await evaluate(tx, from, extraDomains, deps));
@@ -45,6 +46,10 @@ export const spfCheck = defineFilter<z.output<typeof config>>({
     });
   },
 });
+
+function extraDomainsOf(c: z.output<typeof config>): readonly string[] {
+  return [...new Set([...(c.extra_domains ?? []), ...(c.domains ?? [])])];
+}
 
 async function evaluate(tx: TxContext, from: Mailbox, extraDomains: readonly string[], deps: Deps): Promise<Spf> {
   const ip = canonicalAddress(tx.remoteHost?.host);

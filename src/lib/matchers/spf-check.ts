@@ -1,6 +1,9 @@
 /** Matches on the SPF result of the sender’s domain, or of a domain in the configuration of `spf_check`. */
 import { z } from 'zod';
 import { asciiDomain } from '../auth/ascii-domain.ts';
+import type { Earlier } from '../chain/filter.ts';
+import { ConfigError } from '../config/source.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { type SpfResult, spfSignal } from '../core/signals/spf.ts';
 import { defineMatcher, verdictOf } from './matcher.ts';
 
@@ -33,8 +36,9 @@ export const spfCheck = defineMatcher<z.output<typeof config>>({
   config,
   reads: 'mail',
   consumes: [spfSignal],
-  create: (c) => {
+  create: (c, { earlier }) => {
     const extraDomain = c.extra_domain === undefined ? undefined : (asciiDomain(c.extra_domain) ?? c.extra_domain);
+    if (extraDomain !== undefined) mustBeChecked(extraDomain, earlier);
     return (tx) => {
       const found = tx.signals.get(spfSignal);
       if (found === undefined) return 'unmet';
@@ -45,3 +49,11 @@ export const spfCheck = defineMatcher<z.output<typeof config>>({
     };
   },
 });
+
+function mustBeChecked(domain: string, { subjects }: Earlier): void {
+  const checked = subjects?.get(spfSignal);
+  if (checked === undefined || checked.has(domain)) return;
+  const suggestion = nearestName(domain, [...checked]);
+  const message = `the filter spf_check before this policy does not have '${domain}' among its extra_domains`;
+  throw new ConfigError([{ path: ['extra_domain'], message, ...(suggestion !== undefined && { suggestion }) }]);
+}
