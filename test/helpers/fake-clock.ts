@@ -48,6 +48,19 @@ export class FakeClock implements Clock {
     });
   }
 
+  after(ms: number, callback: () => void): () => void {
+    const forget = (): void => {
+      this.#sleepers = this.#sleepers.filter((each) => each !== sleeper);
+    };
+    const wake = (): void => {
+      forget();
+      callback();
+    };
+    const sleeper = { at: this.#now + ms, wake };
+    this.#sleepers.push(sleeper);
+    return forget;
+  }
+
   /** Moves time forward, waking sleepers one after the other at their own instants; each may go on and sleep again before the next. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

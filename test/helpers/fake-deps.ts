@@ -75,6 +75,10 @@ export function memoryLog(lines: LogLine[] = [], base: object = {}): Log & { rea
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) {

@@ -16,7 +16,7 @@ const CREATE_UNTIL_IT_FAILS = `
   import { openStore } from './dist/lib/store/open.js';
   import { memoryBody } from './dist/lib/core/body.js';
   const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
-  const clock = { now: () => 1000, monotonicMs: () => 1000, sleep: () => new Promise(() => {}) };
+  const clock = { now: () => 1000, monotonicMs: () => 1000, sleep: () => new Promise(() => {}), after: () => () => {} };
   const store = await openStore({ url: process.env.URL_TO_FILL, clock, log, autoMigrate: true });
   const record = { sender: 's', origin: {}, rcptTo: [], retry: true, notification: true, createdAt: 1, filterOutput: {} };
   for (let i = 0; i < 5000; i += 1) {

@@ -39,7 +39,9 @@ export class ChainTx implements TxContext {
   route: Route | undefined;
   resolution: readonly HostPort[] | undefined;
   parsed: ParsedMessage | undefined;
-  readonly #closing = new AbortController();
+  /** Made for the first filter that waits; most chains have none. */
+  #closing: AbortController | undefined;
+  #isClosed = false;
 
   constructor(sender: TxContext['sender'], init: ExchangeInit) {
     const { remoteHost, localHost, smtpMeta } = init.origin;
@@ -54,6 +56,10 @@ export class ChainTx implements TxContext {
   }
 
   get signal(): AbortSignal {
+    if (this.#closing === undefined) {
+      this.#closing = new AbortController();
+      if (this.#isClosed) this.#closing.abort();
+    }
     return this.#closing.signal;
   }
 
@@ -73,7 +79,8 @@ export class ChainTx implements TxContext {
       },
       data: (body: Body) => chain.data(body),
       close: () => {
-        this.#closing.abort();
+        this.#isClosed = true;
+        this.#closing?.abort();
         return chain.close();
       },
     };

@@ -92,7 +92,7 @@ const log = { debug: silent, info: silent, warn: silent, error: silent, child: (
 /** Steps are created but no transaction is opened, so nobody may ask for the time, a name or a hop. */
 const nothingRuns: RouterEnv = {
   deps: {
-    clock: { now: unused, monotonicMs: unused, sleep: unused },
+    clock: { now: unused, monotonicMs: unused, sleep: unused, after: unused },
     rng: { uniform: unused, bytes: unused },
     dns: { mx: unused, addresses: unused, ptr: unused, txt: unused },
     log,

@@ -5,6 +5,7 @@
 import type { Body } from '../core/body.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { inTime } from '../core/in-time.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
@@ -26,7 +27,6 @@ export interface InboundExchangeOptions {
 }
 
 /** A reason that exists already: without one, each abort makes an exception with a stack, and that on every command. */
-const ANSWERED = 'answered';
 const mailTimeout = reply(450, '4.4.7', 'MAIL upstream timeout');
 const rcptTimeout = reply(450, '4.4.7', 'RCPT upstream timeout');
 /** Never 5xx: the message may still be delivered, and the client must keep it until somebody says so. */
@@ -101,15 +101,9 @@ export class InboundExchange implements Exchange {
     log.info(fields, verdict === undefined ? 'mail transaction ended without a message' : 'mail transaction answered');
   }
 
-  async #ask(step: () => Promise<Response>, ms: number, late: Response): Promise<Response> {
+  #ask(step: () => Promise<Response>, ms: number, late: Response): Promise<Response> {
     const { clock, log } = this.#options;
-    const stop = new AbortController();
-    const asked = guarded(step, log);
-    try {
-      return await Promise.race([asked, clock.sleep(ms, stop.signal).then(() => late)]);
-    } finally {
-      stop.abort(ANSWERED);
-    }
+    return inTime(guarded(step, log), ms, clock, late);
   }
 }
 

@@ -14,7 +14,22 @@ export const systemClock: Clock = {
       await pause(Math.min(left, TIMER_MAX_MS), signal);
     }
   },
+  after: later,
 };
+
+function later(ms: number, callback: () => void): () => void {
+  let timer = setTimeout(next, Math.min(ms, TIMER_MAX_MS));
+  let left = ms - TIMER_MAX_MS;
+  function next(): void {
+    if (left <= 0) {
+      callback();
+      return;
+    }
+    timer = setTimeout(next, Math.min(left, TIMER_MAX_MS));
+    left -= TIMER_MAX_MS;
+  }
+  return () => clearTimeout(timer);
+}
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {

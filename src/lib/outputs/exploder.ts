@@ -16,6 +16,7 @@ import {
   parkedRcpt,
   type RcptAnswer,
 } from '../core/fanout.ts';
+import { inTime, type Waits } from '../core/in-time.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { cancelledReply, internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
@@ -65,7 +66,8 @@ class ExploderExchange implements Exchange {
   readonly #tx: TxContext;
   readonly #recipients: Recipient[] = [];
   readonly #rcptAnswers: Promise<Response>[] = [];
-  readonly #closing = new AbortController();
+  #isClosed = false;
+  readonly #waits: Waits = new Set();
   #from: Mailbox | undefined;
 
   constructor(c: ExploderConfig, env: ChainEnv, tx: TxContext) {
@@ -87,7 +89,7 @@ class ExploderExchange implements Exchange {
 
   async #rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
-    if (this.#closing.signal.aborted) return cancelledReply;
+    if (this.#isClosed) return cancelledReply;
     const child = this.#open();
     if (child === undefined) return reply(451, '4.3.2', 'too many transactions at work, try again later');
     const recipient: Recipient = { child, envelope: askEnvelope(child, this.#from, to) };
@@ -98,7 +100,7 @@ class ExploderExchange implements Exchange {
     }
     const { mode, rcptTimeoutMs } = this.#config;
     const upstream = await this.#inTime(recipient.envelope, rcptTimeoutMs);
-    if (this.#closing.signal.aborted) return cancelledReply;
+    if (this.#isClosed) return cancelledReply;
     const { response, standing } = answerRcpt(upstream, mode);
     recipient.standing = standing;
     if (standing === 'refused') await child.exchange.close();
@@ -127,7 +129,7 @@ class ExploderExchange implements Exchange {
     const { response, adopt } = answerData(outcomes, this.#config.mode);
     if (adopt.length === 0) return response;
     // The client went away without an answer, so the message is still its own: nobody can be promised anything.
-    if (this.#closing.signal.aborted) return cancelledReply;
+    if (this.#isClosed) return cancelledReply;
     try {
       const adopted = adopt.map((i) => (recipients[i] as Recipient).child);
       await this.#env.children.adopt(adopted, body);
@@ -147,21 +149,14 @@ class ExploderExchange implements Exchange {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#isClosed = true;
+    for (const end of this.#waits) end();
     await Promise.all(this.#recipients.map(({ child }) => child.exchange.close()));
   }
 
   /** The reply, or `undefined` when it did not come in time. */
-  async #inTime(answer: Promise<Response>, timeoutMs: number): Promise<Response | undefined> {
-    const timer = new AbortController();
-    const late = this.#env.deps.clock
-      .sleep(timeoutMs, AbortSignal.any([timer.signal, this.#closing.signal]))
-      .then(() => undefined);
-    try {
-      return await Promise.race([answer, late]);
-    } finally {
-      timer.abort();
-    }
+  #inTime(answer: Promise<Response>, timeoutMs: number): Promise<Response | undefined> {
+    return inTime(answer, this.#isClosed ? 0 : timeoutMs, this.#env.deps.clock, undefined, this.#waits);
   }
 }
 
