@@ -350,6 +350,17 @@ describe('every message', () => {
     expect(JSON.stringify(json).length).toBeGreaterThan(900_000);
   });
 
+  it('of a thousand reports has the first of them as fields, and the others as bytes', async () => {
+    const report = `--b\r\nContent-Type: message/delivery-status\r\n\r\n${'a: b\r\n\r\n'.repeat(900)}\r\n`;
+    const got = await parse(
+      Buffer.from(`Content-Type: multipart/mixed; boundary=b\r\n\r\n${report.repeat(990)}--b--\r\n`),
+    );
+    expect(JSON.stringify(got.json).length).toBeLessThan(4 << 20);
+    const reports = got.json.parts.parts ?? [];
+    expect([reports.length, reports[0]?.parts?.length, reports[989]?.parts]).toEqual([990, 900, undefined]);
+    expect(await contentOf(got, reports[989])).toBe('a: b\r\n\r\n'.repeat(900));
+  });
+
   it('of 20 MB gives its attachment piece by piece, from a file, without what is before it', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'koukan-parse-test-'));
     const spool = new Spool(directory, fakeDeps());

@@ -35,7 +35,7 @@ export const limits = {
   mimeParts: 999,
   /** RFC 2046 §5.1.1 allows 70. */
   mimeBoundaryBytes: 256,
-  /** Report fields of one `message/delivery-status` or `text/rfc822-headers` that are read as headers. */
+  /** Report fields (`message/delivery-status`, `text/rfc822-headers`, …) of one message that are read as headers, all parts together. */
   mimeReportBytes: 256 * 1024,
   /** Header text that is longer is not searched for encoded words. */
   encodedWordsChars: 128 * 1024,

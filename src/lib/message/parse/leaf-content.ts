@@ -30,6 +30,7 @@ const FIELD_TYPES = new Set([
 export class LeafContents {
   readonly #contents = new Map<MimePart, LeafContent>();
   #inlineLeft: number;
+  #fieldBytesLeft: number = limits.mimeReportBytes;
 
   /** Texts are kept while all of them together are smaller than `inlineBytes`. */
   constructor(inlineBytes: number) {
@@ -82,13 +83,14 @@ export class LeafContents {
     const pieces: Buffer[] = [];
     const take = (bytes: Buffer): void => {
       sizeBytes += bytes.length;
-      if (sizeBytes <= limits.mimeReportBytes) pieces.push(Buffer.from(bytes));
+      if (sizeBytes <= this.#fieldBytesLeft) pieces.push(Buffer.from(bytes));
     };
     return {
       write: (bytes) => take(decoder.write(bytes)),
       end: () => {
         take(decoder.end());
-        const isKept = sizeBytes <= limits.mimeReportBytes;
+        const isKept = sizeBytes <= this.#fieldBytesLeft;
+        if (isKept) this.#fieldBytesLeft -= sizeBytes;
         this.#contents.set(part, { sizeBytes, ...(isKept && { fields: Buffer.concat(pieces) }) });
         return faultOf(decoder);
       },
