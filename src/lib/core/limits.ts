@@ -191,6 +191,8 @@ export const limits = {
   inboundTransactions: 1000,
   /** What a gateway waits for the answer to MAIL (protocol §8.1). */
   inboundMailMs: 10_000,
+  /** What an adoption waits for an attempt that has its answer to let go of its connection. */
+  attemptEndMs: 1000,
   /** A stored copy whose keeper died is delivered after so long: longer than any answer to DATA is waited for. */
   copyHoldMs: 900_000,
   /** Nesting of `any`, `all` and `not` in the match of a policy, counted in path segments. */

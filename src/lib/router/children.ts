@@ -8,8 +8,10 @@ import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { Deps } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
+import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
 import type { RetryDecision } from '../core/retry.ts';
+import { decisive } from '../core/transaction.ts';
 import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
 import { consequences, decide } from './conclude.ts';
 import type { Journal } from './journal.ts';
@@ -68,16 +70,21 @@ export class Children implements ChildOpener {
       must(work !== undefined, 'only children opened here can be adopted');
       return work;
     });
-    const commit = this.#commit(works, body);
-    for (const work of works) {
-      work.isAdopting = true;
-      work.adopting = commit.catch(() => undefined);
-    }
+    for (const work of works) work.isAdopting = true;
     try {
+      await Promise.all(works.map((work) => this.#untilEnded(work)));
+      const commit = this.#commit(works, body);
+      for (const work of works) work.adopting = commit.catch(() => undefined);
       await commit;
     } finally {
       for (const work of works) work.isAdopting = false;
     }
+  }
+
+  /** An attempt that a reply has decided is over in a moment: adopted after that, what it led to needs no commit of its own. */
+  async #untilEnded(work: Work): Promise<void> {
+    if (work.isParked || work.hasEnded || decisive(work.live.state) === undefined) return;
+    await inTime(work.running, limits.attemptEndMs, this.#options.deps.clock, undefined);
   }
 
   async #commit(works: readonly Work[], body: Body): Promise<void> {
