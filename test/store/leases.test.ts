@@ -168,6 +168,24 @@ describe.each(databases)('leases on $name', (kind) => {
     expect(await one.load('tx')).toMatchObject({ attempts, nextAttemptAt: 2000 });
   });
 
+  it('keeps what a dead replica began when a later claim is given back', async () => {
+    await one.create(
+      [sampleTransaction('tx', { next: LEASED, attempts: [{ number: 1, startedAt: 900, replies: { rcpt: [] } }] })],
+      1000,
+    );
+    await two.expireSessions(await sessionsOf(one));
+    await two.claimDue(5000, 1);
+    await two.recordOutcome({ ...deliveredBy('tx', 2), next: { kind: 'due', at: 6000 } }, 5500);
+    await two.claimDue(6000, 1);
+    await two.releaseLeases(await two.leases(false), 7000, true);
+    const [tx] = await two.claimDue(7000, 1);
+    expect(tx?.attempts.map(({ number, endedAt }) => [number, endedAt])).toEqual([
+      [1, undefined],
+      [2, 1500],
+      [3, undefined],
+    ]);
+  });
+
   it('gives a replica that was declared dead nothing to do until it opens a session again', async () => {
     await two.expireSessions(await sessionsOf(one));
     await two.create([sampleTransaction('due')], 5000);

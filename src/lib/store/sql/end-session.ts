@@ -3,12 +3,14 @@
  * that a live process takes it over.
  */
 import { endCancelled } from './end-cancelled.ts';
-import { type Sql, skipLocked } from './sql.ts';
+import { lockRows, type Sql, skipLocked } from './sql.ts';
 
 export async function endSession(
   sql: Sql,
   args: { readonly sessionId: number; readonly now: number },
 ): Promise<number> {
+  // Locked first: a lease that is being given to it at this moment is then either here to be released, or refused.
+  await sql.all(`select id from sessions where id = ?${lockRows(sql)}`, [args.sessionId]);
   const released = await releaseLeases(sql, args.sessionId, args.now);
   await sql.run('delete from sessions where id = ?', [args.sessionId]);
   return released;

@@ -39,7 +39,16 @@ async function letGo(sql: Sql, { txId, version }: Lease, release: Release): Prom
     [dueAt, now, txId, sessionId, version],
   );
   if (released === 0) return 0;
-  if (dropAttempt) await sql.run('delete from attempts where transaction_id = ? and ended_at is null', [txId]);
+  if (dropAttempt) await dropNewestAttempt(sql, txId);
   await endCancelled(sql, { txId }, now);
   return released;
+}
+
+/** Only that one: an earlier one that never ended was begun by a router that died, and counts. Numbers must not have gaps. */
+async function dropNewestAttempt(sql: Sql, txId: string): Promise<void> {
+  await sql.run(
+    `delete from attempts where transaction_id = ? and ended_at is null
+      and number = (select max(number) from attempts where transaction_id = ?)`,
+    [txId, txId],
+  );
 }
