@@ -171,6 +171,65 @@ smtp_output:
   });
 });
 
+describe('a file with aliases', () => {
+  const aliased = `
+global: {mailer_daemon_mailbox: mailer-daemon@example.com}
+rest_listener: {addr: [127.0.0.1, 8000], session_uri: "http://127.0.0.1:8000"}
+storage: {url: "sqlite:///test.sqlite"}
+endpoint:
+- name: submission
+  msa: true
+  output_handler: &handler
+    retry_params: {mode: per_request}
+    notification: {mode: per_request, host: &bounces out}
+  chain:
+  - filter: relay_auth
+    smtp_auth: true
+  - &explode {filter: exploder, output_chain: out}
+- name: mx
+  output_handler: *handler
+  chain:
+  - filter: router
+  - *explode
+- name: out
+  output_handler: {notification: {host: *bounces}}
+  chain:
+  - {filter: received_header}
+  - {filter: rest_output, static_endpoint: "http://127.0.0.1:8001/senders/x/transactions"}
+`;
+  const { text } = migrateConfig(aliased, 'router.yaml', 'router');
+
+  it('loads after it', async () => {
+    expect(await checkedText(text, 'router')).toEqual([]);
+  });
+
+  it('asks for every endpoint what it asked for, and changes each chain by itself', () => {
+    const migrated = parse(text) as { sender: unknown; endpoint: { chain: unknown[] }[] };
+    const asks = { upstream_sender: 'out', retry: 'output_chain', notification: 'output_chain' };
+    expect(migrated.sender).toEqual([
+      { name: 'submission', output_chain: 'submission', ...asks },
+      { name: 'mx', output_chain: 'mx', ...asks },
+      { name: 'out', output_chain: 'out', notification: 'output_chain' },
+    ]);
+    const exploders = migrated.endpoint.slice(0, 2).map(({ chain }) => chain.at(-1));
+    expect(exploders).toEqual([{ filter: 'exploder', msa: true }, { filter: 'exploder' }]);
+  });
+
+  it('keeps the bound of hops that the oldest routers had without being told', () => {
+    expect(text).toMatch(/max_received_headers: 30\n[\s\S]*- \{filter: received_header\}/);
+  });
+});
+
+it.each([
+  [
+    'router',
+    'endpoint: [{name: a, chain: [{filter: router, destination: {endpoint: "http://a b:99999/", http_host: x}}]}]',
+  ],
+  ['gateway', 'rest_output: [{name: a, host: b, endpoint: "http://a b:99999/"}]'],
+] as const)('leaves a URL of a %s that is none to the checker', (kind, text) => {
+  expect(migrateConfig(text, 'old.yaml', kind).text).toContain('http://a b:99999/');
+});
+
 it('leaves a file of today as it is, byte for byte', () => {
   const text = 'rest_listener:   {addr: [127.0.0.1, 8000]}\nstorage: {url:  "sqlite:///x"}   # odd spaces\n';
   expect(migrateConfig(text, 'router.yaml', 'router')).toEqual({ text, notes: [] });

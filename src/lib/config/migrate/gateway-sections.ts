@@ -22,9 +22,10 @@ export function migrateSmtpOutput(doc: OlderDocument): void {
 
 export function migrateRestOutput(doc: OlderDocument): void {
   for (const output of mapsAt(doc.root, 'rest_output')) {
-    const host = take(output, 'host') ?? take(output, 'http_host');
     const url = textOf(output, 'endpoint');
-    if (typeof host !== 'string' || url === undefined) continue;
+    if (url === undefined || !URL.canParse(url)) continue;
+    const host = take(output, 'host') ?? take(output, 'http_host');
+    if (typeof host !== 'string') continue;
     output.set('endpoint', createUrl(url, host));
     doc.note(output, `'host' became part of the endpoint's URL`);
     for (const service of servicesAt(doc, textOf(output, 'name'))) {

@@ -2,8 +2,8 @@
 import type { ConfigKind } from '../kind.ts';
 import { migrateRestOutput, migrateSmtpOutput } from './gateway-sections.ts';
 import { type MigrationNote, OlderDocument } from './older-document.ts';
-import { migrateEndpoints, migrateStorage } from './router-endpoints.ts';
-import { migrateSteps } from './router-steps.ts';
+import { isOldestForm, migrateEndpoints, migrateStorage } from './router-endpoints.ts';
+import { migrateSteps, separateSteps } from './router-steps.ts';
 
 export interface MigratedConfig {
   /** As it was when there was nothing to change. */
@@ -12,13 +12,19 @@ export interface MigratedConfig {
   readonly notes: readonly MigrationNote[];
 }
 
+/** Of `received_header` in the oldest routers, where the file does not say. */
+const OLDEST_HOP_LIMIT = 30;
+
 /** Throws `InvalidConfigError` when the text is no YAML. What it does not know it leaves for the checker. */
 export function migrateConfig(text: string, file: string, kind: ConfigKind): MigratedConfig {
   const doc = new OlderDocument(text, file);
   if (kind === 'router') {
+    // Before there are senders.
+    const hopLimit = isOldestForm(doc) ? OLDEST_HOP_LIMIT : undefined;
     migrateStorage(doc);
+    separateSteps(doc);
     migrateEndpoints(doc);
-    migrateSteps(doc);
+    migrateSteps(doc, hopLimit);
   } else {
     migrateRestOutput(doc);
     migrateSmtpOutput(doc);

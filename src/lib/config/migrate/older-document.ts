@@ -1,5 +1,18 @@
 /** A configuration as a YAML document that is being rewritten: comments and order stay, and every change leaves a note. */
-import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import { InvalidConfigError } from '../invalid-config.ts';
 
 export interface MigrationNote {
@@ -11,13 +24,18 @@ export interface MigrationNote {
 export class OlderDocument {
   readonly #lines = new LineCounter();
   readonly #document: Document;
+  /** What each alias stood for in the file as it was. */
+  readonly #sources = new Map<Alias, Node>();
   readonly notes: MigrationNote[] = [];
 
   /** Throws `InvalidConfigError` when the text is no YAML mapping. */
   constructor(text: string, file: string) {
     this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
     const [error] = this.#document.errors;
-    if (error === undefined && isMap(this.#document.contents)) return;
+    if (error === undefined && isMap(this.#document.contents)) {
+      this.#rememberAliases();
+      return;
+    }
     const { line, col } = error === undefined ? { line: 1, col: 1 } : this.#lines.linePos(error.pos[0]);
     const message = error === undefined ? 'expected a mapping of sections' : `not YAML: ${error.message}`;
     throw new InvalidConfigError([{ file, line, col, message }]);
@@ -28,7 +46,26 @@ export class OlderDocument {
   }
 
   toString(): string {
+    // The anchor of an alias may have gone with a key that was taken out.
+    visit(this.#document, {
+      Alias: (_, alias) => {
+        const source = this.#sources.get(alias);
+        if (source === undefined || alias.resolve(this.#document) !== undefined) return undefined;
+        return copyOf(source);
+      },
+    });
     return this.#document.toString({ lineWidth: 0, flowCollectionPadding: false });
+  }
+
+  #rememberAliases(): void {
+    visit(this.#document, {
+      Alias: (_, alias) => {
+        const source = alias.resolve(this.#document);
+        if (source !== undefined) this.#sources.set(alias, source);
+        // What is said elsewhere in one word is read like any other word.
+        return isScalar(source) ? copyOf(source) : undefined;
+      },
+    });
   }
 
   /** Says what was changed, and where it was. */
@@ -40,6 +77,17 @@ export class OlderDocument {
   /** A value as a node, to be put into the document. */
   node(value: unknown): unknown {
     return this.#document.createNode(value);
+  }
+
+  /** What an alias stands for; anything else is itself. */
+  resolved(node: unknown): unknown {
+    return isAlias(node) ? node.resolve(this.#document) : node;
+  }
+
+  /** The mapping under a key, or the one it is an alias of: for reading only, since it may be another's. */
+  read(parent: YAMLMap, key: string): YAMLMap | undefined {
+    const found = this.resolved(parent.get(key));
+    return isMap(found) ? found : undefined;
   }
 
   /** The mapping under a key, made when it is missing. */
@@ -57,6 +105,12 @@ export class OlderDocument {
     parent.set(key, this.node([]));
     return parent.get(key) as YAMLSeq;
   }
+}
+
+function copyOf(source: Node): Node {
+  const copy = source.clone() as Node & { anchor?: string };
+  delete copy.anchor;
+  return copy;
 }
 
 export function mapAt(parent: YAMLMap, key: string): YAMLMap | undefined {

@@ -5,42 +5,58 @@ import { mapAt, mapsAt, type OlderDocument, take, textOf } from './older-documen
 /** What older files said at the endpoint and newer ones say at the sender. */
 interface EndpointFacts {
   readonly name: string;
-  retry: boolean;
-  notification: boolean;
-  upstream: string | undefined;
+  readonly retry: boolean;
+  readonly notification: boolean;
+  readonly upstream: string | undefined;
 }
 
 export function migrateEndpoints(doc: OlderDocument): void {
   const endpoints = mapsAt(doc.root, 'endpoint');
-  const isOldest = doc.root.get('sender') === undefined && endpoints.length > 0;
+  const isOldest = isOldestForm(doc);
   migrateTimeout(doc, endpoints);
-  const facts = endpoints.map((endpoint) => migrateEndpoint(doc, endpoint, isOldest));
+  // All of them before anything is changed: what stands at one endpoint may count for others, by aliases.
+  const facts = endpoints.map((endpoint) => factsOf(doc, endpoint, isOldest));
+  for (const endpoint of endpoints) migrateEndpoint(doc, endpoint, isOldest);
   if (isOldest) makeSenders(doc, facts);
   else for (const each of facts) tellSenders(doc, each);
 }
 
-function migrateEndpoint(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolean): EndpointFacts {
-  const facts: EndpointFacts = {
+/** The oldest files have no senders: the name of the endpoint was what a client named. */
+export function isOldestForm(doc: OlderDocument): boolean {
+  return doc.root.get('sender') === undefined && mapsAt(doc.root, 'endpoint').length > 0;
+}
+
+function factsOf(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolean): EndpointFacts {
+  const handler = doc.read(endpoint, 'output_handler');
+  const [params, notification] = ['retry_params', 'notification'].map((key) => handler && doc.read(handler, key));
+  const asks = (section: YAMLMap | undefined): boolean => section !== undefined && (isOldest || section.has('mode'));
+  const exploder = exploderOf(endpoint);
+  return {
     name: textOf(endpoint, 'name') ?? '',
-    retry: false,
-    notification: false,
-    upstream: undefined,
+    retry: endpoint.has('retry_params') || asks(params),
+    notification: asks(notification),
+    upstream: exploder && textOf(exploder, 'output_chain'),
   };
+}
+
+function exploderOf(endpoint: YAMLMap): YAMLMap | undefined {
+  return mapsAt(endpoint, 'chain').find((step) => textOf(step, 'filter') === 'exploder');
+}
+
+function migrateEndpoint(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolean): void {
   if (take(endpoint, 'rest_lro') !== undefined) doc.note(endpoint, "'rest_lro' is gone: every endpoint works that way");
-  migrateExploder(doc, endpoint, facts, isOldest);
+  migrateExploder(doc, endpoint, isOldest);
   const params = take(endpoint, 'retry_params');
   if (params !== undefined) {
     doc.section(endpoint, 'output_handler').set('retry_params', doc.node(params));
     doc.note(endpoint, "'retry_params' moved into 'output_handler'");
-    facts.retry = true;
   }
   const handler = mapAt(endpoint, 'output_handler');
-  if (handler !== undefined) migrateHandler(doc, handler, facts, isOldest);
-  return facts;
+  if (handler !== undefined) migrateHandler(doc, handler);
 }
 
-function migrateExploder(doc: OlderDocument, endpoint: YAMLMap, facts: EndpointFacts, isOldest: boolean): void {
-  const exploder = mapsAt(endpoint, 'chain').find((step) => textOf(step, 'filter') === 'exploder');
+function migrateExploder(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolean): void {
+  const exploder = exploderOf(endpoint);
   const mode = textOf(endpoint, 'sf_mode');
   if (take(endpoint, 'sf_mode') !== undefined) doc.note(endpoint, "'sf_mode' became 'msa' of the exploder");
   const msa = take(endpoint, 'msa') ?? (mode === undefined ? undefined : mode !== 'none');
@@ -51,12 +67,11 @@ function migrateExploder(doc: OlderDocument, endpoint: YAMLMap, facts: EndpointF
   const upstream = exploder === undefined ? undefined : textOf(exploder, 'output_chain');
   if (exploder === undefined || upstream === undefined) return;
   exploder.delete('output_chain');
-  facts.upstream = upstream;
   const where = isOldest ? `became 'upstream_sender: ${upstream}' of the sender` : 'had no effect: the sender decides';
   doc.note(exploder, `'output_chain' of the exploder ${where}`);
 }
 
-function migrateHandler(doc: OlderDocument, handler: YAMLMap, facts: EndpointFacts, isOldest: boolean): void {
+function migrateHandler(doc: OlderDocument, handler: YAMLMap): void {
   const timeouts = [take(handler, 'downstream_env_timeout'), take(handler, 'downstream_data_timeout')].filter(
     (value) => typeof value === 'number',
   );
@@ -68,9 +83,9 @@ function migrateHandler(doc: OlderDocument, handler: YAMLMap, facts: EndpointFac
     );
   }
   const params = mapAt(handler, 'retry_params');
-  const hasMode = params !== undefined && take(params, 'mode') !== undefined;
-  if (params !== undefined && (hasMode || isOldest)) facts.retry = true;
-  if (hasMode) doc.note(params, "'mode' of retry_params became 'retry: output_chain' of the sender");
+  if (params !== undefined && take(params, 'mode') !== undefined) {
+    doc.note(params, "'mode' of retry_params became 'retry: output_chain' of the sender");
+  }
   const notification = mapAt(handler, 'notification');
   if (notification === undefined) return;
   const hadMode = take(notification, 'mode') !== undefined;
@@ -79,11 +94,9 @@ function migrateHandler(doc: OlderDocument, handler: YAMLMap, facts: EndpointFac
     notification.set('sender', host);
     doc.note(notification, `'host' of notification became 'sender: ${host}'`);
   }
-  if (hadMode || isOldest) facts.notification = true;
   if (hadMode) doc.note(notification, "'mode' of notification became 'notification: output_chain' of the sender");
 }
 
-/** The oldest files have no senders: the name of the endpoint was what a client named. */
 function makeSenders(doc: OlderDocument, facts: readonly EndpointFacts[]): void {
   const senders = doc.list(doc.root, 'sender');
   for (const { name, retry, notification, upstream } of facts) {

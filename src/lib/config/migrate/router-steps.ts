@@ -1,15 +1,37 @@
 /** Steps of older chains under their new names and keys (protocol §0.1). */
-import { isMap, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isMap, isSeq, type YAMLMap, type YAMLSeq } from 'yaml';
 import { mapAt, mapsAt, type OlderDocument, take, textOf } from './older-document.ts';
 
-export function migrateSteps(doc: OlderDocument): void {
-  for (const endpoint of mapsAt(doc.root, 'endpoint')) {
-    const chain = endpoint.get('chain') as YAMLSeq;
-    for (const step of mapsAt(endpoint, 'chain')) migrateStep(doc, chain, step);
+/** Steps whose change is one of their chain or endpoint too: each chain needs its own. */
+const OF_THEIR_CHAIN = new Set(['exploder', 'received_header', 'rest_output']);
+
+/** Puts copies of such steps where there are aliases. */
+export function separateSteps(doc: OlderDocument): void {
+  for (const chain of chainsOf(doc)) {
+    for (const [i, item] of chain.items.entries()) {
+      const step = doc.resolved(item);
+      if (step === item || !isMap(step) || !OF_THEIR_CHAIN.has(textOf(step, 'filter') ?? '')) continue;
+      const copy = step.clone() as YAMLMap;
+      delete copy.anchor;
+      chain.items[i] = copy;
+    }
   }
 }
 
-function migrateStep(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap): void {
+export function migrateSteps(doc: OlderDocument, hopLimit: number | undefined): void {
+  for (const chain of chainsOf(doc)) {
+    for (const step of chain.items.filter(isMap)) migrateStep(doc, chain, step, hopLimit);
+  }
+}
+
+function chainsOf(doc: OlderDocument): readonly YAMLSeq[] {
+  return mapsAt(doc.root, 'endpoint').flatMap((endpoint) => {
+    const chain: unknown = endpoint.get('chain');
+    return isSeq(chain) ? [chain] : [];
+  });
+}
+
+function migrateStep(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap, hopLimit: number | undefined): void {
   switch (textOf(step, 'filter')) {
     case 'dkim':
       step.set('filter', 'dkim_sign');
@@ -19,7 +41,7 @@ function migrateStep(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap): void {
       migrateRelayAuth(doc, step);
       break;
     case 'received_header':
-      migrateHopLimit(doc, chain, step);
+      migrateHopLimit(doc, chain, step, hopLimit);
       break;
     case 'add_route':
       migrateAddRoute(doc, step);
@@ -48,8 +70,8 @@ function migrateRelayAuth(doc: OlderDocument, step: YAMLMap): void {
 }
 
 /** Found out by one filter and judged by a policy, both before the header is added. */
-function migrateHopLimit(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap): void {
-  const max = take(step, 'max_received_headers');
+function migrateHopLimit(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap, byDefault: number | undefined): void {
+  const max = take(step, 'max_received_headers') ?? byDefault;
   if (max === undefined) return;
   const at = chain.items.indexOf(step);
   const isValidated = chain.items
@@ -65,7 +87,7 @@ function migrateHopLimit(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap): voi
   };
   const added = [...(isValidated ? [] : [{ filter: 'message_validation' }]), policy];
   chain.items.splice(at, 0, ...added.map((each) => doc.node(each)));
-  doc.note(step, "'max_received_headers' became a policy over message_validation");
+  doc.note(step, `'max_received_headers', ${max} hops, became a policy over message_validation`);
 }
 
 function migrateAddRoute(doc: OlderDocument, step: YAMLMap): void {
@@ -86,7 +108,7 @@ function migrateDiscovery(doc: OlderDocument, chain: YAMLSeq, step: YAMLMap): vo
 function migrateDestination(doc: OlderDocument, holder: YAMLMap): void {
   const destination = mapAt(holder, 'destination');
   const url = destination === undefined ? undefined : textOf(destination, 'endpoint');
-  if (destination === undefined || url === undefined || !url.includes('://')) return;
+  if (destination === undefined || url === undefined || !url.includes('://') || !URL.canParse(url)) return;
   const host = take(destination, 'http_host');
   const name = typeof host === 'string' ? host : new URL(url).hostname;
   destination.set(
@@ -108,7 +130,7 @@ function endpointNamed(doc: OlderDocument, name: string, url: string, { isParsed
   return name;
 }
 
-/** The full URL of newer files for the base URL and the host of older ones. */
+/** The full URL of newer files for the base URL, which can be parsed, and the host of older ones. */
 export function createUrl(base: string, sender: string): string {
   if (/\/senders\/[^/]+\/transactions\/?$/.test(base)) return base;
   return new URL(`/senders/${encodeURIComponent(sender)}/transactions`, base).href;
