@@ -68,14 +68,16 @@ describe.each(databases)(`a list of ${ROWS} transactions on $name`, (kind) => {
     ['everything', {}, 'transactions_created'],
     ['a sender', { sender: 's3' }, 'transactions_by_sender'],
     ['a recipient', { to: { address: 'r3@d3.example' } }, 'transactions_by_rcpt'],
-    ['a domain', { to: { domain: 'd3.example' } }, 'transactions_by_rcpt_domain'],
-    ['a reverse-path', { from: 'f3@example.com' }, 'transactions_by_mail_from'],
+    ['a domain', { to: { domain: 'd3.example' } }, 'transactions_created'],
+    ['a reverse-path', { from: 'f3@example.com' }, 'transactions_created'],
     ['a state that is rare', { state: 'failed' }, 'transactions_not_delivered'],
     ['what is deferred', { state: 'deferred' }, 'transactions_open'],
     ['what is in work', { state: 'active' }, 'transactions_open'],
     ['what was delivered', { state: 'delivered' }, 'transactions_created'],
     ['what nobody has', { sender: 's3', state: 'cancelled' }, 'transactions_not_delivered'],
-    ['a domain and a sender', { to: { domain: 'd3.example' }, sender: 's4' }, 'transactions_by_rcpt_domain'],
+    ['a domain and a sender', { to: { domain: 'd3.example' }, sender: 's4' }, 'transactions_by_sender'],
+    ['what waits for a domain', { to: { domain: 'd3.example' }, state: 'deferred' }, 'transactions_open'],
+    ['what a sender sent to a recipient', { sender: 's3', to: { address: 'r3@d3.example' } }, 'transactions_by_rcpt'],
     ['the senders of somebody', { senders: ['s3', 's4'] }, 'transactions_created'],
   ];
 
@@ -103,8 +105,8 @@ describe.each(databases)(`a list of ${ROWS} transactions on $name`, (kind) => {
       page = await listTransactions(connection.sql, { filter, limit: 20, before: page.next });
     }
     expect(found).toBe(ROWS / 500);
-    // Every row of the domain is looked at once, in pieces.
-    expect(pages).toBeLessThanOrEqual(ROWS / 20 / 20 + ROWS / 20 / limits.listScanRows);
+    // Everything that failed is looked at once, in pieces.
+    expect(pages).toBeLessThanOrEqual(ROWS / 500 / 20 + ROWS / 500 / limits.listScanRows);
   });
 
   it('is counted without a look at what has ended', async () => {

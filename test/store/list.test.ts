@@ -100,6 +100,8 @@ describe.each(databases)('a list of transactions on $name', (kind) => {
     expect(await ids({ from: '' })).toEqual(['b']);
     expect(await ids({ from: 'alice@shop.example' })).toEqual(['d']);
     expect(await ids({ parent: 'p' })).toEqual(['c']);
+    expect(await ids({ parent: 'p', to: { address: 'bob@example.net' }, sender: 'shop' })).toEqual(['c']);
+    expect(await ids({ parent: 'p', to: { domain: 'example.net' }, from: 'nobody@example.com' })).toEqual([]);
     expect(await ids({ sender: 'shop', to: { domain: 'example.org' } })).toEqual(['b']);
     expect(await ids({ senders: ['app'] })).toEqual(['a']);
     expect(await ids({ senders: [] })).toEqual([]);

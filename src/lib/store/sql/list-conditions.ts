@@ -17,19 +17,23 @@ export interface ListConditions {
 /** As the index of everything says it. */
 const everything: Condition = { text: 'input_done >= 0', params: [] };
 
-/** The condition that leaves fewest rows, as a rule, becomes the key: an address, a domain, what is open or went wrong, a sender. */
+/** The condition that leaves fewest rows, as a rule, becomes the key: a parent, a recipient, what is open or went wrong, a sender. */
 export function listConditions(filter: ListFilter): ListConditions {
   const { to, from, parent, sender, senders, state } = filter;
   const keys = [
     ...(parent === undefined ? [] : [equal('parent_id', parent)]),
     ...(to !== undefined && 'address' in to ? [equal('rcpt_address', to.address)] : []),
-    ...(from === undefined ? [] : [equal('mail_from_address', from)]),
-    ...(to !== undefined && 'domain' in to ? [equal('rcpt_domain', to.domain)] : []),
     ...stateKey(state),
     ...(sender === undefined ? [] : [equal('sender', sender)]),
   ];
   const [key = everything, ...others] = keys;
-  return { key, others: [...others, ...stateRest(state), ...(senders === undefined ? [] : [oneOf(senders)])] };
+  const rest = [
+    ...stateRest(state),
+    ...(from === undefined ? [] : [equal('mail_from_address', from)]),
+    ...(to !== undefined && 'domain' in to ? [equal('rcpt_domain', to.domain)] : []),
+    ...(senders === undefined ? [] : [oneOf(senders)]),
+  ];
+  return { key, others: [...others, ...rest] };
 }
 
 function equal(column: string, value: string): Condition {

@@ -59,7 +59,7 @@ function pageOf(found: Condition, others: readonly Condition[], limit: number): 
     };
   }
   const columns =
-    'id, created_at, sender, rcpt_address, rcpt_domain, final_outcome, lease_session_id, input_done, parent_id';
+    'id, created_at, sender, rcpt_address, rcpt_domain, mail_from_address, final_outcome, lease_session_id, input_done, parent_id';
   const scanned = `select ${columns} from transactions where ${found.text} ${ORDER} limit ?`;
   const text = others.map((other) => other.text).join(' and ');
   return {
