@@ -229,6 +229,18 @@ describe('policies that build on policies', () => {
     expect(answers.map((answer) => answer.slice(0, 3))).toEqual(['550', '250', '550']);
   });
 
+  it('see nothing of those behind them, whatever these said of an earlier recipient', async () => {
+    const steps = [
+      policy('base', { match: toOdd, mode: 'PER_RCPT', action: 'LOG' }),
+      policy('t', { match: { any: [tagIs('base'), { matcher: 'policy_action', rule: 'base' }] }, name: 'behind' }),
+      policy('base', { name: 'later' }),
+    ];
+    const chain = openChain({ steps });
+    await chain.mail('a@b.test');
+    await Promise.all(['a@even.test', 'b@even.test'].map(chain.rcpt));
+    expect(chain.published).toMatchObject({ [KEY]: { matched_rules: ['later'] } });
+  });
+
   it('cannot be judged when the one they build on could not', async () => {
     const steps = [
       policy('base', { match: noAddress }),

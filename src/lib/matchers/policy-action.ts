@@ -35,8 +35,9 @@ export const policyAction = defineMatcher({
   },
   create: (c, { earlier }) => {
     mustStandEarlier(c, earlier.policies);
-    const isMeant = (verdict: PolicyVerdict): boolean =>
-      c.tag !== undefined ? verdict.tag === c.tag : verdict.rule === c.rule;
+    // At the second recipient there are verdicts of policies that stand behind this one, too.
+    const known = new Set(meant(c, earlier.policies).map(nameOf));
+    const isMeant = (verdict: PolicyVerdict): boolean => known.has(nameOf(verdict));
     return (tx, rcpt) => {
       const about = (verdict: PolicyVerdict): boolean =>
         isMeant(verdict) && (rcpt === undefined || verdict.rcpt === undefined || verdict.rcpt === rcpt.to);
@@ -48,6 +49,10 @@ export const policyAction = defineMatcher({
     };
   },
 });
+
+function nameOf({ tag, rule }: Pick<EarlierPolicy, 'tag' | 'rule'>): string {
+  return JSON.stringify([tag, rule]);
+}
 
 /** Whether somebody who stands later can see that it matched: what is rejected does not get there. */
 function isSeen({ actions, perRcpt }: EarlierPolicy, c: PolicyRef, asksPerRcpt: boolean): boolean {
