@@ -41,6 +41,31 @@ async function sendAlphabet(script: (asked: Asked, state: UpstreamState) => Retu
 }
 
 describe('uploading to an upstream', () => {
+  it.each([
+    ['in ranges', 10],
+    ['whole', 100],
+  ])('is answered 451 when the message cannot be read, %s', async (_, chunkSize) => {
+    const state = newUpstreamState();
+    const fake = await startFakeUpstream((asked) => behave(state, asked));
+    const exchange = openExchange(fake.url, { hop: { chunkSize } });
+    await Promise.all([exchange.mail(mailbox('ann@far.test')), exchange.rcpt(mailbox('kim@dest.test'))]);
+    const broken: Body = {
+      size: TEXT.length,
+      async *chunks() {
+        yield Buffer.from(TEXT.slice(0, 15));
+        throw new Error('the store is away');
+      },
+      retain: () => () => undefined,
+    };
+    expect(await exchange.data(broken)).toEqual({
+      code: 451,
+      enhanced: '4.3.0',
+      text: 'the message could not be read',
+    });
+    await exchange.close();
+    expect(state.stored.length).toBeLessThan(TEXT.length);
+  });
+
   it('sends a large message in ranges, the last with the total', async () => {
     const { response, state, ranges } = await sendAlphabet(() => undefined);
     expect(response.code).toBe(250);

@@ -10,7 +10,7 @@ import { type Store, StoreUnavailableError } from '../../src/lib/store/store.ts'
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
-import { DEFAULT_CHAINS, type Harness, type HarnessOptions, startRouter } from '../helpers/router-harness.ts';
+import { DEFAULT_CHAINS, type Harness, type HarnessOptions, sendAs, startRouter } from '../helpers/router-harness.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 import { storeWith } from '../helpers/store-with.ts';
 
@@ -71,6 +71,27 @@ class Silence {
   #unlessMute<T>(call: () => Promise<T>): Promise<T> {
     return this.isMute ? Promise.reject(new StoreUnavailableError('cut off')) : call();
   }
+}
+
+/** A far end that keeps one step waiting until it is let go. */
+function slowFarEnd(step: 'rcpt' | 'data'): { readonly far: FarEnd; readonly letGo: () => void } {
+  let letGo: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const slow = new FarEnd();
+  const open = slow.open.bind(slow);
+  slow.open = (ask) => {
+    const exchange = open(ask);
+    const wait = (which: string): Promise<void> => (which === step ? held : Promise.resolve());
+    return {
+      mail: (from) => exchange.mail(from),
+      rcpt: async (to) => wait('rcpt').then(() => exchange.rcpt(to)),
+      data: async (body) => wait('data').then(() => exchange.data(body)),
+      close: () => exchange.close(),
+    };
+  };
+  return { far: slow, letGo: () => letGo() };
 }
 
 describe('a client that asks another router', () => {
@@ -171,21 +192,7 @@ describe('over HTTP', () => {
 describe('a message that is taken over', () => {
   it('is not sent by a router that was cut off from the database, whose late outcome is refused', async () => {
     const silence = new Silence();
-    let letGo: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => {
-      letGo = resolve;
-    });
-    const slow = new FarEnd();
-    const open = slow.open.bind(slow);
-    slow.open = (ask) => {
-      const exchange = open(ask);
-      return {
-        mail: (from) => exchange.mail(from),
-        rcpt: async (to) => held.then(() => exchange.rcpt(to)),
-        data: (body) => exchange.data(body),
-        close: () => exchange.close(),
-      };
-    };
+    const { far: slow, letGo } = slowFarEnd('rcpt');
     const one = await start('one', { wrapStore: silence.wrapStore, far: slow });
     const two = await start('two');
     const { id } = await one.router.service.create('native', inlineAsk('bob@example.com'));
@@ -199,6 +206,33 @@ describe('a message that is taken over', () => {
     expect(await two.store.load(id)).toMatchObject({ final: { outcome: 'delivered' } });
     expect(far.deliveries).toHaveLength(1);
   });
+
+  it.each(['native', 'submission'])(
+    'is not sent by a router whose far end was slow to want it, however small it is: %s',
+    async (sender) => {
+      const silence = new Silence();
+      const { far: slow, letGo } = slowFarEnd('data');
+      const one = await start('one', { wrapStore: silence.wrapStore, far: slow });
+      await start('two');
+      if (sender === 'native') await one.router.service.create('native', inlineAsk('bob@example.com'));
+      else {
+        // Stored while it is on its way already: the client does not wait for longer.
+        const verdict = sendAs(one, sender, ['bob@example.com']);
+        await settle();
+        await clock.advance(21_000);
+        expect((await verdict).data?.code).toBe(250);
+      }
+      await settle(50);
+      silence.isMute = true;
+      await tickUntil(clock, () => far.deliveries.length === 1);
+      letGo();
+      await settle(50);
+      await clock.advance(5000);
+      expect(slow.deliveries).toHaveLength(0);
+      expect(far.deliveries).toHaveLength(1);
+      silence.isMute = false;
+    },
+  );
 
   it('is not begun by a router that lost its session while it read the message', async () => {
     let letGo: () => void = () => undefined;

@@ -76,14 +76,14 @@ describe('a body that is sent under a lease', () => {
     expect(leasedBody(whole, () => Promise.resolve(true), doubt).chunksFrom).toBeUndefined();
   });
 
-  it('is left as it is when it is in memory: it goes at one go', () => {
-    const body = memoryBody(Buffer.from('small'));
-    expect(
-      leasedBody(
-        body,
-        () => Promise.resolve(false),
-        () => undefined,
-      ),
-    ).toBe(body);
+  it('is never in memory: even a small message has to be read by whoever sends it', async () => {
+    const body = leasedBody(
+      memoryBody(Buffer.from('small')),
+      () => Promise.resolve(false),
+      () => undefined,
+    );
+    expect(body.inMemory).toBeUndefined();
+    expect(body.size).toBe(5);
+    expect(await read(body)).toMatchObject({ text: '', error: expect.any(LeaseLostError) });
   });
 });

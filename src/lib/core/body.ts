@@ -17,6 +17,8 @@ export interface Body {
   retain(): () => void;
   /** All bytes, when they lie in memory already: lets small messages skip the iterator. */
   readonly inMemory?: Buffer;
+  /** The same for a small message whose owner is to be asked before its end goes out. */
+  whole?(): Promise<Buffer>;
   /** There are no bytes to be had, and this is what the sender is told. Whoever drives an attempt answers it; nobody reads such a body. */
   readonly refusal?: Response;
 }
@@ -43,6 +45,7 @@ export function prefixedBody(prefix: Buffer, rest: Body): Body {
     size: prefix.length + rest.size,
     chunks: () => joinedFrom(prefix, rest, 0),
     ...(rest.chunksFrom !== undefined && { chunksFrom: (offset) => joinedFrom(prefix, rest, offset) }),
+    ...(rest.whole !== undefined && { whole: async () => Buffer.concat([prefix, await bodyBytes(rest)]) }),
     retain: () => rest.retain(),
   };
 }
@@ -79,7 +82,8 @@ export function spentBody(size: number): Body {
 /** Reads a body into one buffer; only for bodies whose size the caller has bounded. */
 export async function bodyBytes(body: Body): Promise<Buffer> {
   if (body.inMemory !== undefined) return body.inMemory;
+  if (body.whole !== undefined) return body.whole();
   const parts: Buffer[] = [];
   for await (const chunk of body.chunks()) parts.push(chunk);
-  return Buffer.concat(parts);
+  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
 }

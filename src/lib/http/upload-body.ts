@@ -3,13 +3,13 @@
  * peer does not understand (the example receiver knows no ranges) is sent again as one stream. Setbacks are counted and bounded.
  */
 import { Readable } from 'node:stream';
-import type { Body } from '../core/body.ts';
+import { type Body, bodyBytes } from '../core/body.ts';
 import type { Clock } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { BodyReader } from './body-reader.ts';
 import { type ContentRange, formatContentRange, parseContentRange, parseUnsatisfiedRange } from './content-range.ts';
 import { type HttpAnswer, type HttpAsk, HttpTrouble, headerOf } from './request.ts';
-import { TooLargeTrouble, UpstreamTrouble } from './upstream-trouble.ts';
+import { TooLargeTrouble, UnreadableTrouble, UpstreamTrouble } from './upstream-trouble.ts';
 
 export interface UploadTarget {
   readonly url: URL;
@@ -36,7 +36,8 @@ export async function uploadBody(request: Requester, clock: Clock, target: Uploa
   try {
     for (let setbacks = 0; setbacks <= limits.uploadResyncs; ) {
       const end = Math.min(size, offset + target.chunkSize);
-      const answer = await attempt(request, isWhole ? wholePut(target) : await rangePut(target, reader, offset, end));
+      const ask = isWhole ? wholePut(target) : rangePut(target, reader, offset, end);
+      const answer = await attempt(request, await ask.catch(unreadable));
       const stored = answer && storedRange(answer);
       if (answer?.status === 200) {
         if (isWhole || (end === size && stored === undefined) || isComplete(stored, size)) return;
@@ -75,12 +76,20 @@ async function attempt(request: Requester, ask: HttpAsk): Promise<HttpAnswer | u
   }
 }
 
-function wholePut({ url, body, mediaType, signal }: UploadTarget): HttpAsk {
+/** Whatever the reason, it is none of the peer's. */
+function unreadable(error: unknown): never {
+  throw new UnreadableTrouble('the message could not be read', {
+    detail: error instanceof Error ? error.message : String(error),
+  });
+}
+
+async function wholePut({ url, body, mediaType, signal }: UploadTarget): Promise<HttpAsk> {
+  const isSmall = body.whole !== undefined || body.size <= limits.blobChunkBytes;
   return {
     method: 'PUT',
     url,
     headers: { 'content-type': mediaType, 'content-length': String(body.size) },
-    body: body.inMemory ?? (() => Readable.from(body.chunks())),
+    body: body.inMemory ?? (isSmall ? await bodyBytes(body) : () => Readable.from(body.chunks())),
     signal,
   };
 }

@@ -46,6 +46,9 @@ export class TooLargeTrouble extends UpstreamTrouble {}
 /** The peer did not take the parsed message, and may another time; the message itself was not offered. */
 export class ParsedMessageTrouble extends UpstreamTrouble {}
 
+/** The message that was to be sent cannot be had: not the peer's fault, and perhaps over soon. */
+export class UnreadableTrouble extends UpstreamTrouble {}
+
 export const timeoutReply: Response = reply(450, '4.4.7', 'upstream timeout');
 
 /** Turns an error of the client into a reply; an error that is a bug is logged as one. */
@@ -58,6 +61,10 @@ export function troubleReply(error: unknown, deadline: Deadline, log: Log): Resp
     return reply(450, '4.4.1', 'upstream http exception');
   }
   if (error instanceof TooLargeTrouble) return reply(552, '5.3.4', 'message too large for the next hop');
+  if (error instanceof UnreadableTrouble) {
+    log.warn({ why: error.detail }, error.message);
+    return reply(451, '4.3.0', error.message);
+  }
   if (error instanceof UpstreamTrouble) {
     log.warn({ why: error.message, ...(error.detail && { detail: error.detail }) }, 'the next hop refused the request');
     return reply(450, error instanceof ParsedMessageTrouble ? '4.3.0' : '4.4.1', `upstream ${error.message}`);

@@ -25,8 +25,9 @@ const leaseInDoubt = reply(
 );
 
 /**
- * `isLeaseCertain` is asked before a stored message is sent: two routers that both think it theirs would send it twice. `onAnswer` hears the
- * far end's answer to the message and says what goes downstream.
+ * `isLeaseCertain` is asked before a stored message is sent: two routers that both think it theirs would send it twice. A message may be stored,
+ * and then be taken over by another router, while it is on its way out. `onAnswer` hears the far end's answer to the message and says what
+ * goes downstream.
  */
 export async function runAttempt(
   work: Work,
@@ -46,11 +47,11 @@ export async function runAttempt(
     onHost: (host) => work.offered(host),
     inherited: () => wireForm(facts.inherited?.() ?? ofConversation(live.state.filterOutput)),
   });
+  const isOurs = (): Promise<boolean> => (work.isDurable ? isLeaseCertain() : OURS);
   const careful: Exchange = {
     mail: (from) => exchange.mail(from),
     rcpt: (to) => exchange.rcpt(to),
-    data: async (body) =>
-      onAnswer(await (work.isDurable ? sendLeased(work, exchange, body, isLeaseCertain) : exchange.data(body))),
+    data: async (body) => onAnswer(await sendLeased(work, exchange, body, isOurs)),
     close: () => exchange.close(),
   };
   const end = await drive(live, careful, stop.signal, (error) => {
@@ -61,15 +62,18 @@ export async function runAttempt(
   return repliedEnd(live.state);
 }
 
+/** Nobody else knows of what is not stored. */
+const OURS = Promise.resolve(true);
+
 async function sendLeased(
   { stop }: Work,
   exchange: Exchange,
   body: Body,
-  isLeaseCertain: () => Promise<boolean>,
+  isOurs: () => Promise<boolean>,
 ): Promise<Response> {
-  if (!(await isLeaseCertain())) return leaseInDoubt;
+  if (!(await isOurs())) return leaseInDoubt;
   try {
-    return await exchange.data(leasedBody(body, isLeaseCertain, () => stop.abort('shutdown')));
+    return await exchange.data(leasedBody(body, isOurs, () => stop.abort('shutdown')));
   } catch (error) {
     if (error instanceof LeaseLostError) return leaseInDoubt;
     throw error;

@@ -1,14 +1,19 @@
 /**
- * A stored message on its way out whose last piece leaves only under a certain lease. A large message takes long to send, and a router may be
- * taken over meanwhile; as long as the end is missing the far end has nothing, and who took over sends it instead.
+ * A stored message on its way out whose last piece leaves only under a certain lease. It can take long until a message is sent: a large one by
+ * itself, a small one because a filter or the far end takes its time before it. A router may be taken over meanwhile; as long as the end is
+ * missing the far end has nothing, and who took over sends it instead. So this body is never in memory, however small: who sends it has to
+ * ask for it, and is given the end of it only then.
  */
-import type { Body } from '../core/body.ts';
+import { type Body, bodyBytes } from '../core/body.ts';
 import { LeaseLostError } from '../core/errors.ts';
 
 /** `onDoubt` hears that the last piece is kept back; the reader gets a `LeaseLostError`. */
 export function leasedBody(body: Body, isLeaseCertain: () => Promise<boolean>, onDoubt: () => void): Body {
-  // Sent at one go, right after the question whether it may be.
-  if (body.inMemory !== undefined) return body;
+  async function mustBeCertain(): Promise<void> {
+    if (await isLeaseCertain()) return;
+    onDoubt();
+    throw new LeaseLostError('the end of the message is kept back: another replica may have taken it over');
+  }
   async function* underLease(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let held: Buffer | undefined;
     for await (const chunk of chunks) {
@@ -16,17 +21,16 @@ export function leasedBody(body: Body, isLeaseCertain: () => Promise<boolean>, o
       held = chunk;
     }
     if (held === undefined) return;
-    if (!(await isLeaseCertain())) {
-      onDoubt();
-      throw new LeaseLostError('the end of the message is kept back: another replica may have taken it over');
-    }
+    await mustBeCertain();
     yield held;
   }
-  const { chunksFrom } = body;
+  const { chunksFrom, inMemory, whole } = body;
+  const isSmall = inMemory !== undefined || whole !== undefined;
   return {
     size: body.size,
     retain: () => body.retain(),
     chunks: () => underLease(body.chunks()),
     ...(chunksFrom !== undefined && { chunksFrom: (offset) => underLease(chunksFrom.call(body, offset)) }),
+    ...(isSmall && { whole: () => mustBeCertain().then(() => bodyBytes(body)) }),
   };
 }

@@ -1,5 +1,6 @@
 /** Sends a message with DATA (RFC 5321 §4.1.1.4). */
-import type { Body } from '../../core/body.ts';
+import { type Body, bodyBytes } from '../../core/body.ts';
+import { limits } from '../../core/limits.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
 import type { Dialogue } from './dialogue.ts';
 import { DotStuffer } from './dot-stuffer.ts';
@@ -26,15 +27,28 @@ export async function sendData(dialogue: Dialogue, body: Body, replies: number):
     if (progress.step === DURING_MESSAGE) progress.early = response;
   });
   const stuffer = new DotStuffer();
-  const { inMemory } = body;
-  if (inMemory === undefined) {
+  const whole = await inOnePiece(body);
+  if (whole === 'unreadable') return unreadable(dialogue);
+  if (whole === undefined) {
     if (!(await sendChunks(dialogue, body, stuffer, progress))) return unreadable(dialogue);
     if (progress.early !== undefined) return [earlyAnswer(dialogue, progress.early)];
   }
   progress.step = AFTER_MESSAGE;
   // Text and end in one write.
-  await dialogue.send(inMemory === undefined ? [stuffer.end()] : [stuffer.next(inMemory), stuffer.end()]);
+  await dialogue.send(whole === undefined ? [stuffer.end()] : [stuffer.next(whole), stuffer.end()]);
   return Promise.all(answers);
+}
+
+/** A message that is in memory, or small enough to be; `undefined` when it is neither. */
+async function inOnePiece(body: Body): Promise<Buffer | 'unreadable' | undefined> {
+  if (body.inMemory !== undefined) return body.inMemory;
+  if (body.whole === undefined && body.size > limits.blobChunkBytes) return undefined;
+  try {
+    const bytes = await bodyBytes(body);
+    return bytes.length === body.size ? bytes : 'unreadable';
+  } catch {
+    return 'unreadable';
+  }
 }
 
 /** Everything but the end; stops when an answer is there already. Says `false` when the body is not what it said it is. */
