@@ -170,6 +170,24 @@ describe('next()', () => {
     expect(chain.reached.rcpt).toEqual([]);
   });
 
+  it.each([
+    ['passes it on', (answer: Response) => answer, 'passed'],
+    ['copies it', ({ code, text }: Response) => ({ code, text }), 'passed'],
+    ['says the same in other words', ({ code }: Response) => reply(code, '2.0.0', 'thank you'), 'passed'],
+    ['answers something else', () => reply(251, '2.0.0', 'elsewhere'), undefined],
+    ['claims a source', () => ({ code: 251, text: 'mine', source: { handover: 'delivered' } }) as Response, undefined],
+  ])(
+    'keeps what is known of an answer when the filter %s: who gave it, and who reports a success',
+    async (_, say, kept) => {
+      const chain = await chainWith(() => ({ data: async (_tx, body, next) => say(await next(body)) }), {
+        replies: { data: { code: 250, text: 'taken', source: { mta: 'mx.test', handover: 'passed' } } },
+      });
+      await chain.mail('a@x.test');
+      await chain.rcpt('b@y.test');
+      expect((await chain.data(MESSAGE)).source?.handover).toBe(kept);
+    },
+  );
+
   it('hands a failure beneath the filter through, and does not blame the plugin', async () => {
     const bug = new Error('a bug of somebody else');
     const chain = await chainWith(() => ({ data: (_, body, next) => next(body) }), {

@@ -44,6 +44,8 @@ class GuardedPhase<T> {
   /** Aborts when there is an answer. */
   readonly #done = new AbortController();
   #onward: Promise<Response> | undefined;
+  /** What the rest of the chain answered. */
+  #answered: Response | undefined;
   #failedBeneath: { readonly error: unknown } | undefined;
 
   constructor(ask: PhaseAsk<T>) {
@@ -68,11 +70,19 @@ class GuardedPhase<T> {
   async #ownAnswer(): Promise<Response> {
     const { part, run } = this.#ask;
     const answer: unknown = await inPlugin(part, () => run((value) => this.#next(value)));
+    // As it came: it says who gave it, and perhaps that it is the mark of a bug.
+    if (this.#answered !== undefined && answer === this.#answered) return this.#answered;
     try {
-      return checkedResponse(answer);
+      return this.#attributed(checkedResponse(answer));
     } catch (error) {
       throw new PluginFault(part, `answered nonsense: ${thrownText(error)}`);
     }
+  }
+
+  /** The same answer in other words is still the far end's: what became of the duty to report does not change by that. */
+  #attributed(answer: Response): Response {
+    const { source, code } = this.#answered ?? {};
+    return source === undefined || code !== answer.code ? answer : { ...answer, source };
   }
 
   async #next(value: unknown): Promise<Response> {
@@ -80,10 +90,16 @@ class GuardedPhase<T> {
     if (this.#onward !== undefined) throw new PluginFault(part, 'called next() twice in one phase');
     if (this.#done.signal.aborted) throw new PluginFault(part, 'called next() after it had answered');
     const sound = checked(value);
-    this.#onward = outsidePlugins(() => next(sound)).catch((error: unknown) => {
-      this.#failedBeneath = { error };
-      throw error;
-    });
+    this.#onward = outsidePlugins(() => next(sound)).then(
+      (answer) => {
+        this.#answered = answer;
+        return answer;
+      },
+      (error: unknown) => {
+        this.#failedBeneath = { error };
+        throw error;
+      },
+    );
     this.#passed.abort();
     return this.#onward;
   }
