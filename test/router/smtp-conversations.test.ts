@@ -4,6 +4,7 @@ import { memoryBody } from '../../src/lib/core/body.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { settle, tickUntil } from '../helpers/fake-clock.ts';
+import { deferred } from '../helpers/fake-exchange.ts';
 import { type Harness, openExchange, sendAs, startRouter } from '../helpers/router-harness.ts';
 
 describe.each(databases)('a conversation on $name', (kind) => {
@@ -96,6 +97,45 @@ describe.each(databases)('a conversation on $name', (kind) => {
     expect(bounce?.body).toContain('dataperm@example.com');
     await harness.clock.advance(7_200_000);
     expect(harness.far.deliveries).toHaveLength(2);
+  });
+
+  it('takes no responsibility for a recipient who has the message after all by then, and tells nobody to send it again', async () => {
+    const { far } = harness;
+    const [answered, closed] = [deferred<void>(), deferred<void>()];
+    const open = far.open.bind(far);
+    far.open = (ask) => {
+      const exchange = open(ask);
+      let rcpt = '';
+      return {
+        mail: (from) => exchange.mail(from),
+        rcpt: (to) => {
+          rcpt = to.address;
+          return exchange.rcpt(to);
+        },
+        data: async (body) => {
+          if (rcpt.startsWith('slow')) await answered.promise;
+          return exchange.data(body);
+        },
+        close: async () => {
+          if (rcpt.startsWith('datatemp')) await closed.promise;
+          await exchange.close();
+        },
+      };
+    };
+    const verdict = sendAs(harness, 'submission', ['slow@example.com', 'datatemp@example.com']);
+    await settle();
+    await harness.clock.advance(20_000);
+    // Both are to be adopted; while one of the attempts is still ending, the other one is answered.
+    answered.resolve();
+    await far.received(1);
+    await settle();
+    closed.resolve();
+    expect((await verdict).data).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
+    far.answers = () => ({ code: 250, text: 'fine now' });
+    await tickUntil(harness.clock, () => far.deliveries.length === 2);
+    expect(far.deliveries.map(({ rcptTo }) => rcptTo[0])).toEqual(['slow@example.com', 'datatemp@example.com']);
+    await harness.clock.advance(7_200_000);
+    expect(far.deliveries).toHaveLength(2);
   });
 
   it('bounces after the last attempt, once', async () => {

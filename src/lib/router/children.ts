@@ -73,8 +73,11 @@ export class Children implements ChildOpener {
     for (const work of works) work.isAdopting = true;
     try {
       await Promise.all(works.map((work) => this.#untilEnded(work)));
-      const commit = this.#commit(works, body);
-      for (const work of works) work.adopting = commit.catch(() => undefined);
+      // Answered after all, in the last moment: there is nothing to be responsible for any more.
+      const open = works.filter(({ live }) => live.state.final?.outcome !== 'delivered');
+      if (open.length === 0) return;
+      const commit = this.#commit(open, body);
+      for (const work of open) work.adopting = commit.catch(() => undefined);
       await commit;
     } finally {
       for (const work of works) work.isAdopting = false;
