@@ -58,7 +58,9 @@ Exit status (sysexits.h): 0 taken for all recipients; 75 refused for now, or no 
       options: ['auto', 'off', 'starttls', 'implicit'],
       default: 'auto',
     }),
-    'tls-verify': Flags.boolean({ description: 'Refuse a certificate that is not valid for the host.' }),
+    'tls-verify': Flags.boolean({
+      description: 'Refuse a certificate that is not valid for the host; with auto, TLS is then required.',
+    }),
     user: Flags.string({ description: 'Log in (AUTH PLAIN) as this user.', aliases: ['auth-user'] }),
     'password-file': Flags.string({ description: 'File with the password.' }),
     proxy: Flags.string({ description: 'Begin with a PROXY header that names this client, like 203.0.113.4:1234.' }),

@@ -45,7 +45,7 @@ describe('a file of tokens', () => {
   it('lets an operator see everything, without being believed more than others', () => {
     expect(book({ ops: { hash, operator: true } }).find('s3cret')).toEqual({
       name: 'ops',
-      senders: 'any',
+      senders: new Set(),
       isTrusted: false,
       isOperator: true,
     });
@@ -79,7 +79,7 @@ describe('a file of tokens', () => {
     [
       'an operator with senders',
       { ops: { hash, operator: true, senders: ['a'] } },
-      'an operator acts for every sender',
+      'an operator looks after every sender',
     ],
     [
       'one token twice',

@@ -49,6 +49,11 @@ describe('koukan dkim verify', () => {
     expect(JSON.parse(stdout)).toMatchObject({ signatures: [{ domain: 'example.com', result: 'temperror' }] });
   });
 
+  it('says what a DNS server has to look like', async () => {
+    const { exitCode, stderr } = await koukan('verify', '--dns', 'foo', at('signed.eml'));
+    expect([exitCode, stderr]).toEqual([64, expect.stringContaining('--dns foo: expected an IP address')]);
+  });
+
   it('says that a message is not signed, and that a file is not there', async () => {
     await writeFile(at('plain.eml'), 'From: ann@example.com\r\n\r\nhi\r\n');
     const plain = await koukan('verify', at('plain.eml'));

@@ -90,4 +90,14 @@ describe('koukan receive', () => {
     const { exitCode, stderr } = await run(['--dir', path.join(koukan, 'x')]);
     expect([exitCode, stderr]).toEqual([73, expect.stringContaining('cannot use the directory')]);
   });
+
+  it('makes its directory, and says so at once where that cannot be done', async () => {
+    const nested = path.join(dir, 'a/b/c');
+    const child = run(['--dir', nested]);
+    running.push(child);
+    await firstLine(child.stderr);
+    expect(await readdir(nested)).toEqual([]);
+    const { exitCode, stderr } = await run(['--dir', '/proc/foo/bar']);
+    expect([exitCode, stderr]).toEqual([73, expect.stringContaining('cannot use the directory /proc/foo/bar')]);
+  });
 });

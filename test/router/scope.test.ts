@@ -1,7 +1,8 @@
 /** A transaction is there for its sender only: for any other caller it looks exactly like one that never was. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
-import { type Caller, itself } from '../../src/lib/http/caller.ts';
+import { checkSender } from '../../src/lib/http/authorize.ts';
+import { type Caller, itself, sees } from '../../src/lib/http/caller.ts';
 import type { CreateAsk, TransactionService, UploadAsk } from '../../src/lib/http/service.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { type Harness, startRouter } from '../helpers/router-harness.ts';
@@ -13,7 +14,12 @@ function ask(body?: CreateAsk['body']): CreateAsk {
   return { mailFrom: mailbox('alice@example.com'), rcptTo: [mailbox('bob@example.com')], ...(body && { body }) };
 }
 
-const caller = (...senders: string[]): Caller => ({ ...itself, name: 'token test', senders: new Set(senders) });
+const caller = (...senders: string[]): Caller => ({
+  ...itself,
+  name: 'token test',
+  senders: new Set(senders),
+  isOperator: false,
+});
 
 async function* bytes(): AsyncGenerator<Buffer> {
   yield Buffer.from('a: b\r\n\r\nc\r\n');
@@ -32,6 +38,12 @@ const verbs: readonly Verb[] = [
   ['an upload of a part', (service, id, who) => service.upload(id, 'part', whole(), who)],
   ['a cancel', (service, id, who) => service.cancel(id, who)],
 ];
+
+it('an operator looks after everybody’s transactions, and submits none', () => {
+  const operator = { ...itself, name: 'token ops', senders: new Set<string>() };
+  expect(sees(operator, 'native')).toBe(true);
+  expect(() => checkSender(operator, 'native')).toThrow('not for the sender native');
+});
 
 describe.each(databases)('another sender’s transaction on $name', (kind) => {
   let database: TestDatabase;

@@ -24,7 +24,7 @@ Exit status: 0 a signature is good; 65 none is, or there is none; 75 DNS gave no
   static override flags = {
     record: Flags.string({ description: 'File with TXT records that stand in for DNS.' }),
     dns: Flags.string({
-      description: 'DNS server, HOST or HOST:PORT; may be given several times.',
+      description: 'DNS server, ADDRESS or ADDRESS:PORT; may be given several times.',
       multiple: true,
       multipleNonGreedy: true,
     }),

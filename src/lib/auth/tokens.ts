@@ -84,16 +84,28 @@ function readEntry(name: string, value: unknown, file: string): { hash: Buffer; 
   if (senders === undefined && !trusted && !operator) {
     throw problem(file, `${at} is for nothing: give it "senders": ["NAME", …], "trusted": true or "operator": true`);
   }
-  const grant = { name, senders: sendersOf(senders, at, file, operator), isTrusted: trusted, isOperator: operator };
+  const grant = {
+    name,
+    senders: sendersOf(senders, at, file, operator, trusted),
+    isTrusted: trusted,
+    isOperator: operator,
+  };
   return { hash: Buffer.from(hash, 'hex'), grant };
 }
 
-/** An operator sees what is anybody's; a gateway or a router may speak for all senders unless the entry names some. */
-function sendersOf(senders: unknown, at: string, file: string, isOperator: boolean): TokenGrant['senders'] {
-  if (senders === undefined) return 'any';
+/** A gateway or a router may speak for all senders unless the entry names some; an operator looks after everybody's mail and submits none. */
+function sendersOf(
+  senders: unknown,
+  at: string,
+  file: string,
+  isOperator: boolean,
+  isTrusted: boolean,
+): TokenGrant['senders'] {
+  if (senders === undefined) return isOperator && !isTrusted ? new Set() : 'any';
   const isList = Array.isArray(senders) && senders.every((sender) => typeof sender === 'string' && sender !== '');
   if (!isList) throw problem(file, `${at}: "senders" must be a list of names of senders`);
-  if (isOperator) throw problem(file, `${at}: an operator acts for every sender; leave "senders" out, or "operator"`);
+  if (isOperator)
+    throw problem(file, `${at}: an operator looks after every sender; leave "senders" out, or "operator"`);
   return new Set(senders as readonly string[]);
 }
 

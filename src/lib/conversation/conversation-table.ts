@@ -6,7 +6,7 @@ import type { Deps } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { decisive, IllegalStepError, reduce, type TxEvent } from '../core/transaction.ts';
-import { actsFor, type Caller } from '../http/caller.ts';
+import { type Caller, sees } from '../http/caller.ts';
 import {
   RequestProblem,
   type TransactionView,
@@ -86,7 +86,7 @@ export class ConversationTable {
   /** A conversation that is there for this caller. */
   find(id: string, caller?: Caller): Conversation | undefined {
     const conversation = this.#byId.get(id);
-    return conversation !== undefined && actsFor(caller, conversation.facts.sender ?? '') ? conversation : undefined;
+    return conversation !== undefined && sees(caller, conversation.facts.sender ?? '') ? conversation : undefined;
   }
 
   /** A conversation as its REST client is about to see it. */

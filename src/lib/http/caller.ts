@@ -13,7 +13,7 @@ export interface Caller {
   readonly senders: 'any' | ReadonlySet<string>;
   /** A gateway or a router: believed about `remote_host`, `local_host`, `smtp_meta` and `filter_output`. */
   readonly isTrusted: boolean;
-  /** May list transactions, read metrics, and see what belongs to anybody. */
+  /** May list transactions, read metrics, and see, try again and cancel what belongs to anybody. */
   readonly isOperator: boolean;
 }
 
@@ -34,9 +34,14 @@ export function callerOf(request: FastifyRequest): Caller {
   return caller;
 }
 
-/** Whether a sender and its transactions exist for this caller; without a caller, the process itself asks. */
+/** Whether it may submit as this sender; without a caller, the process itself asks. */
 export function actsFor(caller: Caller | undefined, sender: string): boolean {
   return caller === undefined || caller.senders === 'any' || caller.senders.has(sender);
+}
+
+/** Whether the transactions of this sender are there for it at all. */
+export function sees(caller: Caller | undefined, sender: string): boolean {
+  return caller?.isOperator === true || actsFor(caller, sender);
 }
 
 /** Throws a `RequestProblem` 403 unless the caller is an operator. */

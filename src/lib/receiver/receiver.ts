@@ -2,7 +2,7 @@
  * A receiver: the application's end of a route. It speaks the REST protocol a router uses to hand a message over, stores what comes in
  * files, and asks a callback at each step whether to accept.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -11,6 +11,7 @@ import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { replyWithProblem, sendRefusal } from '../http/problem-reply.ts';
 import { RequestProblem } from '../http/service.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Decide, ReceivedMessage } from './received-message.ts';
 import { ReceivedTransaction, type ReceiverContext } from './received-transaction.ts';
 import { addReceiverRoutes, addReceiverUploads, type ReceiverRoutes } from './receiver-routes.ts';
@@ -130,7 +131,7 @@ async function createApp(log: Log, routes: ReceiverRoutes): Promise<FastifyInsta
 
 async function prepare(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     // What an earlier process left incomplete belongs to transactions that nobody can finish any more.
     const left = (await readdir(dir)).filter((name) => /^[0-9a-f]{32}\..*\.part$/.test(name));
     await Promise.all(left.map((name) => rm(join(dir, name), { force: true })));

@@ -153,7 +153,7 @@ export class Accept implements TransactionService {
 /** What a conversation may begin with; checked before it is opened. */
 function checkConversation({ mailFrom, rcptTo, body }: CreateAsk): void {
   if (body !== undefined && body.kind !== 'inline') {
-    const detail = 'a sender that explodes recipients takes the message inline or by PUT';
+    const detail = 'this sender takes the message inline or by PUT, not from a message_builder or reuse_uri';
     throw new RequestProblem(400, detail, { pointer: '/body' });
   }
   if (mailFrom === undefined && (rcptTo.length > 0 || body !== undefined)) {

@@ -8,7 +8,7 @@ import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { NEW_TX } from '../core/transaction.ts';
-import { actsFor, type Caller } from '../http/caller.ts';
+import { type Caller, sees } from '../http/caller.ts';
 import {
   type CreateAsk,
   RequestProblem,
@@ -66,7 +66,7 @@ export class NativeTransactions {
     if (ask.mailFrom === undefined || rcpt === undefined || ask.rcptTo.length !== 1) {
       throw new RequestProblem(
         400,
-        'transaction creation to non-incremental endpoint must contain mail_from and exactly 1 rcpt_to',
+        'this sender takes one recipient per transaction: give mail_from and exactly one rcpt_to',
         {
           pointer: ask.mailFrom === undefined ? '/mail_from' : '/rcpt_to',
         },
@@ -153,7 +153,7 @@ export class NativeTransactions {
   /** What is in work here and there for this caller. */
   #find(id: string, caller: Caller | undefined): Work | undefined {
     const work = this.#options.workshop.find(id);
-    return work !== undefined && actsFor(caller, work.facts.route.sender.name) ? work : undefined;
+    return work !== undefined && sees(caller, work.facts.route.sender.name) ? work : undefined;
   }
 
   /** The transaction from the store, when it is there for this caller; redirects to the replica that has it in work. */
@@ -162,7 +162,7 @@ export class NativeTransactions {
     const { whereabouts } = this.#options;
     const unknown = new RequestProblem(404, 'unknown tx');
     if (stored === undefined) throw (await whereabouts.ofConversation(id)) ?? unknown;
-    if (!actsFor(caller, stored.record.sender)) throw unknown;
+    if (!sees(caller, stored.record.sender)) throw unknown;
     const elsewhere = whereabouts.ofStored(stored);
     if (elsewhere !== undefined) throw elsewhere;
     return stored;
@@ -224,7 +224,7 @@ export class NativeTransactions {
   async #mayCancelStored(id: string, caller: Caller | undefined): Promise<boolean> {
     if (caller === undefined || caller.senders === 'any') return true;
     const stored = await this.#options.store.load(id);
-    return stored !== undefined && actsFor(caller, stored.record.sender);
+    return stored !== undefined && sees(caller, stored.record.sender);
   }
 
   /** A client that has cancelled may read at once how it ended; a store that is slow keeps it waiting, but not for long. */

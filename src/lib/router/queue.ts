@@ -2,7 +2,7 @@
  * The queue as an operator sees it: what is stored, and what this router has in work that is not stored (yet). Read-only but for one verb.
  */
 import type { Deps } from '../core/deps.ts';
-import { actsFor, type Caller } from '../http/caller.ts';
+import { type Caller, sees } from '../http/caller.ts';
 import type {
   ListAnswer,
   ListQuery,
@@ -60,7 +60,7 @@ export class Queue implements QueueService {
   #unstored(query: ListQuery, caller: Caller): readonly TransactionSummary[] {
     return this.#options.workshop.unstored
       .map(summaryOfWork)
-      .filter((tx) => (caller.isOperator || actsFor(caller, tx.sender)) && matchesQuery(tx, query));
+      .filter((tx) => sees(caller, tx.sender) && matchesQuery(tx, query));
   }
 
   async history(id: string, caller: Caller): Promise<TransactionHistory> {
@@ -68,7 +68,7 @@ export class Queue implements QueueService {
     const work = workshop.find(id);
     const stored = await store.load(id);
     const sender = stored?.record.sender ?? work?.facts.route.sender.name;
-    if (sender === undefined || !(caller.isOperator || actsFor(caller, sender))) throw unknown();
+    if (sender === undefined || !sees(caller, sender)) throw unknown();
     const children = await this.#children(id);
     if (stored === undefined) return historyOfWork(work ?? gone(), children);
     const inWork = work !== undefined && !work.hasEnded ? work : undefined;
@@ -89,7 +89,7 @@ export class Queue implements QueueService {
   async retry(id: string, caller: Caller): Promise<void> {
     const { store, deps, onDue } = this.#options;
     const stored = await store.load(id);
-    if (stored === undefined || !(caller.isOperator || actsFor(caller, stored.record.sender))) throw unknown();
+    if (stored === undefined || !sees(caller, stored.record.sender)) throw unknown();
     const result = await store.makeDue(id, deps.clock.now());
     switch (result) {
       case 'due':

@@ -55,10 +55,17 @@ function migrateEndpoint(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolea
   if (handler !== undefined) migrateHandler(doc, handler);
 }
 
+function noteMode(doc: OlderDocument, endpoint: YAMLMap, hasExploder: boolean): void {
+  const what = hasExploder
+    ? "'sf_mode' became 'msa' of the exploder"
+    : "'sf_mode' is gone, and this chain has no exploder to say 'msa' of: end it with 'filter: exploder' if SMTP clients use it";
+  doc.note(endpoint, what);
+}
+
 function migrateExploder(doc: OlderDocument, endpoint: YAMLMap, isOldest: boolean): void {
   const exploder = exploderOf(endpoint);
   const mode = textOf(endpoint, 'sf_mode');
-  if (take(endpoint, 'sf_mode') !== undefined) doc.note(endpoint, "'sf_mode' became 'msa' of the exploder");
+  if (take(endpoint, 'sf_mode') !== undefined) noteMode(doc, endpoint, exploder !== undefined);
   const msa = take(endpoint, 'msa') ?? (mode === undefined ? undefined : mode !== 'none');
   if (exploder !== undefined && msa === true && !exploder.has('msa')) {
     exploder.set('msa', true);

@@ -1,4 +1,5 @@
 /** `koukan dkim verify`: what a receiver would find out about the signatures of a message in a file. */
+import { isIP } from 'node:net';
 import { type VerifiedDkim, verifyDkim } from '../../auth/verify-dkim.ts';
 import { memoryBody } from '../../core/body.ts';
 import type { Dns } from '../../core/deps.ts';
@@ -19,6 +20,13 @@ export interface VerifyAsk {
 
 /** Throws `UserError` when a file cannot be read. */
 export async function dkimVerify(ask: VerifyAsk): Promise<VerifiedDkim> {
+  const wrong = ask.servers?.find((server) => !isServer(server));
+  if (wrong !== undefined) {
+    throw new UserError(
+      `--dns ${wrong}: expected an IP address, or ADDRESS:PORT, [ADDRESS]:PORT for IPv6`,
+      exitCodes.usage,
+    );
+  }
   const message = await readInput(ask.file);
   const known = ask.recordFile === undefined ? new Map<string, string>() : await readRecords(ask.recordFile);
   const system = createDns(ask.servers === undefined ? {} : { servers: ask.servers });
@@ -34,6 +42,13 @@ export async function dkimVerify(ask: VerifyAsk): Promise<VerifiedDkim> {
   } finally {
     system.close();
   }
+}
+
+function isServer(server: string): boolean {
+  const [, bracketed, port] = /^\[(.*)\](?::(\d+))?$/.exec(server) ?? [];
+  if (bracketed !== undefined) return isIP(bracketed) === 6 && Number(port ?? 53) <= 65_535;
+  const [, host = server, own] = /^([^:]*):(\d+)$/.exec(server) ?? [];
+  return isIP(host) !== 0 && Number(own ?? 53) <= 65_535;
 }
 
 /** A message saved by a mail program on this machine has bare line feeds, and travelled with CRLF. */

@@ -84,7 +84,8 @@ async function profileOf(ask: RunSsmtpAsk): Promise<ClientProfile> {
     protocol: ask.lmtp ? 'lmtp' : 'smtp',
     ehloHost: ask.ehlo,
     timeoutMs: ask.timeoutSeconds * 1000,
-    tls: TLS[ask.tls],
+    // Whoever wants the certificate verified wants TLS.
+    tls: ask.tlsVerify && ask.tls === 'auto' ? TLS.starttls : TLS[ask.tls],
     verify: ask.tlsVerify,
     ...(credentials && { credentials }),
     ...(ask.proxy !== undefined && { preamble: proxyHeader(ask.proxy) }),

@@ -66,12 +66,20 @@ async function change(router: RouterClient, verb: ChangeAsk['verb'], idOrUrl: st
   const url = router.transactionUrl(idOrUrl);
   const id = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
   try {
+    // The protocol answers a cancel with 200 whatever there is to cancel: who asks for one here wants to know.
+    if (verb === 'cancel') mustNotHaveEnded(await router.get(`${url.pathname}/history`));
     await router.post(new URL(`${url.href}/${verb}`));
     return { id, done: true, exitCode: exitCodes.ok };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { id, done: false, error: error.message, exitCode: error.exitCode };
   }
+}
+
+const ENDED = new Set(['delivered', 'failed', 'cancelled', 'abandoned']);
+
+function mustNotHaveEnded({ state }: Readonly<Record<string, unknown>>): void {
+  if (typeof state === 'string' && ENDED.has(state)) throw new UserError(`it is ${state} already`, exitCodes.dataErr);
 }
 
 function print(verb: ChangeAsk['verb'], { id, done, error = '' }: Change): void {
