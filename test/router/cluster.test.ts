@@ -234,6 +234,21 @@ describe('a message that is taken over', () => {
     },
   );
 
+  it("is the other router's to tell of, whatever the first one knows of it", async () => {
+    const silence = new Silence();
+    const one = await start('one', { wrapStore: silence.wrapStore, far: new FarEnd() });
+    const hanging = new FarEnd();
+    hanging.answers = () => 'hang';
+    await start('two', { far: hanging });
+    silence.isMute = true;
+    const { id } = await one.router.service.create('native', inlineAsk('bob@example.com'));
+    await tickUntil(clock, () => hanging.asks.length > 0);
+    silence.isMute = false;
+    await tickUntil(clock, () => one.log.some(({ text }) => text.startsWith('lease lost')));
+    expect(one.far.deliveries).toHaveLength(1);
+    await expect(one.router.service.read(id, undefined, never)).rejects.toMatchObject({ baseUri: uriOf('two') });
+  });
+
   it('is not begun by a router that lost its session while it read the message', async () => {
     let letGo: () => void = () => undefined;
     const held = new Promise<void>((resolve) => {

@@ -55,17 +55,17 @@ const QUOTE_TRIES = 3;
 /**
  * Records the outcome of a durable transaction. While the store is away it tries again, because the lease is still ours and the far end has
  * answered: giving up early would send the message twice, and letting go without a word would leave it under our lease for ever. Answers
- * the notifications that were created.
+ * the notifications that were created, or `leaseLost` when the transaction is another router's by now.
  */
 export async function recordOutcome(
   work: Work,
   decision: RetryDecision,
   env: ConcludeEnv,
-): Promise<readonly NewTransaction[]> {
+): Promise<readonly NewTransaction[] | 'leaseLost'> {
   const { store, deps, abandon } = env;
   const endedAt = deps.clock.now();
   let made: Consequences | undefined;
-  const spawned = await untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, async (tries) => {
+  const recorded = await untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, async (tries) => {
     try {
       made ??= await consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES });
       await store.recordOutcome(outcomeOf(work, made, endedAt), deps.clock.now());
@@ -73,10 +73,10 @@ export async function recordOutcome(
     } catch (error) {
       if (!(error instanceof LeaseLostError)) throw error;
       deps.log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
-      return [];
+      return 'leaseLost';
     }
   });
-  return spawned ?? [];
+  return recorded ?? [];
 }
 
 function outcomeOf(work: Work, { next, spawn, isDelayReported }: Consequences, endedAt: number): Outcome {

@@ -113,10 +113,12 @@ export class Workshop {
   async #concludeDurable(work: Work, decision: RetryDecision): Promise<void> {
     const { journal } = this.#options;
     journal.attempt(work, decision);
-    const spawned = await recordOutcome(work, decision, this.#options);
-    for (const { record } of spawned) journal.accepted(record);
+    const recorded = await recordOutcome(work, decision, this.#options);
+    // What became of it is another router's to say: who waits here looks again, and is sent there.
+    if (recorded === 'leaseLost') return work.live.apply({ type: 'touch' });
+    for (const { record } of recorded) journal.accepted(record);
     this.#tell(work, decision);
-    if (spawned.length > 0) this.#options.onDue();
+    if (recorded.length > 0) this.#options.onDue();
   }
 
   /** Tells who waits what was recorded. */
