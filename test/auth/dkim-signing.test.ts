@@ -209,6 +209,21 @@ describe('several domains', () => {
   });
 });
 
+it('names are written as DNS has them, and an agent must be written so', async () => {
+  publish('xn--bcher-kva.example', 'xn--t-9fab', rsa.pem);
+  publish('xn--bcher-kva.example', '2026', rsa.pem);
+  for (const selector of ['été', '2026']) {
+    const signed = await sign(message, { ...single, domain: 'BÜCHER.example', selector });
+    expect(signed.toString('latin1')).toMatch(/^[\x00-\x7f]*$/);
+    expect(await verdicts(signed)).toEqual([`xn--bcher-kva.example ${selector === '2026' ? selector : 'xn--t-9fab'} pass`]);
+  }
+  const key = { domain: 'example.com', selector: 's1', key: rsa.path };
+  const identity = (text: string) => mistakesOf({ steps: [{ filter: 'dkim_sign', keys: [{ ...key, identity: text }] }] });
+  expect(identity('@ü.example.com')).toHaveLength(1);
+  expect(identity('ann@elsewhere.test')).toHaveLength(1);
+  expect(identity('@Mail.example.com')).toEqual([]);
+});
+
 describe('a key file', () => {
   it('is read again when it changes, and a broken one leaves the old key in use', async () => {
     const file = keyFile('rotating.pem', rsa.pem);

@@ -1,6 +1,6 @@
 /** `koukan dkim keygen` as a user runs it. */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -50,6 +50,7 @@ describe('koukan dkim keygen', () => {
     expect(await readFile(out, 'utf8')).toBe('precious');
     const forced = await keygen('example.com', '--selector', 's1', '--type', 'ed25519', '--out', out, '--force');
     expect(forced.exitCode).toBe(0);
+    expect(await readdir(folder)).toEqual(['s.pem']);
     expect((await stat(out)).mode & 0o777).toBe(0o600);
   });
 

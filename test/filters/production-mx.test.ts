@@ -98,6 +98,10 @@ describe('the mx chain of the configuration for real mail', () => {
     ['signed by somebody else', async () => signedBy(evil, message)],
     ['beside an author of its own', async () => signedBy(evil, `From: x@evil.test\r\n${message}`)],
     ['behind a display name', async () => message.replace('Teller', '"x@evil.test"')],
+    [
+      'below the domain, with a label that is no punycode',
+      async () => message.replace('bank.test>', 'xn--a.bank.test>'),
+    ],
     ['in capitals, with the dot of the root', async () => message.replace('bank.test>', 'BANK.Test.>')],
     ['sealed by whoever forged it', async () => sealed(message, evil)],
   ])('refuses a message in the name of a domain that asks for it: %s', async (_, mail) => {

@@ -2,7 +2,7 @@
 import type { Dns } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { RemoteHost } from '../core/signals/remote-host.ts';
-import { asciiDomain } from './ascii-domain.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 import { canonicalAddress } from './peer-address.ts';
 
 interface Name {

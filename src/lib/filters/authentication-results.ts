@@ -3,7 +3,6 @@
  * strangers wrote in our name. Put it after the checks, and before anything that passes the message on.
  */
 import { z } from 'zod';
-import { asciiDomain } from '../auth/ascii-domain.ts';
 import { readSigned } from '../auth/dkim/read-signed.ts';
 import { canonicalAddress } from '../auth/peer-address.ts';
 import { withoutClaims } from '../auth/results/claims.ts';
@@ -19,6 +18,7 @@ import { dkimSignal } from '../core/signals/dkim.ts';
 import { dmarcSignal } from '../core/signals/dmarc.ts';
 import { remoteHostSignal } from '../core/signals/remote-host.ts';
 import { spfSignal } from '../core/signals/spf.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 
 const config = z.strictObject({
   authserv_id: z

@@ -1,10 +1,10 @@
 /** `dkim_check`: whether the DKIM signatures of the message are good, and whose they are (RFC 6376). It never rejects, whatever it finds. */
 import { z } from 'zod';
-import { asciiDomain } from '../auth/ascii-domain.ts';
 import { verifyDkim } from '../auth/verify-dkim.ts';
 import { defineFilter } from '../chain/filter.ts';
 import { cancelledReply } from '../core/precondition.ts';
 import { dkimSignal } from '../core/signals/dkim.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 
 const config = z.strictObject({
   extra_domains: z

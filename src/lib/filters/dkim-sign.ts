@@ -2,7 +2,6 @@
  * `dkim_sign`: signs the message as it is when it gets here (RFC 6376), with one key or with every key of a list that is meant for its
  * author's domain, rsa and ed25519 side by side. What stands later in the chain must not change what was signed.
  */
-import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 import { readSigned } from '../auth/dkim/read-signed.ts';
 import { dkimSignature } from '../auth/signing/dkim-signature.ts';
@@ -11,15 +10,18 @@ import { KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
 import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
 import { prefixedBody } from '../core/body.ts';
-import { isDomain } from '../core/mailbox.ts';
 import { type Response, reply } from '../core/response.ts';
+import { asciiDomain, isWithin } from '../message/ascii-domain.ts';
 import { headerFromDomains } from '../message/header-from.ts';
 
-const domain = z
-  .string()
-  .refine((text) => isDomain(text) && domainToASCII(text) !== '', { error: 'expected a domain' })
-  .transform((text) => domainToASCII(text).toLowerCase());
-const selector = z.string().refine(isDomain, { error: 'expected a selector, such as s2026' });
+/** As DNS has it: what is written into a signature is ASCII. */
+const name = (error: string) =>
+  z
+    .string()
+    .refine((text) => asciiDomain(text) !== undefined, { error })
+    .transform((text) => asciiDomain(text) ?? text);
+const domain = name('expected a domain');
+const selector = name('expected a selector, such as s2026');
 const keyFile = z.string().min(1);
 const headerName = z
   .string()
@@ -28,7 +30,7 @@ const headerName = z
   .refine((text) => !['dkim-signature', 'return-path', 'received'].includes(text), {
     error: 'changes on the way, so a signature must not cover it',
   });
-const identity = z.string().regex(/^[!-:<-~]*@[^\s;@]+$/, { error: 'expected @domain or local@domain' });
+const identity = z.string().regex(/^[!-:<-~]*@[\w.-]+$/, { error: 'expected @domain or local@domain' });
 
 const keyOptions = {
   domain: domain.describe('The signing domain (`d=`).'),
@@ -86,7 +88,8 @@ const config = z
       context.addIssue({ code: 'custom', message: 'has either domain, selector and key, or keys, not both' });
     }
     for (const [i, key] of (c.keys ?? []).entries()) {
-      if (key.identity === undefined || isWithin(key.identity.split('@')[1] ?? '', key.domain)) continue;
+      if (key.identity === undefined || isWithin(asciiDomain(key.identity.split('@')[1] ?? '') ?? '', key.domain))
+        continue;
       context.addIssue({ code: 'custom', path: ['keys', i, 'identity'], message: `must be in or below ${key.domain}` });
     }
   });
@@ -151,11 +154,6 @@ function signersFor(signers: readonly Signer[], headerBlock: Buffer): readonly S
   return signers.filter(({ isAlways, domain: own }) => isAlways || authors.some((author) => isWithin(author, own)));
 }
 
-function isWithin(domainBelow: string, own: string): boolean {
-  const lower = domainBelow.toLowerCase();
-  return lower === own || lower.endsWith(`.${own}`);
-}
-
 /** Keys that are used twice are read once. Throws `ConfigError` with every key that cannot be used. */
 function loadSigners(c: DkimSignConfig, env: ChainEnv): readonly Signer[] {
   const mistakes: ConfigMistake[] = [];
@@ -185,9 +183,9 @@ function asksOf(c: DkimSignConfig): readonly KeyAsk[] {
   if (c.keys === undefined) {
     return [{ domain: c.domain ?? '', selector: c.selector ?? '', isAlways: true, path: ['key'], file: c.key ?? '' }];
   }
-  return c.keys.map(({ domain: own, selector: name, key, when, identity: agent }, i) => ({
+  return c.keys.map(({ domain: own, selector: keyName, key, when, identity: agent }, i) => ({
     domain: own,
-    selector: name,
+    selector: keyName,
     ...(agent !== undefined && { identity: agent }),
     isAlways: when === 'always',
     path: ['keys', i, 'key'],

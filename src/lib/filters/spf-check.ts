@@ -3,7 +3,6 @@
  * found. Without a peer's address, or without a domain to ask, the result is `none`.
  */
 import { z } from 'zod';
-import { asciiDomain } from '../auth/ascii-domain.ts';
 import { checkSpf, type SpfAsk } from '../auth/check-spf.ts';
 import { canonicalAddress } from '../auth/peer-address.ts';
 import { defineFilter, type TxContext } from '../chain/filter.ts';
@@ -11,6 +10,7 @@ import type { Deps } from '../core/deps.ts';
 import { type Mailbox, parseAddress } from '../core/mailbox.ts';
 import { cancelledReply } from '../core/precondition.ts';
 import { type Spf, type SpfResult, spfSignal } from '../core/signals/spf.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 
 const domains = z
   .array(

@@ -1,7 +1,7 @@
 /** Matches on the Authenticated Received Chain of the message, and on who sealed it. */
 import { z } from 'zod';
-import { asciiDomain } from '../auth/ascii-domain.ts';
 import { arcSignal } from '../core/signals/arc.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 import { defineMatcher, verdictOf } from './matcher.ts';
 
 const config = z.strictObject({

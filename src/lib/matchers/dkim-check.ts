@@ -1,7 +1,7 @@
 /** Matches when one of the message’s DKIM signatures is as asked: its status, and whose it is. */
 import { z } from 'zod';
-import { asciiDomain } from '../auth/ascii-domain.ts';
 import { type DkimAlignment, dkimSignal } from '../core/signals/dkim.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 import { defineMatcher, verdictOf } from './matcher.ts';
 
 const config = z

@@ -1,10 +1,10 @@
 /** Matches on the SPF result of the sender’s domain, or of a domain in the configuration of `spf_check`. */
 import { z } from 'zod';
-import { asciiDomain } from '../auth/ascii-domain.ts';
 import type { Earlier } from '../chain/filter.ts';
 import { ConfigError } from '../config/source.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { type SpfResult, spfSignal } from '../core/signals/spf.ts';
+import { asciiDomain } from '../message/ascii-domain.ts';
 import { defineMatcher, verdictOf } from './matcher.ts';
 
 const RESULTS = ['pass', 'fail', 'softfail', 'neutral', 'none', 'temperror', 'permerror'] as const;

@@ -1,7 +1,7 @@
 /** The ARC fields of a message, one set for each hop that sealed it (RFC 8617 §4.1, §5.2 steps 1 to 3). */
 import { limits } from '../../core/limits.ts';
 import type { ArcSealer } from '../../core/signals/arc.ts';
-import { asciiDomain } from '../ascii-domain.ts';
+import { asciiDomain } from '../../message/ascii-domain.ts';
 import type { RawField } from '../dkim/raw-field.ts';
 import { parseTagList, type TagList, trimSpaces, withoutSpaces } from '../dkim/tag-list.ts';
 

@@ -1,7 +1,7 @@
 /** Whether a signature fits the message it stands in: body hash, key, and the signature over the header (RFC 6376 §6.1). */
 import { createHash, type KeyObject, verify } from 'node:crypto';
 import type { Dns } from '../../core/deps.ts';
-import { asciiDomain } from '../ascii-domain.ts';
+import { asciiDomain } from '../../message/ascii-domain.ts';
 import type { HashedBody } from './body-hashes.ts';
 import { publicKey } from './public-key.ts';
 import { canonicalField, type RawField } from './raw-field.ts';

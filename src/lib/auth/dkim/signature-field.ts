@@ -3,7 +3,7 @@
  * keeps it from being verified at all (RFC 6376 §6.1.1).
  */
 import { isUtf8 } from 'node:buffer';
-import { asciiDomain, isWithin } from '../ascii-domain.ts';
+import { asciiDomain, isWithin } from '../../message/ascii-domain.ts';
 import type { BodyCanonicalization } from './body-hash.ts';
 import type { KeyType } from './public-key.ts';
 import type { HeaderCanonicalization, RawField } from './raw-field.ts';

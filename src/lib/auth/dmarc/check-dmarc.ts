@@ -7,8 +7,8 @@ import { limits } from '../../core/limits.ts';
 import type { DkimCheck } from '../../core/signals/dkim.ts';
 import type { Dmarc, DmarcPolicy } from '../../core/signals/dmarc.ts';
 import type { Spf } from '../../core/signals/spf.ts';
+import { isWithin } from '../../message/ascii-domain.ts';
 import type { AuthorDomains } from '../../message/header-from.ts';
-import { isWithin } from '../ascii-domain.ts';
 import { type FoundRecord, organisation, type TreeWalk, treeWalk } from './tree-walk.ts';
 
 export interface DmarcAsk {

@@ -4,7 +4,7 @@ import type { DkimCheck } from '../../core/signals/dkim.ts';
 import type { Dmarc } from '../../core/signals/dmarc.ts';
 import type { RemoteHost } from '../../core/signals/remote-host.ts';
 import type { Spf } from '../../core/signals/spf.ts';
-import { asciiDomain } from '../ascii-domain.ts';
+import { asciiDomain } from '../../message/ascii-domain.ts';
 import type { MethodResult } from './results-field.ts';
 
 export interface SenderFacts {

@@ -1,11 +1,10 @@
 /** `koukan dkim keygen`: a new signing key in a file only its owner can read, and the DNS record that goes with it. */
 import { generateKeyPair, type KeyObject } from 'node:crypto';
-import { open } from 'node:fs/promises';
-import { domainToASCII } from 'node:url';
+import { open, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type DkimRecord, dkimRecord } from '../../auth/signing/dkim-record.ts';
 import { exitCodes, UserError } from '../../core/errors.ts';
-import { isDomain } from '../../core/mailbox.ts';
+import { asciiDomain } from '../../message/ascii-domain.ts';
 
 export interface KeygenAsk {
   readonly domain: string;
@@ -25,17 +24,25 @@ const generateKey = promisify(generateKeyPair) as (
 
 /** Writes the private key and answers its record. Throws `UserError`. */
 export async function dkimKeygen(ask: KeygenAsk): Promise<DkimRecord> {
-  const domain = domainToASCII(ask.domain).toLowerCase();
-  if (domain === '' || !isDomain(ask.domain)) throw new UserError(`${ask.domain} is not a domain`, exitCodes.usage);
-  if (!isDomain(ask.selector)) throw new UserError(`${ask.selector} is not a selector, such as s2026`, exitCodes.usage);
+  const domain = asciiDomain(ask.domain);
+  const selector = asciiDomain(ask.selector);
+  if (domain === undefined) throw new UserError(`${ask.domain} is not a domain`, exitCodes.usage);
+  if (selector === undefined) throw new UserError(`${ask.selector} is not a selector, such as s2026`, exitCodes.usage);
+  // A key that is in use is replaced as a whole, or not at all.
+  const path = ask.force ? `${ask.out}.new` : ask.out;
   // Opened first: a key that cannot be kept need not be made.
-  const file = await openNew(ask.out, ask.force);
+  const file = await openNew(path, ask.force);
   try {
     const { privateKey } = await generateKey(ask.type, ask.type === 'rsa' ? { modulusLength: ask.bits } : {});
     // A file that was there before may be open to others.
     await file.chmod(0o600);
     await file.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    return dkimRecord(domain, ask.selector, privateKey);
+    await file.sync();
+    if (ask.force) await rename(path, ask.out);
+    return dkimRecord(domain, selector, privateKey);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw new UserError(`cannot write ${ask.out}: ${(error as Error).message}`, exitCodes.cantCreate);
   } finally {
     await file.close();
   }
