@@ -168,6 +168,11 @@ describe('a signed message', () => {
     }
   });
 
+  it('verifies when a field is there more often than anybody signs', async () => {
+    const signed = await sign(`${'To: carl@dest.test\r\n'.repeat(30)}${message}`);
+    expect(await verdicts(signed)).toEqual(['example.com s1 pass']);
+  });
+
   it('has no line longer than 78 characters and no bare line end in what was added', async () => {
     const added = (await sign(message)).toString().slice(0, -message.length);
     for (const line of added.split('\r\n')) expect(line.length).toBeLessThanOrEqual(78);
@@ -215,10 +220,13 @@ it('names are written as DNS has them, and an agent must be written so', async (
   for (const selector of ['été', '2026']) {
     const signed = await sign(message, { ...single, domain: 'BÜCHER.example', selector });
     expect(signed.toString('latin1')).toMatch(/^[\x00-\x7f]*$/);
-    expect(await verdicts(signed)).toEqual([`xn--bcher-kva.example ${selector === '2026' ? selector : 'xn--t-9fab'} pass`]);
+    expect(await verdicts(signed)).toEqual([
+      `xn--bcher-kva.example ${selector === '2026' ? selector : 'xn--t-9fab'} pass`,
+    ]);
   }
   const key = { domain: 'example.com', selector: 's1', key: rsa.path };
-  const identity = (text: string) => mistakesOf({ steps: [{ filter: 'dkim_sign', keys: [{ ...key, identity: text }] }] });
+  const identity = (text: string) =>
+    mistakesOf({ steps: [{ filter: 'dkim_sign', keys: [{ ...key, identity: text }] }] });
   expect(identity('@ü.example.com')).toHaveLength(1);
   expect(identity('ann@elsewhere.test')).toHaveLength(1);
   expect(identity('@Mail.example.com')).toEqual([]);
