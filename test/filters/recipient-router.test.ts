@@ -157,7 +157,7 @@ describe('options of a route', () => {
         destination: { endpoint: 'gateway', options: { receive_parsing: null, shared: 'destination' } },
       },
     };
-    const open = chainOf({ steps: [listed, destDomain], restEndpoints });
+    const open = chainOf({ steps: [listed, destDomain, { filter: 'message_parser' }], restEndpoints });
     const optionsFor = async (address: string) => {
       const chain = open();
       await chain.mail('');
@@ -216,5 +216,29 @@ describe('at load', () => {
   it('all mistakes are reported together', () => {
     const policy = { name: 'address_lst', destination: { endpoint: 'nowhere' } };
     expect(refused({ filter: 'router', policy })).toHaveLength(2);
+  });
+});
+
+describe('a next hop that wants the message parsed', () => {
+  const app = {
+    name: 'app',
+    endpoint: 'http://app.test/senders/router/transactions',
+    sender: 'router',
+    options: { receive_parsing: null },
+  };
+  const route = { filter: 'router', destination: { endpoint: 'app' } };
+
+  it('needs the step that parses it', () => {
+    expect(mistakesOf({ steps: [route], restEndpoints: [app] })).toEqual([
+      {
+        path: ['chain', 0, 'destination'],
+        message: "the next hop wants the message parsed (receive_parsing): add 'filter: message_parser' to this chain",
+      },
+    ]);
+    expect(mistakesOf({ steps: [route, { filter: 'message_parser' }], restEndpoints: [app] })).toEqual([]);
+  });
+
+  it('needs nothing where it is only asked whether the recipient exists', () => {
+    expect(mistakesOf({ steps: [{ ...route, dry_run: true }], restEndpoints: [app] })).toEqual([]);
   });
 });

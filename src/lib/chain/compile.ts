@@ -25,6 +25,7 @@ import type {
   TxContext,
 } from './filter.ts';
 import { fold } from './fold.ts';
+import { missingSteps } from './needed-steps.ts';
 import type { StepRegistry } from './step-registry.ts';
 
 export interface CompiledChain {
@@ -69,7 +70,14 @@ export function compileChain(
     },
     env.placeOf,
   );
-  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  const found = [
+    ...mistakes,
+    ...missingSteps(
+      steps.map((each) => ({ ...each, path: each.step.path })),
+      env,
+    ),
+  ];
+  if (found.length > 0) throw new ConfigError(found);
   must(output !== undefined, 'a chain whose steps are right has an output');
   return {
     name: chain.name,

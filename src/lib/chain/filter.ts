@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { RestEndpointConfig, SenderFamily } from '../config/router-config.ts';
+import type { ConfigPath } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
@@ -113,6 +114,13 @@ export interface SenderRef {
   readonly tag: string | undefined;
 }
 
+export interface NeededStep {
+  readonly step: string;
+  /** Of the option that asks for it, in the step. */
+  readonly path: ConfigPath;
+  readonly why: string;
+}
+
 interface StepDefinition<C> {
   readonly name: string;
   readonly aliases?: readonly string[];
@@ -120,6 +128,8 @@ interface StepDefinition<C> {
   readonly summary: string;
   /** The options of the step in YAML, without `filter:`; strict, with all defaults filled in. */
   readonly config: z.ZodType<C>;
+  /** Another step its chain must have, before it or after: without it what the options ask for would not happen. */
+  readonly needs?: (config: C, env: Pick<ChainEnv, 'restEndpoints'>) => NeededStep | undefined;
   /** Where it sends transactions within this router: a chain that leads back to itself would never end. */
   readonly leadsTo?: (config: C) => SenderRef;
 }

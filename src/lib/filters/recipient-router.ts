@@ -46,6 +46,14 @@ export const recipientRouter = defineFilter<RouterConfig>({
   name: 'router',
   summary: 'Decides where each recipient goes, or that it does not exist.',
   config,
+  needs: (c, { restEndpoints }) => {
+    const destination = c.policy ? c.policy.destination : c.destination;
+    const options = { ...restEndpoints.get(destination?.endpoint ?? '')?.options, ...destination?.options };
+    // A dry run only asks whether there is such a recipient.
+    if (c.dry_run === true || !Object.hasOwn(options, 'receive_parsing')) return undefined;
+    const path = [...(c.policy ? ['policy'] : []), 'destination'];
+    return { step: 'message_parser', path, why: 'the next hop wants the message parsed (receive_parsing)' };
+  },
   create: (c, env) => {
     const { policy, route } = compileRouter(c, env);
     return () => ({
