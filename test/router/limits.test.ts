@@ -9,9 +9,9 @@ import { newGate } from '../http/gate.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
-async function router(chains = DEFAULT_CHAINS): Promise<Harness> {
+async function router(chains = DEFAULT_CHAINS, globals = ''): Promise<Harness> {
   const database = await sqlite.create();
-  const harness = await startRouter({ databaseUrl: database.url, chains });
+  const harness = await startRouter({ databaseUrl: database.url, chains, globals });
   onTestFinished(async () => {
     await harness.stop();
     await database.drop();
@@ -49,6 +49,27 @@ describe('the requests of one sender', () => {
     gate.open();
     await upload;
     expect(await service.create(sender, ask())).toBeDefined();
+  });
+});
+
+describe('attempts at the same time', () => {
+  it('are no more than configured when many transactions are created at the same moment', async () => {
+    const harness = await router(DEFAULT_CHAINS, ', dequeue: false, executor: {output: {max_inflight: 3}}');
+    harness.far.answers = () => 'hang';
+    const body = { kind: 'inline', text: 'subject: x\r\n\r\nhello\r\n' } as const;
+    await Promise.all(Array.from({ length: 10 }, () => harness.router.service.create('native', ask(body))));
+    expect(harness.router.load.slots).toEqual({ limit: 3, used: 3 });
+    expect(await harness.store.leases(false)).toHaveLength(3);
+  });
+
+  it('are not fewer because of transactions that could not be created', async () => {
+    const harness = await router(DEFAULT_CHAINS, ', executor: {output: {max_inflight: 1}}');
+    const reuse = { kind: 'reuse', uri: '/transactions/nothing/body' } as const;
+    for (let i = 0; i < 3; i += 1) {
+      await expect(harness.router.service.create('native', ask(reuse))).rejects.toMatchObject({ status: 400 });
+    }
+    await harness.router.service.create('native', ask({ kind: 'inline', text: 'subject: x\r\n\r\nhello\r\n' }));
+    expect(await harness.far.received(1)).toHaveLength(1);
   });
 });
 

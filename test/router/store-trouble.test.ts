@@ -6,6 +6,7 @@ import type { Exchange } from '../../src/lib/core/exchange.ts';
 import type { HopAsk } from '../../src/lib/core/hop.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
+import type { UploadAsk } from '../../src/lib/http/service.ts';
 import { StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { settle, tickUntil } from '../helpers/fake-clock.ts';
@@ -32,6 +33,14 @@ class SlowFarEnd extends FarEnd {
     return { ...refusing(reply(450, '4.2.0', 'later')), mail: () => refused, close: () => exchange.close() };
   }
 }
+
+const uploadOf = (text: string): UploadAsk => ({
+  offset: 0,
+  whole: true,
+  bytes: (async function* () {
+    yield Buffer.from(text);
+  })(),
+});
 
 const away = (): Promise<never> => Promise.reject(new StoreUnavailableError('away'));
 
@@ -101,12 +110,52 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
       },
     }));
     const harness = await startRouter({ databaseUrl: database.url, wrapStore });
-    await harness.router.service.create('native', inlineAsk('dataperm@example.com'));
+    const { body, ...envelope } = inlineAsk('dataperm@example.com');
+    const { id } = await harness.router.service.create('native', envelope);
+    await harness.router.service.upload(id, undefined, uploadOf(body.text));
     await tickUntil(harness.clock, () => harness.far.deliveries.length > 0);
     await harness.stop();
     expect(reads).toBeGreaterThan(2);
     expect(harness.far.deliveries[0]).toMatchObject({ mailFrom: '', rcptTo: ['alice@example.com'] });
     expect(harness.far.deliveries[0]?.body).toContain('subject: quoted');
+  });
+
+  it('keeps what it answered 201 for when a message that it shares cannot be read', async () => {
+    let isAway = false;
+    const wrapStore = storeWith((real) => ({
+      openBlob: (txId, name) => (isAway ? away() : real.openBlob(txId, name)),
+    }));
+    const harness = await startRouter({ databaseUrl: database.url, wrapStore });
+    const { service } = harness.router;
+    const first = await service.create('native', inlineAsk('ann@example.com'));
+    isAway = true;
+    const reuse = { kind: 'reuse', uri: `/transactions/${first.id}/body` } as const;
+    const { id } = await service.create('native', { ...inlineAsk('bob@example.com'), body: reuse });
+    await tickUntil(harness.clock, () => harness.far.deliveries.length === 1);
+    isAway = false;
+    await tickUntil(harness.clock, async () => (await harness.store.load(id))?.final?.outcome === 'delivered');
+    await harness.stop();
+    expect(harness.far.deliveries.map(({ rcptTo }) => rcptTo[0])).toEqual(['ann@example.com', 'bob@example.com']);
+  });
+
+  it('tells a client in a while, not never, that it cannot cancel', async () => {
+    let isAway = false;
+    const wrapStore = storeWith((real) => ({
+      recordOutcome: (outcome, now) => (isAway ? away() : real.recordOutcome(outcome, now)),
+      cancel: (txId, now) => (isAway ? away() : real.cancel(txId, now)),
+    }));
+    const harness = await startRouter({ databaseUrl: database.url, wrapStore });
+    isAway = true;
+    const { id } = await harness.router.service.create('native', inlineAsk('datatemp@example.com'));
+    await tickUntil(harness.clock, () => harness.log.some(({ text }) => text.startsWith('an outcome could not')));
+    let answer: unknown;
+    harness.router.service.cancel(id).catch((error: unknown) => {
+      answer = error;
+    });
+    await tickUntil(harness.clock, () => answer !== undefined);
+    expect(answer).toBeInstanceOf(StoreUnavailableError);
+    isAway = false;
+    await harness.stop();
   });
 
   it('does not send after a crash what it had answered as cancelled', async () => {

@@ -9,6 +9,7 @@ import { type ChainEnv, defineFilter, type Filter, type TxContext } from '../cha
 import { ConfigError, type ConfigPath } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
 import { withoutDsnParams } from '../core/dsn-request.ts';
+import { originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
@@ -127,15 +128,12 @@ function isStanding(answer: Response | undefined): boolean {
 }
 
 function askOf(c: AddRouteConfig, tx: TxContext): Omit<CopyAsk, 'mailFrom' | 'rcptTo'> {
-  const { remoteHost, localHost, smtpMeta } = tx;
   return {
     parentId: tx.id,
     signals: tx.signals,
     sender: c.sender,
     tag: c.tag ?? undefined,
-    ...(remoteHost && { remoteHost }),
-    ...(localHost && { localHost }),
-    ...(smtpMeta && { smtpMeta }),
+    ...originOf(tx),
   };
 }
 

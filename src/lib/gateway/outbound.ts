@@ -10,7 +10,7 @@ import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
-import type { Origin } from '../core/envelope.ts';
+import { type Origin, originOf } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
 import { reply } from '../core/response.ts';
@@ -68,12 +68,7 @@ export class Outbound implements TransactionService {
     if (ask.mailFrom === undefined && ask.rcptTo.length > 0) {
       throw new RequestProblem(400, 'mail_from comes first', { pointer: '/mail_from' });
     }
-    const { remoteHost, localHost, smtpMeta } = ask;
-    const origin = {
-      ...(remoteHost && { remoteHost }),
-      ...(localHost && { localHost }),
-      ...(smtpMeta && { smtpMeta }),
-    };
+    const origin = originOf(ask);
     const id = deps.rng.bytes(config.restListener.restIdEntropy).toString('base64url');
     const log = deps.log.child({ tx: id });
     const openedAt = deps.clock.now();

@@ -8,6 +8,7 @@ import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
+import { originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
@@ -79,12 +80,7 @@ export class Accept implements TransactionService {
   /** Opens a conversation with a chain that explodes; also how the other half of one process does it, without HTTP. */
   openConversation(route: Route, ask: CreateAsk, silenceMs: number): Conversation {
     const { deps, conversations, restIdEntropy } = this.#options;
-    const { remoteHost, localHost, smtpMeta } = ask;
-    const origin = {
-      ...(remoteHost && { remoteHost }),
-      ...(localHost && { localHost }),
-      ...(smtpMeta && { smtpMeta }),
-    };
+    const origin = originOf(ask);
     const id = newConversationId(deps.rng, restIdEntropy, this.#options.sessionId());
     const log = deps.log.child({ tx: id });
     const openedAt = deps.clock.now();

@@ -3,11 +3,8 @@
  * refused recipient is known before the message is uploaded; the message follows as soon as its last byte is stored.
  */
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
-import type { Deps } from '../core/deps.ts';
-import type { Origin } from '../core/envelope.ts';
+import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
-import type { Mailbox } from '../core/mailbox.ts';
-import { NEW_TX } from '../core/transaction.ts';
 import { type Caller, sees } from '../http/caller.ts';
 import {
   type CreateAsk,
@@ -16,24 +13,16 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
-import { BlobReuseError, BODY_BLOB, type Store, type StoredTransaction } from '../store/store.ts';
-import { type BodyPlan, planBody } from './body-plan.ts';
-import type { Journal } from './journal.ts';
+import { BODY_BLOB, type StoredTransaction } from '../store/store.ts';
 import { loadBody } from './load-body.ts';
+import { createNative, type NativeCreateEnv } from './native-create.ts';
 import { NativeUploads } from './native-upload.ts';
 import type { SenderGate } from './sender-gate.ts';
-import { newTransactionId } from './transaction-id.ts';
 import { viewOfStored, viewOfWork } from './view.ts';
 import type { Whereabouts } from './whereabouts.ts';
-import { type Route, Work } from './work.ts';
-import type { Workshop } from './workshop.ts';
+import type { Route, Work } from './work.ts';
 
-export interface NativeOptions {
-  readonly deps: Deps;
-  readonly store: Store;
-  readonly journal: Journal;
-  readonly workshop: Workshop;
-  readonly restIdEntropy: number;
+export interface NativeOptions extends NativeCreateEnv {
   /** Uploads are stored in pieces of this many bytes. */
   readonly chunkSize: number;
   readonly senderGate: SenderGate;
@@ -60,78 +49,8 @@ export class NativeTransactions {
     });
   }
 
-  async create(route: Route, ask: CreateAsk): Promise<TransactionView> {
-    const { deps, store, workshop, restIdEntropy } = this.#options;
-    const [rcpt] = ask.rcptTo;
-    if (ask.mailFrom === undefined || rcpt === undefined || ask.rcptTo.length !== 1) {
-      throw new RequestProblem(
-        400,
-        'this sender takes one recipient per transaction: give mail_from and exactly one rcpt_to',
-        {
-          pointer: ask.mailFrom === undefined ? '/mail_from' : '/rcpt_to',
-        },
-      );
-    }
-    const now = deps.clock.now();
-    const plan = planBody(ask.body);
-    const work = this.#newWork(
-      newTransactionId(deps.rng, restIdEntropy),
-      route,
-      ask,
-      { mailFrom: ask.mailFrom, rcpt },
-      plan,
-    );
-    const hasRoom = workshop.room > 0;
-    if (hasRoom) work.attemptStartedAt = now;
-    const transaction = {
-      record: work.record(),
-      blobs: plan.blobs,
-      attempts: hasRoom ? [work.attemptRecord()] : [],
-      next: hasRoom ? ({ kind: 'leased' } as const) : ({ kind: 'due', at: now } as const),
-    };
-    await this.#orReuseProblem(store.create([transaction], now));
-    this.#options.journal.accepted(transaction.record);
-    work.declareBlobs(plan.blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
-    if (hasRoom) {
-      workshop.start(work);
-      if (plan.isComplete) await this.#attachBody(work);
-    }
-    return viewOfWork(work);
-  }
-
-  #newWork(
-    id: string,
-    route: Route,
-    ask: Origin,
-    envelope: { mailFrom: Mailbox; rcpt: Mailbox },
-    plan: BodyPlan,
-  ): Work {
-    const now = this.#options.deps.clock.now();
-    const { remoteHost, localHost, smtpMeta } = ask;
-    const origin = {
-      ...(remoteHost && { remoteHost }),
-      ...(localHost && { localHost }),
-      ...(smtpMeta && { smtpMeta }),
-    };
-    const { retry, notification } = route.sender;
-    const messageBuilder = plan.messageBuilder;
-    const facts = { id, route, origin, createdAt: now, ...(messageBuilder !== undefined && { messageBuilder }) };
-    const state = { ...NEW_TX, mailFrom: envelope.mailFrom, rcptTo: [envelope.rcpt], retry, notification };
-    return new Work(facts, { state, version: 0, pastAttempts: [], isDurable: true, now });
-  }
-
-  async #orReuseProblem(commit: Promise<void>): Promise<void> {
-    try {
-      await commit;
-    } catch (error) {
-      if (!(error instanceof BlobReuseError)) throw error;
-      // The same words for what is not there and for what is another sender's: nobody learns whose there is.
-      const isMissing = error.reason === 'missing';
-      const detail = isMissing
-        ? `reuse_uri: this sender has no blob ${error.blob} of a transaction ${error.txId}`
-        : `reuse_uri: ${error.message}`;
-      throw new RequestProblem(isMissing ? 400 : 409, detail, { pointer: '/body' });
-    }
+  create(route: Route, ask: CreateAsk): Promise<TransactionView> {
+    return createNative(route, ask, this.#options);
   }
 
   async read(
@@ -192,12 +111,8 @@ export class NativeTransactions {
 
   /** All input is stored: the running attempt may go on with DATA. */
   async #attachBody(work: Work): Promise<void> {
-    const body = await loadBody(this.#options.store, work.facts.id, work.facts.messageBuilder, this.#options.deps);
-    const { state } = work.live;
-    if (body === undefined || state.body !== undefined || state.final !== undefined || state.cancelled || work.hasEnded)
-      return;
-    work.hold(body);
-    work.live.apply({ type: 'body', body });
+    const { store, deps } = this.#options;
+    work.attach(await loadBody(store, work.facts.id, work.facts.messageBuilder, deps));
   }
 
   #heard(work: Work): void {
@@ -215,7 +130,7 @@ export class NativeTransactions {
     const isCancelling = work !== undefined && !work.hasEnded;
     if (isCancelling) work.live.apply({ type: 'cancel' });
     // An attempt that has just ended is recorded first; what it leaves waiting can then be cancelled.
-    else await work?.running;
+    else if (work !== undefined) await this.#concluded(work);
     // Also what is in work: whoever takes it over after a crash must not send what its client was told is cancelled.
     await store.cancel(id, deps.clock.now());
     if (isCancelling) await this.#concluded(work);
@@ -229,8 +144,6 @@ export class NativeTransactions {
 
   /** A client that has cancelled may read at once how it ended; a store that is slow keeps it waiting, but not for long. */
   async #concluded(work: Work): Promise<void> {
-    const enough = new AbortController();
-    await Promise.race([work.running, this.#options.deps.clock.sleep(limits.cancelMs, enough.signal)]);
-    enough.abort();
+    await inTime(work.running, limits.cancelMs, this.#options.deps.clock, undefined);
   }
 }

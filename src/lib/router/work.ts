@@ -88,6 +88,15 @@ export class Work {
     this.#releases.push(body.retain());
   }
 
+  /** The message is there: the running attempt may go on with DATA, unless it is over. */
+  attach(body: Body | undefined): void {
+    const { state } = this.live;
+    const isOver = this.hasEnded || state.final !== undefined || state.cancelled;
+    if (body === undefined || isOver || state.body !== undefined) return;
+    this.hold(body);
+    this.live.apply({ type: 'body', body });
+  }
+
   declareBlobs(blobs: readonly BlobView[]): void {
     this.blobs = blobs;
   }

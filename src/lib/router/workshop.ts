@@ -34,6 +34,8 @@ export class Workshop {
   readonly #byId = new Map<string, Work>();
   /** Attempts under way; what the bound counts. */
   #inflight = 0;
+  /** Places kept for transactions that are being stored and will then be started. */
+  #reserved = 0;
   readonly #reads = new LastReads();
   readonly #ended: { readonly work: Work; readonly at: number }[] = [];
 
@@ -43,7 +45,16 @@ export class Workshop {
 
   /** How many more attempts may start now. */
   get room(): number {
-    return Math.max(0, this.#options.maxInflight - this.#inflight);
+    return Math.max(0, this.#options.maxInflight - this.#inflight - this.#reserved);
+  }
+
+  /** Keeps a place, if there is one, for an attempt that starts as soon as something is stored; the returned function gives it back. */
+  reserve(): (() => void) | undefined {
+    if (this.room === 0) return undefined;
+    this.#reserved += 1;
+    return () => {
+      this.#reserved -= 1;
+    };
   }
 
   /** How many may be under way, and are. */
