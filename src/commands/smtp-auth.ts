@@ -33,7 +33,10 @@ The client logs in with the secret; the hash goes into a file: for SMTP into the
       dependsOn: ['token'],
     }),
     trusted: Flags.boolean({ description: 'The token is for a gateway or a router.', dependsOn: ['token'] }),
-    operator: Flags.boolean({ description: 'The token may list, see, retry and cancel everything, and submit nothing.', dependsOn: ['token'] }),
+    operator: Flags.boolean({
+      description: 'The token may list, see, retry and cancel everything, and submit nothing.',
+      dependsOn: ['token'],
+    }),
     name: Flags.string({ description: 'Name of the entry, for logs.', dependsOn: ['token'] }),
   };
 
