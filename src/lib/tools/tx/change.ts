@@ -67,7 +67,7 @@ async function change(router: RouterClient, verb: ChangeAsk['verb'], idOrUrl: st
   const id = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
   try {
     // The protocol answers a cancel with 200 whatever there is to cancel: who asks for one here wants to know.
-    if (verb === 'cancel') mustNotHaveEnded(await router.get(`${url.pathname}/history`));
+    if (verb === 'cancel') mustNotHaveEnded(await router.get(`transactions/${encodeURIComponent(id)}/history`));
     await router.post(new URL(`${url.href}/${verb}`));
     return { id, done: true, exitCode: exitCodes.ok };
   } catch (error) {
