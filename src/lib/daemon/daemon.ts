@@ -54,9 +54,11 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   const parts: Part[] = [];
   const stop = async (hurry: AbortSignal): Promise<void> => {
     await Promise.all(parts.map((part) => part.quiesce(hurry)));
-    // The router first: what it has in work goes out through the gateway.
-    for (const part of parts) await part.stop(hurry);
+    const failures: unknown[] = [];
+    // The router first: what it has in work goes out through the gateway. One that fails keeps the other from nothing.
+    for (const part of parts) await part.stop(hurry).catch((error: unknown) => failures.push(error));
     await client.close(hurry);
+    if (failures.length > 0) throw failures[0];
   };
   try {
     if (ask.router !== undefined) {
