@@ -12,17 +12,18 @@ export interface Deadline {
   clear(): void;
 }
 
+/** A reason of one's own: the default one is an exception with a stack, made anew each time. */
+const OVER = 'over';
+
 /** Starts a deadline `ms` from now. The caller clears it when done. */
 export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): Deadline {
   const at = clock.now() + ms;
   const abort = new AbortController();
-  const timer = new AbortController();
   let isOver = false;
-  const stop = (): void => abort.abort();
+  const stop = (): void => abort.abort(OVER);
   if (parent?.aborted) stop();
   else parent?.addEventListener('abort', stop, { once: true });
-  void clock.sleep(ms, timer.signal).then(() => {
-    if (timer.signal.aborted) return;
+  const forget = clock.after(ms, () => {
     isOver = true;
     stop();
   });
@@ -31,7 +32,7 @@ export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): D
     leftMs: () => Math.max(0, at - clock.now()),
     isOver: () => isOver,
     clear: () => {
-      timer.abort();
+      forget();
       parent?.removeEventListener('abort', stop);
     },
   };

@@ -7,7 +7,6 @@ import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { HopAsk } from '../core/hop.ts';
-import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { notesOf } from '../core/parsed-message.ts';
 import { cancelledReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
@@ -18,7 +17,7 @@ import { handOver } from './hand-over.ts';
 import { keepAlive } from './heartbeat.ts';
 import type { PeerView } from './peer-view.ts';
 import { type Peer, RemoteTransaction } from './remote-transaction.ts';
-import { ReplyWatch } from './reply-watch.ts';
+import { ReplyFollower } from './reply-follower.ts';
 import { startAnew } from './start-anew.ts';
 import { timeoutReply, troubleReply } from './upstream-trouble.ts';
 import { createJson } from './wire-create.ts';
@@ -30,15 +29,14 @@ export interface HttpExchangeOptions {
   readonly refreshIntervalMs: number;
 }
 
-const endedReply: Response = reply(450, '4.4.2', 'upstream ended the transaction');
 const inDoubtReply: Response = reply(450, '4.4.7', 'upstream timeout: a recipient is in doubt');
 
 export class HttpExchange implements Exchange {
   readonly #peer: Peer;
   readonly #options: HttpExchangeOptions;
   readonly #ask: HopAsk;
-  readonly #watch = new ReplyWatch();
   readonly #stop = new AbortController();
+  readonly #replies: ReplyFollower;
   /** Aborts when heartbeats are needed no more. */
   readonly #calm = new AbortController();
   #from: Mailbox | undefined;
@@ -50,9 +48,6 @@ export class HttpExchange implements Exchange {
   /** The end of the line of requests that change something; never rejects. */
   #writes: Promise<void> = Promise.resolve();
   #lastWriteAt = 0;
-  #isPolling = false;
-  /** How many transactions were created at the peer: one, or two when the first could not take its message. */
-  #creates = 0;
 
   constructor(peer: Peer, options: HttpExchangeOptions, ask: HopAsk) {
     this.#peer = peer;
@@ -60,6 +55,12 @@ export class HttpExchange implements Exchange {
     this.#ask = ask;
     // Each recipient that waits listens to it.
     setMaxListeners(0, this.#stop.signal);
+    this.#replies = new ReplyFollower({
+      deps: peer.deps,
+      stop: this.#stop.signal,
+      writes: () => this.#writes,
+      onTrouble: (response) => this.#fail(response),
+    });
   }
 
   get transaction(): string | undefined {
@@ -88,7 +89,7 @@ export class HttpExchange implements Exchange {
   async data(body: Body): Promise<Response> {
     const answers = await Promise.all(this.#rcpts.map(({ answer }) => answer));
     const view = this.#remote?.view;
-    if (this.#watch.failure !== undefined) return this.#watch.failure;
+    if (this.#replies.failure !== undefined) return this.#replies.failure;
     if (view?.mail !== undefined && !isOk(view.mail)) return mailFailed(view.mail);
     if (!answers.some(isOk)) return rcptsFailed(answers);
     // A recipient whose answer came too late for us would get the message all the same, and again when the client retries.
@@ -103,7 +104,7 @@ export class HttpExchange implements Exchange {
     } finally {
       for (const release of kept) release();
     }
-    const response = await this.#wait((shown) => shown.data, deadline);
+    const response = await this.#replies.wait((shown) => shown.data, deadline);
     return this.#remote?.view.isReceiver === true && isOk(response) ? fromReceiver(response) : response;
   }
 
@@ -122,12 +123,18 @@ export class HttpExchange implements Exchange {
     this.#sent = rcpts.length;
     const deadline = startDeadline(clock, rcptTimeoutMs);
     const json = createJson(this.#ask, this.#from as Mailbox, rcpts);
-    this.#writes = RemoteTransaction.create(this.#peer, this.#options.endpoint, json, deadline.signal, this.#shown())
+    this.#writes = RemoteTransaction.create(
+      this.#peer,
+      this.#options.endpoint,
+      json,
+      deadline.signal,
+      this.#replies.listener(),
+    )
       .then(
         (remote) => {
           this.#remote = remote;
           this.#lastWriteAt = clock.now();
-          this.#follow();
+          this.#replies.follow(remote);
           void this.#keepAlive();
         },
         (error: unknown) => this.#fail(troubleReply(error, deadline, log)),
@@ -147,15 +154,6 @@ export class HttpExchange implements Exchange {
       this.#sent += batch.length;
       await this.#orFail(remote.addRcpts(batch, offset, deadline.signal), deadline);
     }).finally(() => deadline.clear());
-  }
-
-  /** Views of the newest transaction only: an answer about an abandoned one may come late. */
-  #shown(): (view: PeerView) => void {
-    this.#creates += 1;
-    const create = this.#creates;
-    return (view) => {
-      if (create === this.#creates) this.#watch.show(view);
-    };
   }
 
   async #handOver(first: RemoteTransaction, body: Body, rcpts: readonly Mailbox[], deadline: Deadline): Promise<void> {
@@ -178,12 +176,13 @@ export class HttpExchange implements Exchange {
 
   /** The message without its parsed form, in a transaction of its own. */
   async #handOverPlain(body: Body, rcpts: readonly Mailbox[], deadline: Deadline): Promise<void> {
-    const show = this.#shown();
+    const show = this.#replies.listener();
     await this.#cancel();
     const filterOutput = { ...this.#ask.filterOutput, ...notesOf(body).filterOutput };
     const envelope = { ask: { ...this.#ask, filterOutput }, from: this.#from as Mailbox, rcpts };
     const start = await startAnew(this.#peer, this.#options.endpoint, envelope, deadline, show);
     this.#remote = start.remote;
+    this.#replies.follow(start.remote);
     if (start.refusal !== undefined) this.#fail(start.refusal);
     else await start.remote.upload(body, this.#options.chunkSize, deadline.signal);
   }
@@ -192,7 +191,7 @@ export class HttpExchange implements Exchange {
   #write(step: (remote: RemoteTransaction) => Promise<void>): Promise<void> {
     this.#writes = this.#writes.then(async () => {
       const remote = this.#remote;
-      if (remote === undefined || this.#watch.failure !== undefined) return;
+      if (remote === undefined || this.#replies.failure !== undefined) return;
       await step(remote);
       this.#lastWriteAt = this.#peer.deps.clock.now();
     });
@@ -209,58 +208,15 @@ export class HttpExchange implements Exchange {
 
   #fail(response: Response): void {
     this.#calm.abort();
-    this.#watch.fail(response);
+    this.#replies.fail(response);
   }
 
   #reply(pick: (view: PeerView) => Response | undefined, timeoutMs: number): Promise<Response> {
-    return this.#wait(pick, this.#deadline(timeoutMs));
-  }
-
-  #wait(pick: (view: PeerView) => Response | undefined, deadline: Deadline): Promise<Response> {
-    const answer = this.#watch.wait(
-      (view) => pick(view) ?? (view.isEnded ? endedReply : undefined),
-      deadline,
-      () => (deadline.isOver() ? timeoutReply : cancelledReply),
-    );
-    this.#follow();
-    return answer;
+    return this.#replies.wait(pick, this.#deadline(timeoutMs));
   }
 
   #deadline(ms: number): Deadline {
     return startDeadline(this.#peer.deps.clock, ms, this.#stop.signal);
-  }
-
-  /** Polls while somebody waits. */
-  #follow(): void {
-    if (this.#isPolling || this.#remote === undefined) return;
-    this.#isPolling = true;
-    void this.#poll();
-  }
-
-  async #poll(): Promise<void> {
-    for (;;) {
-      for (let seen: unknown; seen !== this.#writes; ) {
-        seen = this.#writes;
-        await seen;
-      }
-      if (!this.#watch.isWaitedFor || this.#stop.signal.aborted) {
-        // In the same turn as the look at who waits: the next wait must start a new loop.
-        this.#isPolling = false;
-        return;
-      }
-      // Not shorter than a pause: a wait that is about to end must not make us spin.
-      const deadline = this.#deadline(Math.max(limits.pollPauseMs, this.#watch.leftMs()));
-      const create = this.#creates;
-      try {
-        await this.#remote?.poll(deadline);
-      } catch (error) {
-        // When the deadline passed, each wait ended with its own.
-        if (!deadline.signal.aborted && create === this.#creates)
-          this.#fail(troubleReply(error, deadline, this.#peer.deps.log));
-      } finally {
-        deadline.clear();
-      }
-    }
   }
 
   #keepAlive(): Promise<void> {

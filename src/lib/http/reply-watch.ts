@@ -4,10 +4,10 @@ import type { Deadline } from './deadline.ts';
 import { NO_VIEW, type PeerView } from './peer-view.ts';
 
 /** Finds a reply in what the peer shows; `undefined` while it is not there. */
-export type Pick = (view: PeerView) => Response | undefined;
+export type PickReply = (view: PeerView) => Response | undefined;
 
 interface Waiter {
-  readonly pick: Pick;
+  readonly pick: PickReply;
   readonly deadline: Deadline;
   readonly settle: (response: Response) => void;
 }
@@ -32,7 +32,7 @@ export class ReplyWatch {
   }
 
   /** Waits for a reply; when the deadline's signal aborts first, answers what `onAbort` says. Clears the deadline. */
-  async wait(pick: Pick, deadline: Deadline, onAbort: () => Response): Promise<Response> {
+  async wait(pick: PickReply, deadline: Deadline, onAbort: () => Response): Promise<Response> {
     const early = pick(this.#view) ?? this.#failure;
     if (early !== undefined || deadline.signal.aborted) {
       deadline.clear();
