@@ -207,6 +207,8 @@ export const limits = {
   logAddressChars: 320,
   /** Transactions that one `koukan tx` command changes. */
   bulkTransactions: 100_000,
+  /** Addresses of peers of which it is remembered whether they are in a network. */
+  knownPeers: 1000,
   /** Series of one metric; what is one too many is counted as `other`. */
   metricSeries: 500,
   /** How long the depth of the queue is not asked for again. */

@@ -1,5 +1,6 @@
 /** Whether an address lies in one of some networks; every spelling of an address is the same, also IPv4 written as IPv6. */
 import { BlockList, isIP } from 'node:net';
+import { limits } from '../core/limits.ts';
 
 export interface Networks {
   has(address: string | undefined): boolean;
@@ -16,12 +17,22 @@ export function networksOf(cidrs: readonly string[]): Networks {
     const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
     list.addSubnet(network, length === undefined ? (family === 'ipv6' ? 128 : 32) : Number(length), family);
   }
+  const check = (address: string): boolean => {
+    // A zone index says nothing about the network.
+    const host = address.replace(/%.*$/, '');
+    const family = isIP(host);
+    return family !== 0 && list.check(host, family === 6 ? 'ipv6' : 'ipv4');
+  };
+  // A few peers ask again and again, and each check is dearer than all else that is known of a request.
+  const known = new Map<string, boolean>();
   return {
-    has(address) {
-      // A zone index says nothing about the network.
-      const host = address?.replace(/%.*$/, '') ?? '';
-      const family = isIP(host);
-      return family !== 0 && list.check(host, family === 6 ? 'ipv6' : 'ipv4');
+    has(address = '') {
+      const before = known.get(address);
+      if (before !== undefined) return before;
+      if (known.size >= limits.knownPeers) known.clear();
+      const is = check(address);
+      known.set(address, is);
+      return is;
     },
   };
 }

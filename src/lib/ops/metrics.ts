@@ -41,10 +41,19 @@ export class Metrics {
     info.labels(packageVersion(), process.version).set(1);
   }
 
-  /** Names end in `_total`. */
+  /** Names end in `_total`. Counted here, several times for each message, and handed to the library only when somebody looks. */
   counter(name: string, help: string, labelNames: readonly string[]): Family<Counter> {
-    const counter = new this.#library.Counter({ name, help, labelNames: [...labelNames], registers: [this.#registry] });
-    return family(labelNames, (values) => counter.labels(...values));
+    const tallies: { readonly labels: Readonly<Record<string, string>>; value: number }[] = [];
+    this.total(name, help, labelNames, () => tallies);
+    return family(labelNames, (values) => {
+      const tally = { labels: Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? ''])), value: 0 };
+      tallies.push(tally);
+      return {
+        inc(by = 1) {
+          tally.value += by;
+        },
+      };
+    });
   }
 
   histogram(name: string, help: string, labelNames: readonly string[], buckets: readonly number[]): Family<Histogram> {
