@@ -12,8 +12,6 @@ import type { Workshop } from './workshop.ts';
 /** Other replicas add due work without telling us, so we look at least this often. */
 const POLL_MS = 1000;
 const CLAIM_AT_ONCE = 50;
-/** A reason of one's own: the default one is an exception with a stack, made anew each time. */
-const RUNG = 'rung';
 
 export interface ScheduleOptions {
   readonly deps: Deps;
@@ -42,7 +40,7 @@ export class Schedule {
   /** Something may have fallen due. */
   ring(): void {
     this.#isRung = true;
-    this.#alarm.abort(RUNG);
+    this.#alarm.abort();
   }
 
   /** Whether a transaction is claimed by this router and about to be started. */
@@ -57,12 +55,11 @@ export class Schedule {
 
   /** Claims and starts until `stop` aborts. */
   async run(stop: AbortSignal): Promise<void> {
-    stop.addEventListener('abort', () => this.ring(), { once: true });
     while (!stop.aborted) {
       this.#isRung = false;
       const claimed = await this.#claim();
       if (claimed === CLAIM_AT_ONCE || this.#isRung) continue;
-      await this.#sleep();
+      await this.#sleep(stop);
     }
   }
 
@@ -160,10 +157,9 @@ export class Schedule {
     await store.releaseLeases([lease], deps.clock.now() + limits.unknownSenderPauseMs, true);
   }
 
-  /** Until something rings. Without a signal made of two: each of those would be remembered by the one that lives as long as the router. */
-  async #sleep(): Promise<void> {
+  async #sleep(stop: AbortSignal): Promise<void> {
     this.#alarm = new AbortController();
     if (this.#isRung) return;
-    await this.#options.deps.clock.sleep(POLL_MS, this.#alarm.signal);
+    await this.#options.deps.clock.sleep(POLL_MS, AbortSignal.any([stop, this.#alarm.signal]));
   }
 }
