@@ -32,7 +32,7 @@ export async function startEnvironment(scenario, { store, sinkPort, nodeOptions,
   for (const port of [router, gateway, smtp]) await untilListening(port, START_MS, ended);
   const target =
     protocol === 'smtp'
-      ? { protocol, host: '127.0.0.1', port: smtp }
-      : { protocol, host: '127.0.0.1', port: router, path: '/senders/bench/transactions' };
+      ? { protocol, host: '127.0.0.1', ports: [smtp] }
+      : { protocol, host: '127.0.0.1', ports: [router], path: '/senders/bench/transactions' };
   return { target, pids: daemons.map(({ pid }) => pid), storePids: pids, commits, ended };
 }

@@ -11,26 +11,34 @@ const WATCH_MS = 250;
 class Job {
   #count;
   #next = 0;
+  #triesLeft;
+  #again = [];
   #progressAt = now();
   isOver = false;
   refusals = {};
+  /** Refused for now, and tried again. */
+  deferred = 0;
 
-  constructor({ target, runId, sizeBytes, count }) {
-    Object.assign(this, target);
+  /** `tries`: how often a message is offered that is refused for now, before that counts as refused. */
+  constructor({ target, runId, sizeBytes, count, rcpts, perConnection, isPipelining, tries }) {
+    Object.assign(this, target, { rcpts, perConnection, isPipelining });
     this.kind = new MessageKind(runId, sizeBytes);
     this.#count = count;
+    this.#triesLeft = new Uint16Array(count).fill(tries - 1);
     this.startedAt = new Float64Array(count);
     this.acceptedAt = new Float64Array(count);
   }
 
   next() {
-    if (this.isOver || this.#next >= this.#count) return undefined;
+    if (this.isOver) return undefined;
+    if (this.#again.length > 0) return this.#again.shift();
+    if (this.#next >= this.#count) return undefined;
     this.#next += 1;
     return this.#next - 1;
   }
 
   started(number) {
-    this.startedAt[number] = now();
+    if (this.startedAt[number] === 0) this.startedAt[number] = now();
   }
 
   accepted(number) {
@@ -38,8 +46,14 @@ class Job {
     this.acceptedAt[number] = this.#progressAt;
   }
 
-  refused(_number, stage, code) {
+  refused(number, stage, code) {
     this.#progressAt = now();
+    if (code >= 400 && code < 500 && this.#triesLeft[number] > 0) {
+      this.#triesLeft[number] -= 1;
+      this.#again.push(number);
+      this.deferred += 1;
+      return;
+    }
     const key = `${stage}:${code === 0 ? 'connection lost' : code}`;
     this.refusals[key] = (this.refusals[key] ?? 0) + 1;
   }
@@ -61,12 +75,12 @@ answerParent({
     const job = new Job(ask);
     const runSession = sessionsOf[ask.target.protocol];
     const done = new AbortController();
-    const sessions = Array.from({ length: Math.min(ask.sessions, ask.count) }, () => runSession(job));
+    const sessions = Array.from({ length: Math.min(ask.sessions, ask.count) }, (_, i) => runSession(job, i));
     const end = await Promise.race([Promise.all(sessions), job.stalled(ask.patienceMs, done.signal)]);
     done.abort();
     job.isOver = true;
     const { user, system } = process.cpuUsage(cpuAtStart);
-    const { startedAt, acceptedAt, refusals } = job;
-    return { startedAt, acceptedAt, refusals, hasStalled: end === 'stalled', cpuMs: (user + system) / 1000 };
+    const { startedAt, acceptedAt, refusals, deferred } = job;
+    return { startedAt, acceptedAt, refusals, deferred, hasStalled: end === 'stalled', cpuMs: (user + system) / 1000 };
   },
 });

@@ -16,21 +16,23 @@ const READY_TRIES = 50;
  * `environment` is what is measured, `harness` the sink and the generator. Without an acceptance or a delivery for `patienceMs` the run is given up, and
  * what is missing is lost. Rejects when a process under test ends.
  */
-export async function measure(environment, harness, { count, sizeBytes, sessions, patienceMs }) {
+export async function measure(environment, harness, { count, ...load }) {
   const runId = newRunId();
+  const { sizeBytes, rcpts, patienceMs } = load;
   const { crc } = new MessageKind(runId, sizeBytes);
-  await harness.sink.ask('start', { runId, count, crc });
+  const { sinkDelayMs: delayMs, sinkRefusedShare: refusedShare } = load;
+  await harness.sink.ask('start', { runId, count, rcpts, crc, delayMs, refusedShare });
   const before = await observe(environment);
-  const ask = { target: environment.target, runId, sizeBytes, count, sessions, patienceMs };
+  const ask = { ...load, target: environment.target, runId, count };
   const sent = await orEnded(harness.generator.ask('run', ask), environment.ended);
-  await untilDelivered(harness.sink, sent.acceptedAt.filter((at) => at > 0).length, {
+  await untilDelivered(harness.sink, sent.acceptedAt.filter((at) => at > 0).length * rcpts, {
     patienceMs,
     ended: environment.ended,
   });
   const after = await observe(environment);
   await sleep(GRACE_MS);
   const arrived = await harness.sink.ask('report');
-  return resultOf(sent, arrived, { before, after });
+  return resultOf(sent, arrived, rcpts, { before, after });
 }
 
 /** Resolves when a message gets through: listeners open a little before everything behind them is there. */
@@ -74,34 +76,44 @@ async function observe({ pids, storePids, commits }) {
   };
 }
 
-function resultOf(sent, arrived, observed) {
-  const account = judge(sent.acceptedAt, arrived);
+function resultOf(sent, arrived, rcpts, observed) {
+  const account = judge(sent.acceptedAt, rcpts, arrived);
   return {
-    ...speed(sent, arrived, account),
+    ...speed(sent, arrived, rcpts),
     ...account,
+    deferred: sent.deferred,
     refusals: sent.refusals,
     gave_up: sent.hasStalled,
     ...cost(sent.cpuMs + arrived.cpuMs, account.delivered, observed),
   };
 }
 
-/** Rates count from the first message begun to the last one accepted or delivered. */
-function speed({ startedAt, acceptedAt }, { at }, account) {
-  const beganAt = startedAt.filter((time) => time > 0).reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-  const rate = (number, times) =>
-    number === 0 ? 0 : round((number / (times.reduce((a, b) => Math.max(a, b), 0) - beganAt)) * 1000);
-  const accepted = [...acceptedAt.keys()].filter((i) => acceptedAt[i] > 0);
+/** Rates count from the first message begun to the last one accepted or delivered. A message is delivered when the last of its copies is. */
+function speed({ startedAt, acceptedAt }, { at }, rcpts) {
+  const indexes = [...acceptedAt.keys()];
+  const lastAt = indexes.map((i) => lastOf(at.subarray(i * rcpts, (i + 1) * rcpts)));
+  const accepted = indexes.filter((i) => acceptedAt[i] > 0);
+  const delivered = indexes.filter((i) => lastAt[i] > 0);
+  const beganAt = least(startedAt.filter((time) => time > 0));
+  const rate = (those, times) =>
+    those.length === 0 ? 0 : round((those.length / (greatest(those.map((i) => times[i])) - beganAt)) * 1000);
   const acceptMs = accepted.map((i) => acceptedAt[i] - startedAt[i]);
-  const deliverMs = accepted.filter((i) => at[i] > 0).map((i) => at[i] - startedAt[i]);
+  const deliverMs = delivered.filter((i) => acceptedAt[i] > 0).map((i) => lastAt[i] - startedAt[i]);
   return {
-    accepted_per_s: rate(account.accepted, acceptedAt),
-    delivered_per_s: rate(account.delivered, at),
+    accepted_per_s: rate(accepted, acceptedAt),
+    delivered_per_s: rate(delivered, lastAt),
     accept_p50_ms: round(percentile(acceptMs, 0.5)),
     accept_p99_ms: round(percentile(acceptMs, 0.99)),
     delivered_p50_ms: round(percentile(deliverMs, 0.5)),
     delivered_p99_ms: round(percentile(deliverMs, 0.99)),
   };
 }
+
+const least = (times) => times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+const greatest = (times) => times.reduce((a, b) => Math.max(a, b), 0);
+
+/** When the last of the copies arrived; 0 when one has not. */
+const lastOf = (copies) => (copies.includes(0) ? 0 : greatest(copies));
 
 function cost(harnessMs, delivered, { before, after }) {
   const between = (pick) =>

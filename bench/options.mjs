@@ -15,6 +15,11 @@ ${scenarios.map(({ name, summary }) => `                       ${name.padEnd(13)
   --n COUNT          messages of a run (default: 3000 in one process, 1000 in two, fewer of more than 16 KB)
   --size BYTES       of a message, header and body (default: 4096)
   --sessions COUNT   SMTP sessions, or REST clients, at the same time (default: 20)
+  --rcpts COUNT      recipients of each message (default: 1)
+  --per-connection COUNT  messages of one SMTP connection, 0 for no limit (default: 0)
+  --pipelining       MAIL, RCPT and DATA in one packet
+  --sink-delay MS    the sink answers the final dot so much later (default: 0)
+  --sink-refuse SHARE  so many of the messages, 0 to 1, are refused with 451 the first time (default: 0)
   --warmup COUNT     messages before the first run, not measured (default: a half of --n)
   --repeat COUNT     measured runs of each scenario (default: 3)
   --patience SECONDS without an acceptance or a delivery, after which what is missing is lost (default: 20)
@@ -44,6 +49,11 @@ const OPTIONS = {
   n: text,
   size: { ...text, default: '4096' },
   sessions: { ...text, default: '20' },
+  rcpts: { ...text, default: '1' },
+  'per-connection': { ...text, default: '0' },
+  pipelining: { type: 'boolean', default: false },
+  'sink-delay': { ...text, default: '0' },
+  'sink-refuse': { ...text, default: '0' },
   warmup: text,
   repeat: { ...text, default: '3' },
   patience: { ...text, default: '20' },
@@ -68,15 +78,31 @@ export function readOptions(args) {
     store: oneOf(values, 'store', ['sqlite', 'postgres']),
     countOf,
     warmupOf: (scenario) => warmup ?? Math.ceil(countOf(scenario) / 2),
-    sizeBytes,
-    sessions: whole(values, 'sessions', 1, 10_000),
+    load: loadOf(values, sizeBytes),
     repeat: whole(values, 'repeat', 1, 1000),
-    patienceMs: whole(values, 'patience', 1, 3600) * 1000,
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),
     pids: (values.pid ?? '').split(',').filter(Boolean).map(Number),
     sinkPort: whole(values, 'sink-port', 0, 65_535),
     nodeOptions: (values['node-options'] ?? '').split(' ').filter(Boolean),
+  };
+}
+
+/** What the generator and the sink do. */
+function loadOf(values, sizeBytes) {
+  const sinkRefusedShare = Number(values['sink-refuse']);
+  if (!(sinkRefusedShare >= 0 && sinkRefusedShare <= 1)) throw new UsageError('--sink-refuse must be from 0 to 1');
+  return {
+    sizeBytes,
+    sessions: whole(values, 'sessions', 1, 10_000),
+    rcpts: whole(values, 'rcpts', 1, 1000),
+    perConnection: whole(values, 'per-connection', 0, COUNT_MAX),
+    isPipelining: values.pipelining,
+    sinkDelayMs: whole(values, 'sink-delay', 0, 3_600_000),
+    sinkRefusedShare,
+    // A sink that refuses for now makes a relay do so that asks it while the client waits.
+    tries: sinkRefusedShare > 0 ? 100 : 1,
+    patienceMs: whole(values, 'patience', 1, 3600) * 1000,
   };
 }
 
@@ -116,5 +142,5 @@ function namedScenarios(names) {
 function addressOf(given) {
   const [, host, port] = /^(.+):(\d+)$/.exec(given) ?? [];
   if (host === undefined) throw new UsageError(`--target must be HOST:PORT, not ${given}`);
-  return { protocol: 'smtp', host, port: Number(port) };
+  return { protocol: 'smtp', host, ports: [Number(port)] };
 }

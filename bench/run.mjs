@@ -62,8 +62,7 @@ async function runIn(stops, scenario, options, interrupted) {
   const environment = options.target
     ? relayOf(options, interrupted)
     : await startEnvironment(scenario, { ...options, sinkPort: harness.sinkPort, interrupted }, stops);
-  const { sizeBytes, sessions, patienceMs } = options;
-  const load = { sizeBytes, sessions, patienceMs };
+  const { load } = options;
   await untilReady(environment, harness, load);
   const warmup = options.warmupOf(scenario);
   if (warmup > 0) await measure(environment, harness, { ...load, count: warmup });
@@ -84,7 +83,8 @@ async function main(args) {
   if (!existsSync(new URL('../dist/index.js', import.meta.url)))
     throw new UsageError('there is no dist: npm run build');
   const interrupted = untilInterrupted();
-  const { sizeBytes, sessions, store } = options;
+  const { store } = options;
+  const { sizeBytes, sessions } = options.load;
   const scenarios = options.target ? [{ name: 'other relay', messages: OTHER_RELAY_MESSAGES }] : options.scenarios;
   const results = [];
   for (const scenario of scenarios) {

@@ -4,7 +4,8 @@ export class Tally {
   #runId;
   #crc;
   #isThere;
-  /** When each message arrived first, in ms; 0 for not at all. */
+  #rcpts;
+  /** When each recipient's copy arrived first, in ms; 0 for not at all. */
   at;
   unique = 0;
   duplicated = 0;
@@ -14,11 +15,13 @@ export class Tally {
   /** Of another run: for example a duplicate that came late. */
   stray = 0;
 
-  constructor({ runId, count, crc }) {
+  /** `rcpts`: recipients of each message; those of message `n` have the numbers from `n * rcpts` on. */
+  constructor({ runId, count, rcpts, crc }) {
     this.#runId = runId;
     this.#crc = crc;
-    this.#isThere = new Uint8Array(count);
-    this.at = new Float64Array(count);
+    this.#rcpts = rcpts;
+    this.#isThere = new Uint8Array(count * rcpts);
+    this.at = new Float64Array(count * rcpts);
   }
 
   get runId() {
@@ -31,7 +34,7 @@ export class Tally {
       this.stray += 1;
       return;
     }
-    if (contentNumber !== rcptNumber) this.swapped += 1;
+    if (contentNumber !== Math.floor(rcptNumber / this.#rcpts)) this.swapped += 1;
     else if (crc !== this.#crc) this.altered += 1;
     if (this.#isThere[rcptNumber] === 1) {
       this.duplicated += 1;
@@ -51,21 +54,21 @@ export class Tally {
 
 /**
  * Compares what was accepted with what arrived. `acceptedAt` has 0 where the answer was not a positive one. `unpromised` arrived although nobody
- * said that it was accepted: SMTP allows that, and a client that tries again makes it a duplicate.
+ * said that it was accepted: SMTP allows that, and a client that tries again makes it a duplicate. Counts copies, one for each recipient.
  */
-export function judge(acceptedAt, arrived) {
+export function judge(acceptedAt, rcpts, arrived) {
   let lost = 0;
   let unpromised = 0;
   let accepted = 0;
-  for (let i = 0; i < acceptedAt.length; i += 1) {
-    const isAccepted = acceptedAt[i] > 0;
+  for (let i = 0; i < arrived.at.length; i += 1) {
+    const isAccepted = acceptedAt[Math.floor(i / rcpts)] > 0;
     const isThere = arrived.at[i] > 0;
     if (isAccepted) accepted += 1;
     if (isAccepted && !isThere) lost += 1;
     if (!isAccepted && isThere) unpromised += 1;
   }
   const { unique: delivered, duplicated, altered, swapped, stray } = arrived;
-  const refused = acceptedAt.length - accepted;
+  const refused = arrived.at.length - accepted;
   return { accepted, delivered, lost, duplicated, altered, swapped, stray, refused, unpromised };
 }
 
