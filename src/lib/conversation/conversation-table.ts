@@ -57,7 +57,7 @@ export class ConversationTable {
     if (this.#running.size >= limits.conversations) throw new RequestProblem(503, 'too many transactions at work');
     const conversation = new Conversation(
       { id, origin, silenceMs, ...(sender !== undefined && { sender }) },
-      this.#options.deps.clock.now(),
+      this.#options.deps.clock.monotonicMs(),
     );
     this.#byId.set(id, conversation);
     const run = this.#run(conversation, follow).finally(() => this.#running.delete(run));
@@ -73,7 +73,7 @@ export class ConversationTable {
     } catch (error) {
       log.error({ tx: facts.id, error }, 'a conversation ended in a bug');
     }
-    conversation.endedAt = clock.now();
+    conversation.endedAt = clock.monotonicMs();
     // Whoever still waits for a reply would wait forever.
     if (!live.state.cancelled && live.state.final === undefined && decisive(live.state) === undefined) {
       live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
@@ -154,7 +154,7 @@ export class ConversationTable {
   }
 
   #heard(conversation: Conversation): void {
-    conversation.lastHeardAt = this.#options.deps.clock.now();
+    conversation.lastHeardAt = this.#options.deps.clock.monotonicMs();
   }
 
   /** Runs until `stop` aborts: gives up the silent, forgets the ended. */
@@ -162,7 +162,7 @@ export class ConversationTable {
     const { clock } = this.#options.deps;
     while (!stop.aborted) {
       await clock.sleep(SWEEP_INTERVAL_MS, stop);
-      const now = clock.now();
+      const now = clock.monotonicMs();
       for (const conversation of [...this.#byId.values()]) this.#sweepOne(conversation, now);
     }
   }

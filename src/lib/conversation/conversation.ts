@@ -19,8 +19,9 @@ export interface ConversationFacts {
 export class Conversation {
   readonly live: LiveTransaction;
   readonly facts: ConversationFacts;
-  /** Aborts when the conversation is given up. */
-  readonly stop = new AbortController();
+  /** Pulled when the conversation is given up. */
+  readonly stop = new Stop();
+  /** Like `endedAt` by the monotonic clock. */
   lastHeardAt: number;
   /** An upload is under way; a second one at the same time is refused. */
   isUploading = false;

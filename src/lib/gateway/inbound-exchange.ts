@@ -43,7 +43,7 @@ export class InboundExchange implements Exchange {
 
   constructor(options: InboundExchangeOptions) {
     this.#options = options;
-    this.#startedAt = options.clock.now();
+    this.#startedAt = options.clock.monotonicMs();
   }
 
   async mail(from: Mailbox): Promise<Response> {
@@ -96,7 +96,7 @@ export class InboundExchange implements Exchange {
       rcptsRefused: this.#refused,
       code: verdict?.code,
       enhanced: verdict?.enhanced,
-      elapsedMs: clock.now() - this.#startedAt,
+      elapsedMs: clock.monotonicMs() - this.#startedAt,
     };
     log.info(fields, verdict === undefined ? 'mail transaction ended without a message' : 'mail transaction answered');
   }

@@ -71,7 +71,7 @@ export class Outbound implements TransactionService {
     const origin = originOf(ask);
     const id = deps.rng.bytes(config.restListener.restIdEntropy).toString('base64url');
     const log = deps.log.child({ tx: id });
-    const openedAt = deps.clock.now();
+    const openedAt = deps.clock.monotonicMs();
     const follow: Follow = async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
       await drive(live, output.open(origin), stop.signal, (error) =>
@@ -80,7 +80,7 @@ export class Outbound implements TransactionService {
       logSent(log, live.state, {
         ...(ask.tag !== undefined && { tag: ask.tag }),
         origin,
-        durationMs: deps.clock.now() - openedAt,
+        durationMs: deps.clock.monotonicMs() - openedAt,
       });
     };
     const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, follow, sender);

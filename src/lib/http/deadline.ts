@@ -17,7 +17,7 @@ const OVER = 'over';
 
 /** Starts a deadline `ms` from now. The caller clears it when done. */
 export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): Deadline {
-  const at = clock.now() + ms;
+  const at = clock.monotonicMs() + ms;
   const abort = new AbortController();
   let isOver = false;
   const stop = (): void => abort.abort(OVER);
@@ -29,7 +29,7 @@ export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): D
   });
   return {
     signal: abort.signal,
-    leftMs: () => Math.max(0, at - clock.now()),
+    leftMs: () => Math.max(0, at - clock.monotonicMs()),
     isOver: () => isOver,
     clear: () => {
       forget();

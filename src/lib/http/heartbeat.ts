@@ -15,8 +15,8 @@ export interface HeartbeatOptions {
 /** Beats until the signal aborts. */
 export async function keepAlive({ clock, intervalMs, lastHeardAt, beat, signal }: HeartbeatOptions): Promise<void> {
   for (;;) {
-    await clock.sleep(Math.max(1, lastHeardAt() + intervalMs - clock.now()), signal);
+    await clock.sleep(Math.max(1, lastHeardAt() + intervalMs - clock.monotonicMs()), signal);
     if (signal.aborted) return;
-    if (clock.now() - lastHeardAt() >= intervalMs) await beat();
+    if (clock.monotonicMs() - lastHeardAt() >= intervalMs) await beat();
   }
 }

@@ -133,7 +133,7 @@ export class HttpExchange implements Exchange {
       .then(
         (remote) => {
           this.#remote = remote;
-          this.#lastWriteAt = clock.now();
+          this.#lastWriteAt = clock.monotonicMs();
           this.#replies.follow(remote);
           void this.#keepAlive();
         },
@@ -193,7 +193,7 @@ export class HttpExchange implements Exchange {
       const remote = this.#remote;
       if (remote === undefined || this.#replies.failure !== undefined) return;
       await step(remote);
-      this.#lastWriteAt = this.#peer.deps.clock.now();
+      this.#lastWriteAt = this.#peer.deps.clock.monotonicMs();
     });
     return this.#writes;
   }

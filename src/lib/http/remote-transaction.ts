@@ -167,7 +167,7 @@ export class RemoteTransaction {
     const { clock } = this.#peer.deps;
     const etag = this.#etag;
     const changes = this.#changes;
-    this.#lastPoll = { at: clock.now(), etag };
+    this.#lastPoll = { at: clock.monotonicMs(), etag };
     // The example receiver has the reply after the last upload without a new ETag: it is read again and again.
     const answer = await this.#hang(this.#view.isReceiver ? undefined : etag, deadline);
     if (answer.status === 304) return;
@@ -266,7 +266,7 @@ export class RemoteTransaction {
     if (last === undefined || last.etag !== this.#etag) return;
     this.#pause = new AbortController();
     const { clock } = this.#peer.deps;
-    const left = last.at + limits.pollPauseMs - clock.now();
+    const left = last.at + limits.pollPauseMs - clock.monotonicMs();
     if (left > 0) await clock.sleep(left, AbortSignal.any([signal, this.#pause.signal]));
   }
 

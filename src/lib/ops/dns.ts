@@ -75,10 +75,10 @@ function cached(options: DnsOptions): Ask {
   return <T>(type: string, name: string, lookup: () => Promise<Found<T>>) => {
     const key = `${type} ${name.toLowerCase()}`;
     const known = entries.get(key);
-    if (known !== undefined && clock.now() < known.expiresAt) return known.answer as Promise<DnsAnswer<T>>;
+    if (known !== undefined && clock.monotonicMs() < known.expiresAt) return known.answer as Promise<DnsAnswer<T>>;
     const entry = { answer: Promise.resolve<DnsAnswer<unknown>>({ status: 'notFound' }), expiresAt: Infinity };
     const keepFor = (ttlMs: number): void => {
-      entry.expiresAt = clock.now() + Math.min(ttlMs, cacheTtlMs);
+      entry.expiresAt = clock.monotonicMs() + Math.min(ttlMs, cacheTtlMs);
     };
     const answer = lookup().then(
       ({ records, ttlMs = cacheTtlMs }): DnsAnswer<T> => {

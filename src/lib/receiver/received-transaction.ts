@@ -46,7 +46,7 @@ export class ReceivedTransaction {
     this.live = new LiveTransaction(id);
     this.#context = context;
     this.message = new ReceivedFile(join(context.dir, messageFile(id)));
-    this.usedAt = context.clock.now();
+    this.usedAt = context.clock.monotonicMs();
   }
 
   get origin(): EnvelopePart['origin'] {
@@ -135,7 +135,7 @@ export class ReceivedTransaction {
   /** Bytes that come in: as long as they do, the transaction is not idle. */
   async *inUse(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void> {
     for await (const chunk of bytes) {
-      this.usedAt = this.#context.clock.now();
+      this.usedAt = this.#context.clock.monotonicMs();
       yield chunk;
     }
   }

@@ -99,7 +99,7 @@ function open(transactions: Map<string, ReceivedTransaction>, context: ReceiverC
 function find(transactions: Map<string, ReceivedTransaction>, id: string, clock: Clock): ReceivedTransaction {
   const tx = transactions.get(id);
   if (tx === undefined) throw new RequestProblem(404, 'unknown tx');
-  tx.usedAt = clock.now();
+  tx.usedAt = clock.monotonicMs();
   return tx;
 }
 
@@ -169,7 +169,7 @@ async function sweep(
   while (!closing.aborted) {
     await clock.sleep(Math.min(SWEEP_MS, idleMs), closing);
     for (const [id, tx] of transactions) {
-      if (tx.isBeingDecided || clock.now() - tx.usedAt < idleMs) continue;
+      if (tx.isBeingDecided || clock.monotonicMs() - tx.usedAt < idleMs) continue;
       transactions.delete(id);
       await tx
         .cancel()

@@ -49,7 +49,13 @@ export class Children implements ChildOpener {
     const id = newTransactionId(deps.rng, notify.restIdEntropy);
     const now = deps.clock.now();
     const facts = { id, route, origin, createdAt: now, parentId, inherited: () => signals.records() };
-    const work = new Work(facts, { state: {}, version: 0, pastAttempts: [], isDurable: false, now });
+    const work = new Work(facts, {
+      state: {},
+      version: 0,
+      pastAttempts: [],
+      isDurable: false,
+      now: deps.clock.monotonicMs(),
+    });
     work.isParked = isParked;
     if (!isParked) workshop.start(work);
     const child: Child = {

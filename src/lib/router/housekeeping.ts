@@ -37,7 +37,7 @@ export async function keepHouse(options: HousekeepingOptions, stop: AbortSignal)
   const { sessionRefreshIntervalMs, gcIntervalMs } = config.storage;
   await Promise.all([
     options.session.keepAlive(stop),
-    every(SWEEP_INTERVAL_MS, 'sweep', async () => workshop.sweep(deps.clock.now())),
+    every(SWEEP_INTERVAL_MS, 'sweep', async () => workshop.sweep(deps.clock.monotonicMs())),
     every(sessionRefreshIntervalMs, 'the search for cancelled transactions', () => leases.heedCancels()),
     every(limits.strayLeaseMs, 'the search for stray leases', () => leases.releaseStrays()),
     repeat(deps, stop, 'garbage collection', () => collect(options, stop), gcIntervalMs),

@@ -55,7 +55,7 @@ function newWork(
   const id = newTransactionId(deps.rng, restIdEntropy);
   const facts = { id, route, origin, createdAt: now, ...(messageBuilder !== undefined && { messageBuilder }) };
   const state = { ...NEW_TX, mailFrom, rcptTo: [rcpt], retry, notification };
-  return new Work(facts, { state, version: 0, pastAttempts: [], isDurable: true, now });
+  return new Work(facts, { state, version: 0, pastAttempts: [], isDurable: true, now: deps.clock.monotonicMs() });
 }
 
 interface Envelope {

@@ -66,7 +66,7 @@ export class NativeUploads {
   }
 
   #heard(work: Work | undefined): void {
-    if (work !== undefined) work.lastHeardAt = this.#env.clock.now();
+    if (work !== undefined) work.lastHeardAt = this.#env.clock.monotonicMs();
   }
 }
 

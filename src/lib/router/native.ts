@@ -116,7 +116,7 @@ export class NativeTransactions {
   }
 
   #heard(work: Work): void {
-    work.lastHeardAt = this.#options.deps.clock.now();
+    work.lastHeardAt = this.#options.deps.clock.monotonicMs();
   }
 
   /** What is not there, or not there for this caller, is cancelled like what has ended: nothing happens. */

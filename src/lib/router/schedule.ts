@@ -137,7 +137,7 @@ export class Schedule {
       version: stored.version,
       pastAttempts: past,
       isDurable: true,
-      now: deps.clock.now(),
+      now: deps.clock.monotonicMs(),
     });
     work.declareBlobs(stored.blobs);
     if (body !== undefined) work.hold(body);

@@ -58,6 +58,7 @@ export class Work {
   /** Settles when a report of success that is stored by itself is stored. */
   reporting: Promise<void> = Promise.resolve();
   lastHeardAt: number;
+  /** By the monotonic clock. */
   /** What a REST client that waits for the outcome has read last. */
   shownVersion: number | undefined;
   /** The declared blobs of a transaction that came by REST, for its client to see. */
@@ -172,4 +173,5 @@ export interface WorkInit {
   readonly pastAttempts: readonly AttemptRecord[];
   readonly isDurable: boolean;
   readonly now: number;
+  /** Of the monotonic clock. */
 }

@@ -169,11 +169,12 @@ export class Workshop {
     work.live.dropBody();
     const isFinal = work.live.state.final !== undefined;
     // A deferred one is the store's again at once: another replica may claim it. A child has no client that asks for it by its id.
-    if (isFinal && work.facts.parentId === undefined) this.#ended.push({ work, at: this.#options.deps.clock.now() });
+    if (isFinal && work.facts.parentId === undefined)
+      this.#ended.push({ work, at: this.#options.deps.clock.monotonicMs() });
     else this.#byId.delete(work.facts.id);
   }
 
-  /** Forgets what ended a while ago; gives up native transactions whose client fell silent before the message was complete. */
+  /** Forgets what ended a while ago; gives up native transactions whose client fell silent before the message was complete. `now` is monotonic. */
   sweep(now: number): void {
     while (this.#ended.length > 0 && now - (this.#ended[0] as { at: number }).at >= this.#options.doneTtlMs) {
       const entry = this.#ended.shift();

@@ -52,7 +52,7 @@ export class SigningKey {
 
   /** Looks whether the file has changed, at most every few seconds. Never rejects. */
   async refresh(): Promise<void> {
-    const now = this.#deps.clock.now();
+    const now = this.#deps.clock.monotonicMs();
     if (this.#checkedAt !== undefined && now - this.#checkedAt < CHECK_AFTER_MS) return;
     this.#checkedAt = now;
     try {

@@ -182,14 +182,14 @@ export class Dialogue {
   }
 
   #postpone(): void {
-    this.#deadline = this.#options.clock.now() + this.#options.timeoutMs;
+    this.#deadline = this.#options.clock.monotonicMs() + this.#options.timeoutMs;
   }
 
   /** One sleeper for the whole dialogue: it looks at the deadline when it wakes and sleeps on while there is reason to. */
   async #watch(): Promise<void> {
     const { clock, timeoutMs } = this.#options;
     while (this.#pending.length > 0) {
-      const leftMs = this.#deadline - clock.now();
+      const leftMs = this.#deadline - clock.monotonicMs();
       if (leftMs <= 0) {
         this.destroy((step) => reply(450, '4.4.2', `no reply within ${timeoutMs / 1000} s ${step}`));
         break;

@@ -119,7 +119,7 @@ export class SmtpPool {
       void connection.quit();
       return;
     }
-    home.site.addIdle(connection, this.#deps.clock.now() + home.idleTimeoutMs);
+    home.site.addIdle(connection, this.#deps.clock.monotonicMs() + home.idleTimeoutMs);
     if (this.#homes.size > limits.smtpPoolConnections) void this.#oldestSite()?.takeOldest()?.quit();
     if (!this.#isSweeping) void this.#sweep();
   }
@@ -205,7 +205,7 @@ export class SmtpPool {
     for (;;) {
       const oldest = this.#oldestSite();
       if (oldest?.oldestExpiryMs === undefined || this.#closing.signal.aborted) break;
-      const leftMs = oldest.oldestExpiryMs - clock.now();
+      const leftMs = oldest.oldestExpiryMs - clock.monotonicMs();
       if (leftMs <= 0) void oldest.takeOldest()?.quit();
       else await clock.sleep(Math.min(leftMs, SWEEP_MS), this.#closing.signal);
     }

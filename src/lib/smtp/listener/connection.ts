@@ -86,7 +86,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   override _createParser(): InputStream {
     const input = new InputStream({
       onLine: (line) => this.#session.onLine(line),
-      now: () => this.#options.settings.deps.clock.now(),
+      now: () => this.#options.settings.deps.clock.monotonicMs(),
       onLate: () => this.hangUp(timedOut),
       // A line may begin when the idle time is nearly over.
       lineMs: () => 2 * this.#options.idleMs,
