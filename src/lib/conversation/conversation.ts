@@ -19,8 +19,8 @@ export interface ConversationFacts {
 export class Conversation {
   readonly live: LiveTransaction;
   readonly facts: ConversationFacts;
-  /** Pulled when the conversation is given up. */
-  readonly stop = new Stop();
+  /** Aborts when the conversation is given up. */
+  readonly stop = new AbortController();
   /** Like `endedAt` by the monotonic clock. */
   lastHeardAt: number;
   /** An upload is under way; a second one at the same time is refused. */
