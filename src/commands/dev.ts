@@ -1,5 +1,5 @@
 /** `koukan dev`: the whole local environment in one command. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../lib/cli/oclif.ts';
 
 /** Runs the whole local environment. */
 export default class Dev extends Command {

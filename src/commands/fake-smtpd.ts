@@ -1,5 +1,5 @@
 /** `koukan fake-smtpd`: an SMTP server to try things with. */
-import { Args, Command, Errors, Flags } from '@oclif/core';
+import { Args, Command, Errors, Flags } from '../lib/cli/oclif.ts';
 
 /** Runs a sink until a signal stops it. */
 export default class FakeSmtpd extends Command {

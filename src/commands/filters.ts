@@ -1,5 +1,5 @@
 /** `koukan filters`: what chains may be made of. */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../lib/cli/oclif.ts';
 
 /** Lists filters, outputs, routing policies and matchers, or says what the options of one are. */
 export default class Filters extends Command {

@@ -1,5 +1,5 @@
 /** `koukan gateway`: the stateless half, between SMTP and REST. */
-import { Args, Command } from '@oclif/core';
+import { Args, Command } from '../lib/cli/oclif.ts';
 import { stopTimeout } from '../lib/cli/stop-timeout.ts';
 
 /** Runs a gateway until a signal stops it. */

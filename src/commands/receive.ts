@@ -1,5 +1,5 @@
 /** Runs a REST receiver that stores what a router sends in files. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../lib/cli/oclif.ts';
 
 export default class Receive extends Command {
   static override description = `Receive messages from a router over REST, and store each in a directory.

@@ -1,5 +1,5 @@
 /** `koukan router`: the half that owns all state. */
-import { Args, Command } from '@oclif/core';
+import { Args, Command } from '../lib/cli/oclif.ts';
 import { stopTimeout } from '../lib/cli/stop-timeout.ts';
 
 /** Runs a router until a signal stops it. */

@@ -1,5 +1,5 @@
 /** Sends a message through a router's REST API and says what became of it. */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../lib/cli/oclif.ts';
 
 export default class Send extends Command {
   static override description = `Send a message through a router's REST API, and wait for what becomes of it.

@@ -1,5 +1,5 @@
 /** `koukan serve`: both halves in one process. */
-import { Args, Command } from '@oclif/core';
+import { Args, Command } from '../lib/cli/oclif.ts';
 import { stopTimeout } from '../lib/cli/stop-timeout.ts';
 
 /** Runs a router and a gateway in one process until a signal stops it. */

@@ -1,5 +1,5 @@
 /** `koukan smtp-auth`: secrets for SMTP AUTH, and tokens for the REST API. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../lib/cli/oclif.ts';
 
 /** Makes a secret for SMTP submission, or a bearer token for the REST API. */
 export default class SmtpAuth extends Command {

@@ -1,5 +1,5 @@
 /** `koukan ssmtp`: one message by SMTP, or many, and what the server said. */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../lib/cli/oclif.ts';
 
 /** Sends a message by SMTP and prints what the server said. */
 export default class Ssmtp extends Command {

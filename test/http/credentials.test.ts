@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { peerTrust, tokenTrust } from '../../src/lib/http/credentials.ts';
+import { peerTrust } from '../../src/lib/http/credentials.ts';
 import { HttpClient, type Trust } from '../../src/lib/http/http-client.ts';
 import { type HttpAnswer, httpRequest } from '../../src/lib/http/request.ts';
+import { tokenTrust } from '../../src/lib/http/token-trust.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { memoryLog } from '../helpers/fake-deps.ts';
 

@@ -1,6 +1,7 @@
 /** `koukan config check`: every mistake of configuration files, with its place. */
-import { Args, Command, Flags } from '@oclif/core';
+
 import type { ConfigReport } from '../../lib/chain/check-config.ts';
+import { Args, Command, Flags } from '../../lib/cli/oclif.ts';
 
 /** Checks configuration files with the code the daemons start with. */
 export default class ConfigCheck extends Command {

@@ -1,6 +1,6 @@
 /** `koukan config migrate`: a file of an older version in today's words. */
 import { constants, copyFile, writeFile } from 'node:fs/promises';
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../../lib/cli/oclif.ts';
 
 /** Rewrites a configuration of an older version. */
 export default class ConfigMigrate extends Command {

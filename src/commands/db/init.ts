@@ -1,5 +1,5 @@
 /** `koukan db init`: makes a database ready for a router. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../../lib/cli/oclif.ts';
 import type { MigrationReport } from '../../lib/store/migrate.ts';
 
 /** Makes a database ready for Koukan. */

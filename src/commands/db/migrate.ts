@@ -1,5 +1,5 @@
 /** `koukan db migrate`: brings the schema of a database up to date. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../../lib/cli/oclif.ts';
 import type { MigrationReport } from '../../lib/store/migrate.ts';
 
 /** Brings the schema of an existing database up to date. */

@@ -1,5 +1,5 @@
 /** `koukan dkim keygen`: a key that signs mail. */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../../lib/cli/oclif.ts';
 
 /** Makes a signing key. */
 export default class DkimKeygen extends Command {

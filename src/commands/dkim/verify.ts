@@ -1,5 +1,5 @@
 /** `koukan dkim verify`: are the signatures of a message good? */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../../lib/cli/oclif.ts';
 
 /** Verifies the DKIM signatures of a message. */
 export default class DkimVerify extends Command {

@@ -1,5 +1,5 @@
 /** Cancels transactions that have not ended. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../../lib/cli/oclif.ts';
 import { filterAsk, filterFlags, routerAsk, routerFlags } from '../../lib/cli/router-flags.ts';
 
 export default class TxCancel extends Command {

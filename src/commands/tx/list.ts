@@ -1,5 +1,5 @@
 /** Lists transactions of a router, the newest first. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../../lib/cli/oclif.ts';
 import { filterAsk, filterFlags, routerAsk, routerFlags } from '../../lib/cli/router-flags.ts';
 
 export default class TxList extends Command {

@@ -1,5 +1,5 @@
 /** Makes waiting transactions due at once. */
-import { Command, Flags } from '@oclif/core';
+import { Command, Flags } from '../../lib/cli/oclif.ts';
 import { filterAsk, filterFlags, routerAsk, routerFlags } from '../../lib/cli/router-flags.ts';
 
 export default class TxRetry extends Command {

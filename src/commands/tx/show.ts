@@ -1,5 +1,5 @@
 /** Shows everything a router knows of a transaction, except the message. */
-import { Args, Command } from '@oclif/core';
+import { Args, Command } from '../../lib/cli/oclif.ts';
 import { routerAsk, routerFlags } from '../../lib/cli/router-flags.ts';
 
 export default class TxShow extends Command {

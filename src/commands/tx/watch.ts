@@ -1,5 +1,5 @@
 /** Follows a transaction until it has ended. */
-import { Args, Command, Flags } from '@oclif/core';
+import { Args, Command, Flags } from '../../lib/cli/oclif.ts';
 import { routerAsk, routerFlags } from '../../lib/cli/router-flags.ts';
 
 export default class TxWatch extends Command {

@@ -1,5 +1,5 @@
 /** The flags of every command that asks a router something over REST: where it is, and who asks. */
-import { Flags } from '@oclif/core';
+import { Flags } from './oclif.ts';
 
 export const routerFlags = {
   url: Flags.string({ description: "The router's base URL.", default: 'http://127.0.0.1:8000', env: 'KOUKAN_URL' }),

@@ -1,8 +1,8 @@
 /** Runs a command line through oclif and turns what it throws into a message for people and a sysexits code. */
 import { fileURLToPath } from 'node:url';
-import { Errors, flush, run as oclifRun } from '@oclif/core';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { normaliseFlagNames } from './flag-names.ts';
+import { Errors, flush, run as oclifRun } from './oclif.ts';
 
 export async function run(args: readonly string[], launcherUrl: string): Promise<void> {
   try {

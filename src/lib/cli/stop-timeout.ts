@@ -1,5 +1,5 @@
 /** `--stop-timeout`, the same for every daemon. */
-import { Flags } from '@oclif/core';
+import { Flags } from './oclif.ts';
 
 export const stopTimeout = Flags.integer({
   description:

@@ -5,9 +5,7 @@ import { type WatchDeps, WatchedFile } from '../auth/watched-file.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
 import type { HopOptions, PeerCredentials } from '../core/hop.ts';
 import { readTrust, type Trust } from './http-client.ts';
-
-/** What stands in an Authorization header unharmed (RFC 6750 §2.1). */
-const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
+import { checkedToken } from './token-trust.ts';
 
 /** Everything a request to this peer needs besides the request. Throws `UserError` that names the file at fault. */
 export function peerTrust(
@@ -26,25 +24,11 @@ export function peerTrust(
   };
 }
 
-/** A token that was handed over as it is; `where` says from where, for the `UserError` that is thrown when it cannot be one. */
-export function tokenTrust(url: URL, token: string, where: string): Trust {
-  const checked = checkedToken(token, where);
-  return { token: () => checked, isTokenForTlsOnly: url.protocol === 'https:' };
-}
-
 function tokenSource({ token, tokenFile }: PeerCredentials, deps: WatchDeps): (() => string) | undefined {
   if (token !== undefined) return () => token;
   if (tokenFile === undefined) return undefined;
   const watched = new WatchedFile(tokenFile, (text) => checkedToken(text, tokenFile), deps);
   return () => watched.current;
-}
-
-/** Never quotes the text: it is a secret, or a piece of one. */
-function checkedToken(text: string, where: string): string {
-  const token = text.trim();
-  if (TOKEN.test(token)) return token;
-  const why = token === '' ? 'is empty' : 'is no token: one line of A-Z, a-z, 0-9 and ._~+/- is expected';
-  throw new UserError(`${where} ${why}`, exitCodes.config);
 }
 
 function clientIdentity({ clientCert, clientKey }: PeerCredentials): { cert: string; key: string } | undefined {

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { limits } from '../core/limits.ts';
-import type { HttpClient, PoolUse, Trust } from './http-client.ts';
+import type { PoolUse, Trust } from './http-client.ts';
 
 export interface HttpAsk {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT';
@@ -19,6 +19,26 @@ export interface HttpAsk {
   readonly isOnce?: boolean;
   /** The deadline of the whole request, redirects included. */
   readonly signal: AbortSignal;
+}
+
+/** One request as it goes out. */
+export interface SentRequest {
+  readonly method: HttpAsk['method'];
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer | string | Readable | null;
+  readonly signal: AbortSignal;
+}
+
+export interface SentAnswer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Readable;
+}
+
+/** What requests go out through: the `HttpClient` of a daemon, or the lighter one of a command. */
+export interface HttpSender {
+  pool(origin: string, trust: Trust, use: PoolUse): { request(ask: SentRequest): Promise<SentAnswer> };
 }
 
 export interface HttpAnswer {
@@ -42,7 +62,7 @@ export class HttpTrouble extends Error {
 }
 
 /** Sends a request and reads the answer whole; throws `HttpTrouble`. */
-export async function httpRequest(client: HttpClient, trust: Trust, ask: HttpAsk): Promise<HttpAnswer> {
+export async function httpRequest(client: HttpSender, trust: Trust, ask: HttpAsk): Promise<HttpAnswer> {
   let { url } = ask;
   for (let redirects = 0; ; redirects += 1) {
     const answer = await sendTwiceIfStale(client, trust, ask, url);
@@ -101,7 +121,7 @@ function redirectTarget(ask: HttpAsk, answer: HttpAnswer): URL | undefined {
  * A server may close a kept connection at the moment we use it (RFC 9112 §9.3.1). Nothing Koukan sends moves a message when it is repeated:
  * a create has no body yet (else it is `isOnce`), a PATCH is guarded by If-Match, an upload by its offsets. So each is repeated once.
  */
-async function sendTwiceIfStale(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
+async function sendTwiceIfStale(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
   try {
     return await send(client, trust, ask, url);
   } catch (error) {
@@ -116,7 +136,7 @@ function isStaleConnection(error: unknown): boolean {
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-async function send(client: HttpClient, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
+async function send(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
   const { body } = ask;
   try {
     const answer = await client.pool(url.origin, trust, ask.use ?? 'short').request({

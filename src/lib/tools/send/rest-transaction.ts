@@ -5,10 +5,11 @@ import type { Clock } from '../../core/deps.ts';
 import { exitCodes, UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Deadline, startDeadline } from '../../http/deadline.ts';
-import type { HttpClient, Trust } from '../../http/http-client.ts';
+import type { Trust } from '../../http/http-client.ts';
 import {
   type HttpAnswer,
   type HttpAsk,
+  type HttpSender,
   HttpTrouble,
   headerOf,
   httpRequest,
@@ -30,7 +31,7 @@ export interface RestTransaction {
 }
 
 export interface RestDeps {
-  readonly http: HttpClient;
+  readonly http: HttpSender;
   readonly clock: Clock;
   /** Default: a server with a good certificate, and no token. */
   readonly trust?: Trust;

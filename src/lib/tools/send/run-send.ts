@@ -1,14 +1,13 @@
 /** What `koukan send` does: read the message, hand it over, wait, and print what became of it for each recipient. */
-import { readSecretFile } from '../../auth/watched-file.ts';
 import { UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { parseAddress } from '../../core/mailbox.ts';
 import { responseLines } from '../../core/response.ts';
-import { tokenTrust } from '../../http/credentials.ts';
-import { HttpClient, type Trust } from '../../http/http-client.ts';
 import { systemClock } from '../../ops/clock.ts';
 import { systemRng } from '../../ops/rng.ts';
 import { readInput } from '../input-file.ts';
+import { RestSender } from '../rest-sender.ts';
+import { readTokenTrust } from '../token-trust.ts';
 import { verdictText, worstExitCode } from '../verdict.ts';
 import { readBuilderFile } from './builder-file.ts';
 import { completeMessage } from './message-text.ts';
@@ -40,7 +39,7 @@ export async function runSend(ask: RunSendAsk): Promise<number> {
   }
   const trust = readTokenTrust(url, ask);
   const submission = await readSubmission(ask, mailFrom);
-  const http = new HttpClient();
+  const http = new RestSender();
   try {
     const { sender, tag, waitSeconds } = ask;
     const send = { url, sender, ...(tag !== undefined && { tag }), mailFrom, recipients, submission };
@@ -59,12 +58,6 @@ async function readSubmission(ask: RunSendAsk, mailFrom: string): Promise<Submis
   if (ask.messageBuilder !== undefined) return readBuilderFile(ask.messageBuilder, mailFrom, deps);
   if (ask.rfc822 !== undefined) return completeMessage(await readInput(ask.rfc822), mailFrom, deps);
   throw new UserError('nothing to send: give --message-builder FILE or --rfc822 FILE');
-}
-
-/** The router is shown a token when there is one. */
-export function readTokenTrust(url: URL, ask: { readonly token?: string; readonly tokenFile?: string }): Trust {
-  if (ask.tokenFile !== undefined) return tokenTrust(url, readSecretFile(ask.tokenFile), ask.tokenFile);
-  return ask.token === undefined ? true : tokenTrust(url, ask.token, 'the token');
 }
 
 function readUrl(text: string): URL {

@@ -3,7 +3,7 @@
 import type { z } from 'zod';
 import { exitCodes, UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import { type ListJson, listSchema, type SummaryJson } from '../../http/queue-schema.ts';
+import type { ListJson, SummaryJson } from '../../http/queue-schema.ts';
 import { plainText, replyText, shortTime, table } from './plain-text.ts';
 import { type RouterAsk, type RouterClient, withRouter } from './router-client.ts';
 
@@ -33,14 +33,14 @@ export async function listAll(
   let cursor = after;
   while (transactions.length < limit) {
     const size = Math.min(limit - transactions.length, limits.listPageRows);
-    const page: ListJson = shaped(
-      listSchema,
-      await router.get('transactions', {
-        ...filter,
-        limit: String(size),
-        ...(cursor !== undefined && { after: cursor }),
-      }),
-    );
+    const answer = await router.get('transactions', {
+      ...filter,
+      limit: String(size),
+      ...(cursor !== undefined && { after: cursor }),
+    });
+    // Only who got an answer needs to know what one looks like: a schema takes longer to load than all of this.
+    const { listSchema } = await import('../../http/queue-schema.ts');
+    const page: ListJson = shaped(listSchema, answer);
     transactions.push(...page.transactions);
     cursor = page.next === undefined ? undefined : (new URL(page.next).searchParams.get('after') ?? undefined);
     if (cursor === undefined) return { transactions };

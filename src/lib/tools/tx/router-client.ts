@@ -1,12 +1,12 @@
 /** What the `koukan tx` commands ask a router: JSON in, JSON out, and a `UserError` with an exit status for everything else. */
 import { exitCodes, UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import { HttpClient } from '../../http/http-client.ts';
 import { jsonObject } from '../../http/request.ts';
 import { systemClock } from '../../ops/clock.ts';
+import { RestSender } from '../rest-sender.ts';
 import { type RestDeps, refused, requestRouter } from '../send/rest-transaction.ts';
-import { readTokenTrust } from '../send/run-send.ts';
 import type { Json } from '../send/submission.ts';
+import { readTokenTrust } from '../token-trust.ts';
 
 export interface RouterAsk {
   readonly url: string;
@@ -26,7 +26,7 @@ export interface RouterClient {
 /** Opens a client, lets `use` work with it, and closes its connections whatever happens. */
 export async function withRouter<T>(ask: RouterAsk, use: (router: RouterClient) => Promise<T>): Promise<T> {
   const base = readBase(ask.url);
-  const http = new HttpClient();
+  const http = new RestSender();
   const deps: RestDeps = { http, clock: systemClock, trust: readTokenTrust(base, ask) };
   try {
     return await use({

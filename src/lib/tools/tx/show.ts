@@ -1,5 +1,5 @@
 /** `koukan tx show`: the whole story of a transaction, in the order in which somebody who wonders asks for it. */
-import { type HistoryJson, historySchema } from '../../http/queue-schema.ts';
+import type { HistoryJson } from '../../http/queue-schema.ts';
 import { shaped, summaryTable } from './list.ts';
 import { plainText, replyText, shortTime } from './plain-text.ts';
 import { type RouterAsk, withRouter } from './router-client.ts';
@@ -12,7 +12,9 @@ export interface ShowAsk extends RouterAsk {
 export async function runShow(ask: ShowAsk): Promise<void> {
   const history = await withRouter(ask, async (router) => {
     const id = router.transactionUrl(ask.id).pathname.split('/').at(-1) ?? '';
-    return shaped(historySchema, await router.get(`transactions/${id}/history`));
+    const answer = await router.get(`transactions/${id}/history`);
+    const { historySchema } = await import('../../http/queue-schema.ts');
+    return shaped(historySchema, answer);
   });
   process.stdout.write(ask.json ? `${JSON.stringify(history, null, 2)}\n` : historyText(history));
 }
