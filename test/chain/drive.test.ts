@@ -1,11 +1,13 @@
 /** Both halves of a live transaction: asks go up, replies come down, and every end closes the exchange upstream. */
 import { describe, expect, test } from 'vitest';
-import { drive, exchangeOf } from '../../src/lib/chain/drive.ts';
+import { drive } from '../../src/lib/chain/drive.ts';
+import { exchangeOf } from '../../src/lib/chain/live-exchange.ts';
 import { memoryBody } from '../../src/lib/core/body.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import { LiveTransaction } from '../../src/lib/core/live.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import type { Response } from '../../src/lib/core/response.ts';
+import { Stop } from '../../src/lib/core/stop.ts';
 import { NEW_TX } from '../../src/lib/core/transaction.ts';
 import { settle } from '../helpers/fake-clock.ts';
 import {
@@ -28,12 +30,18 @@ const cancelled = { code: 450, enhanced: '4.4.2' };
 function driven(answers: FakeAnswers | Exchange = {}, { incremental = false } = {}) {
   const upstream = 'mail' in answers && 'close' in answers ? (answers as Exchange) : new FakeExchange(answers);
   const live = new LiveTransaction('t1', { ...NEW_TX, incremental });
-  const stop = new AbortController();
+  const stop = new Stop();
   const bugs: unknown[] = [];
   live.apply({ type: 'attempt' });
-  const end = drive(live, upstream, stop.signal, (error) => bugs.push(error));
+  const end = drive(live, upstream, stop, (error) => bugs.push(error));
   const client = exchangeOf(live, () => live.apply({ type: 'cancel' }));
   return { upstream: upstream as FakeExchange, live, stop, bugs, end, client };
+}
+
+function pulled(): Stop {
+  const stop = new Stop();
+  stop.pull();
+  return stop;
 }
 
 describe('a driven transaction', () => {
@@ -65,7 +73,7 @@ describe('a driven transaction', () => {
   test('finds what was asked before it began', async () => {
     const upstream = new FakeExchange();
     const live = new LiveTransaction('t1', { ...NEW_TX, mailFrom: sender, rcptTo: [recipient, other], body });
-    const end = await drive(live, upstream, new AbortController().signal, () => undefined);
+    const end = await drive(live, upstream, new Stop(), () => undefined);
     expect(end).toBe('decided');
     expect(live.state.replies).toEqual({ mail: ok, rcpt: [ok, ok], data: ok });
   });
@@ -199,7 +207,7 @@ describe('stopping', () => {
     void client.mail(sender);
     void client.rcpt(recipient);
     await settle();
-    stop.abort();
+    stop.pull();
     expect(await end).toBe('stopped');
     expect(upstream.isClosed).toBe(true);
   });
@@ -207,7 +215,7 @@ describe('stopping', () => {
   test('asks nothing when it came first', async () => {
     const upstream = new FakeExchange();
     const live = new LiveTransaction('t1', { ...NEW_TX, mailFrom: sender, rcptTo: [recipient], body });
-    expect(await drive(live, upstream, AbortSignal.abort(), () => undefined)).toBe('stopped');
+    expect(await drive(live, upstream, pulled(), () => undefined)).toBe('stopped');
     expect(upstream.asked).toEqual(['CLOSE']);
   });
 
@@ -215,7 +223,7 @@ describe('stopping', () => {
     const { client, end, stop } = driven();
     const reply = Promise.all([client.mail(sender), client.rcpt(recipient), client.data(body)]);
     reply.then(
-      () => stop.abort(),
+      () => stop.pull(),
       () => undefined,
     );
     expect(await end).toBe('decided');
@@ -225,7 +233,7 @@ describe('stopping', () => {
     const { client, end, live, stop } = driven({ mail: never });
     const mail = client.mail(sender);
     await settle();
-    stop.abort();
+    stop.pull();
     await end;
     live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     expect(await mail).toMatchObject(cancelled);

@@ -1,10 +1,12 @@
 /** A filter that refuses the only recipient of a transaction whose output asks upstream no earlier than at RCPT. */
 import { expect, it } from 'vitest';
-import { drive, exchangeOf } from '../../src/lib/chain/drive.ts';
+import { drive } from '../../src/lib/chain/drive.ts';
+import { exchangeOf } from '../../src/lib/chain/live-exchange.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import { LiveTransaction } from '../../src/lib/core/live.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { formatResponse, reply } from '../../src/lib/core/response.ts';
+import { Stop } from '../../src/lib/core/stop.ts';
 
 it('MAIL is answered 250 and the recipient gets the words of the filter', async () => {
   const never = new Promise<never>(() => undefined);
@@ -16,7 +18,7 @@ it('MAIL is answered 250 and the recipient gets the words of the filter', async 
   };
   const live = new LiveTransaction('tx1');
   const bugs: unknown[] = [];
-  const attempt = drive(live, refusing, new AbortController().signal, (error) => bugs.push(error));
+  const attempt = drive(live, refusing, new Stop(), (error) => bugs.push(error));
   const downstream = exchangeOf(live);
   const answers = [downstream.mail(mailbox('a@b.test')), downstream.rcpt(mailbox('u@d.test'))];
   expect(await attempt).toBe('decided');

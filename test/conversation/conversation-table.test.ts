@@ -1,6 +1,6 @@
 /** Conversations by REST: adding to the envelope, cancelling, falling silent, being forgotten. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { exchangeOf } from '../../src/lib/chain/drive.ts';
+import { exchangeOf } from '../../src/lib/chain/live-exchange.ts';
 import { viewOf } from '../../src/lib/conversation/conversation-table.ts';
 import { type Body, bodyBytes } from '../../src/lib/core/body.ts';
 import { limits } from '../../src/lib/core/limits.ts';

@@ -46,7 +46,7 @@ export async function tableHarness(): Promise<TableHarness> {
       const upstream = new FakeExchange(answers);
       const conversation = table.open(`c${count}`, {}, SILENCE_MS, async (opened) => {
         opened.live.apply({ type: 'attempt' });
-        await drive(opened.live, upstream, opened.stop.signal, (error) => log.error({ error }, 'bug'));
+        await drive(opened.live, upstream, opened.stop, (error) => log.error({ error }, 'bug'));
       });
       return { conversation, upstream };
     },

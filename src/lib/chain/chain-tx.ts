@@ -65,24 +65,50 @@ export class ChainTx implements TxContext {
 
   /** The chain, with asks and replies recorded here; closing it ends every wait of its filters. */
   track(chain: Exchange): Exchange {
-    return {
-      mail: (from: Mailbox) => {
-        this.mailFrom = from;
-        return chain.mail(from);
+    return new TrackedChain(this, chain);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#closing?.abort();
+  }
+}
+
+class TrackedChain implements Exchange {
+  readonly #tx: ChainTx;
+  readonly #chain: Exchange;
+
+  constructor(tx: ChainTx, chain: Exchange) {
+    this.#tx = tx;
+    this.#chain = chain;
+  }
+
+  mail(from: Mailbox): Promise<Response> {
+    this.#tx.mailFrom = from;
+    return this.#chain.mail(from);
+  }
+
+  rcpt(to: Mailbox): Promise<Response> {
+    const { rcptTo, rcptReplies } = this.#tx;
+    const index = rcptTo.push(to) - 1;
+    rcptReplies.push(undefined);
+    const answer = this.#chain.rcpt(to);
+    // Recorded before whoever asked hears of it; a rejection is theirs.
+    answer.then(
+      (response) => {
+        rcptReplies[index] = response;
       },
-      rcpt: async (to: Mailbox) => {
-        const index = this.rcptTo.push(to) - 1;
-        this.rcptReplies.push(undefined);
-        const response = await chain.rcpt(to);
-        this.rcptReplies[index] = response;
-        return response;
-      },
-      data: (body: Body) => chain.data(body),
-      close: () => {
-        this.#isClosed = true;
-        this.#closing?.abort();
-        return chain.close();
-      },
-    };
+      () => undefined,
+    );
+    return answer;
+  }
+
+  data(body: Body): Promise<Response> {
+    return this.#chain.data(body);
+  }
+
+  close(): Promise<void> {
+    this.#tx.close();
+    return this.#chain.close();
   }
 }

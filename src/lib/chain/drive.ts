@@ -4,32 +4,141 @@
  */
 import type { Exchange } from '../core/exchange.ts';
 import type { LiveTransaction } from '../core/live.ts';
-import { cancelledReply, internalErrorReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
+import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
+import type { Stop } from '../core/stop.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
 
 export type DriveEnd = 'decided' | 'cancelled' | 'stopped';
 
 /**
- * Drives one attempt until a reply decides it, downstream cancels, or `stop` aborts; then closes the exchange. `onBug` hears of an
+ * Drives one attempt until a reply decides it, downstream cancels, or `stop` is pulled; then closes the exchange. `onBug` hears of an
  * exception inside the chain; the step is answered with the internal error reply. Never rejects.
  */
-export async function drive(
+export function drive(
   live: LiveTransaction,
   exchange: Exchange,
-  stop: AbortSignal,
+  stop: Stop,
   onBug: (error: unknown) => void,
 ): Promise<DriveEnd> {
-  const follower = new Follower(live, exchange, onBug);
-  for (;;) {
-    const end = endOf(live.state, stop);
-    if (end !== undefined) {
-      if (end === 'decided') answerMail(live);
-      await follower.close();
-      return end;
+  return new Drive(live, exchange, stop, onBug).run();
+}
+
+const mailFine = reply(250, '2.1.0', 'ok');
+
+class Drive {
+  readonly #live: LiveTransaction;
+  readonly #exchange: Exchange;
+  readonly #stop: Stop;
+  readonly #onBug: (error: unknown) => void;
+  /** What has been asked of the exchange so far. */
+  #isMailAsked = false;
+  #rcptsAsked = 0;
+  #isDataAsked = false;
+  #isOver = false;
+  #isLooking = false;
+  /** Something happened while we were looking. */
+  #hasNews = false;
+  #resolve: (end: DriveEnd) => void = () => undefined;
+
+  constructor(live: LiveTransaction, exchange: Exchange, stop: Stop, onBug: (error: unknown) => void) {
+    this.#live = live;
+    this.#exchange = exchange;
+    this.#stop = stop;
+    this.#onBug = onBug;
+  }
+
+  run(): Promise<DriveEnd> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#live.watch(this.#look);
+      this.#stop.listen(this.#look);
+      this.#look();
+    });
+  }
+
+  /** After every step. A step that is taken while we ask has its turn when we are done, so that asks keep their order. */
+  readonly #look = (): void => {
+    this.#hasNews = true;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#hasNews && !this.#isOver) {
+      this.#hasNews = false;
+      const end = endOf(this.#live.state, this.#stop);
+      if (end === undefined) this.#askWhatIsNew();
+      else this.#end(end);
     }
-    follower.askWhatIsNew();
-    await live.until((now) => endOf(now, stop) !== undefined || follower.isWorkLeft(now), stop);
+    this.#isLooking = false;
+  };
+
+  /** A reply that comes after the end is nobody's any more. */
+  #end(end: DriveEnd): void {
+    this.#isOver = true;
+    this.#live.unwatch(this.#look);
+    this.#stop.listen(undefined);
+    if (end === 'decided') answerMail(this.#live);
+    // A cancel that came meanwhile still keeps what was refused for now from being tried again.
+    const over = (): void => this.#resolve(endOf(this.#live.state, this.#stop) ?? end);
+    this.#guarded(() => this.#exchange.close()).then(over, (error: unknown) => {
+      this.#onBug(error);
+      over();
+    });
+  }
+
+  #askWhatIsNew(): void {
+    const { state } = this.#live;
+    const { mailFrom, rcptTo, body } = state;
+    if (mailFrom !== undefined && !this.#isMailAsked) {
+      this.#isMailAsked = true;
+      this.#record(
+        this.#guarded(() => this.#exchange.mail(mailFrom)),
+        this.#onMailReply,
+      );
+    }
+    while (this.#rcptsAsked < rcptTo.length) this.#askRcpt(state, this.#rcptsAsked);
+    if (body !== undefined && !this.#isDataAsked && isReadyForData(state)) {
+      this.#isDataAsked = true;
+      this.#record(
+        body.refusal === undefined ? this.#guarded(() => this.#exchange.data(body)) : Promise.resolve(body.refusal),
+        this.#onDataReply,
+      );
+    }
+  }
+
+  #askRcpt({ rcptTo }: TxState, index: number): void {
+    this.#rcptsAsked = index + 1;
+    const to = rcptTo[index];
+    if (to === undefined) return;
+    this.#record(
+      this.#guarded(() => this.#exchange.rcpt(to)),
+      (response) => {
+        if (!this.#isOver) this.#live.apply({ type: 'rcptReply', index, response });
+      },
+    );
+  }
+
+  readonly #onMailReply = (response: Response): void => {
+    if (!this.#isOver) this.#live.apply({ type: 'mailReply', response });
+  };
+
+  readonly #onDataReply = (response: Response): void => {
+    if (!this.#isOver) this.#live.apply({ type: 'dataReply', response });
+  };
+
+  #record(answer: Promise<Response>, record: (response: Response) => void): void {
+    void answer.then(record, (error: unknown) => {
+      this.#onBug(error);
+      record(internalErrorReply);
+    });
+  }
+
+  /** An exchange that throws where it should have rejected is a bug like any other. */
+  #guarded<T>(step: () => Promise<T>): Promise<T> {
+    try {
+      return step();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 }
 
@@ -37,141 +146,29 @@ export async function drive(
 function answerMail(live: LiveTransaction): void {
   const { mailFrom, replies } = live.state;
   if (mailFrom === undefined || replies.mail !== undefined) return;
-  live.apply({ type: 'mailReply', response: reply(250, '2.1.0', 'ok') });
+  live.apply({ type: 'mailReply', response: mailFine });
 }
 
 /** A cancel comes too late for a message the far end has taken, and in time for anything else. */
-function endOf(state: TxState, stop: AbortSignal): DriveEnd | undefined {
-  const { data } = state.replies;
-  const isDelivered = data !== undefined && isOk(data);
-  if (state.cancelled && !isDelivered) return 'cancelled';
+function endOf(state: TxState, stop: Stop): DriveEnd | undefined {
+  if (state.cancelled) {
+    const { data } = state.replies;
+    const isDelivered = data !== undefined && isOk(data);
+    if (!isDelivered) return 'cancelled';
+  }
   if (decisive(state) !== undefined) return 'decided';
-  return stop.aborted ? 'stopped' : undefined;
-}
-
-/** What of a live transaction has been asked of an exchange so far. */
-class Follower {
-  readonly #live: LiveTransaction;
-  readonly #exchange: Exchange;
-  readonly #onBug: (error: unknown) => void;
-  #isMailAsked = false;
-  #rcptsAsked = 0;
-  #isDataAsked = false;
-  #isOpen = true;
-
-  constructor(live: LiveTransaction, exchange: Exchange, onBug: (error: unknown) => void) {
-    this.#live = live;
-    this.#exchange = exchange;
-    this.#onBug = onBug;
-  }
-
-  isWorkLeft(state: TxState): boolean {
-    return (
-      (state.mailFrom !== undefined && !this.#isMailAsked) ||
-      this.#rcptsAsked < state.rcptTo.length ||
-      (!this.#isDataAsked && isReadyForData(state))
-    );
-  }
-
-  askWhatIsNew(): void {
-    const { state } = this.#live;
-    const { mailFrom, rcptTo, body } = state;
-    if (mailFrom !== undefined && !this.#isMailAsked) {
-      this.#isMailAsked = true;
-      void this.#ask(
-        () => this.#exchange.mail(mailFrom),
-        (response) => this.#live.apply({ type: 'mailReply', response }),
-      );
-    }
-    for (const [index, to] of rcptTo.entries()) {
-      if (index < this.#rcptsAsked) continue;
-      this.#rcptsAsked = index + 1;
-      void this.#ask(
-        () => this.#exchange.rcpt(to),
-        (response) => this.#live.apply({ type: 'rcptReply', index, response }),
-      );
-    }
-    if (body !== undefined && !this.#isDataAsked && isReadyForData(state)) {
-      this.#isDataAsked = true;
-      void this.#ask(
-        () => (body.refusal === undefined ? this.#exchange.data(body) : Promise.resolve(body.refusal)),
-        (response) => this.#live.apply({ type: 'dataReply', response }),
-      );
-    }
-  }
-
-  /** A reply that comes after the end is nobody's any more. */
-  async #ask(step: () => Promise<Response>, record: (response: Response) => void): Promise<void> {
-    const response = await this.#guarded(step);
-    if (this.#isOpen) record(response);
-  }
-
-  async #guarded(step: () => Promise<Response>): Promise<Response> {
-    try {
-      return await step();
-    } catch (error) {
-      this.#onBug(error);
-      return internalErrorReply;
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#isOpen = false;
-    try {
-      await this.#exchange.close();
-    } catch (error) {
-      this.#onBug(error);
-    }
-  }
+  return stop.isPulled ? 'stopped' : undefined;
 }
 
 /** The message is complete, every recipient is answered, and at least one of them accepted. */
 function isReadyForData({ body, mailFrom, rcptTo, replies }: TxState): boolean {
-  if (body === undefined || mailFrom === undefined || rcptTo.length === 0) return false;
+  if (body === undefined || mailFrom === undefined) return false;
   if (replies.mail === undefined || !isOk(replies.mail)) return false;
-  const answers = rcptTo.map((_, i) => replies.rcpt[i]);
-  return answers.every((r) => r !== undefined) && answers.some((r) => r !== undefined && isOk(r));
-}
-
-/**
- * A live transaction seen from downstream: asks are recorded in it, replies awaited from it. What upstream has not answered when the
- * transaction ends without a reply (cancelled, given up) is answered with the cancelled reply. `onClose` may cancel it.
- */
-export function exchangeOf(live: LiveTransaction, onClose: () => void = () => undefined): Exchange {
-  const ended = (s: TxState): boolean => s.cancelled || s.final !== undefined;
-  const refusedMail = (s: TxState): Response | undefined =>
-    s.replies.mail !== undefined && !isOk(s.replies.mail) ? s.replies.mail : undefined;
-  return {
-    transaction: live.id,
-    async mail(from) {
-      if (ended(live.state)) return cancelledReply;
-      live.apply({ type: 'mail', from });
-      await live.until((s) => s.replies.mail !== undefined || ended(s));
-      return live.state.replies.mail ?? cancelledReply;
-    },
-    async rcpt(to) {
-      const early = refusedMail(live.state);
-      if (early !== undefined) return mailFailed(early);
-      if (ended(live.state)) return cancelledReply;
-      const index = live.state.rcptTo.length;
-      live.apply({ type: 'rcpt', to });
-      await live.until((s) => s.replies.rcpt[index] !== undefined || refusedMail(s) !== undefined || ended(s));
-      const refusal = refusedMail(live.state);
-      return live.state.replies.rcpt[index] ?? (refusal === undefined ? cancelledReply : mailFailed(refusal));
-    },
-    async data(body) {
-      if (decisive(live.state) === undefined && !ended(live.state)) {
-        live.apply({ type: 'body', body });
-        await live.until((s) => decisive(s) !== undefined || ended(s));
-      }
-      const { mail, rcpt, data } = live.state.replies;
-      if (data !== undefined) return data;
-      if (mail !== undefined && !isOk(mail)) return mailFailed(mail);
-      return decisive(live.state) === undefined ? cancelledReply : rcptsFailed(rcpt.filter((r) => r !== undefined));
-    },
-    close() {
-      onClose();
-      return Promise.resolve();
-    },
-  };
+  let isAccepted = false;
+  for (let i = 0; i < rcptTo.length; i += 1) {
+    const answer = replies.rcpt[i];
+    if (answer === undefined) return false;
+    isAccepted ||= isOk(answer);
+  }
+  return isAccepted;
 }

@@ -170,7 +170,7 @@ export class ConversationTable {
   #sweepOne(conversation: Conversation, now: number): void {
     const { endedAt, lastHeardAt, facts } = conversation;
     if (endedAt === undefined) {
-      if (conversation.isWaitingForClient && now - lastHeardAt > facts.silenceMs) conversation.stop.abort();
+      if (conversation.isWaitingForClient && now - lastHeardAt > facts.silenceMs) conversation.stop.pull();
     } else if (now - endedAt >= this.#options.doneTtlMs) {
       this.forget(conversation);
     }
@@ -194,7 +194,7 @@ export class ConversationTable {
 
   /** Stops all; resolves when every attempt has ended. */
   async close(): Promise<void> {
-    for (const conversation of this.#byId.values()) conversation.stop.abort();
+    for (const conversation of this.#byId.values()) conversation.stop.pull();
     await Promise.all(this.#running);
     for (const conversation of [...this.#byId.values()]) this.forget(conversation);
   }

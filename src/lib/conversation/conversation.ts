@@ -4,6 +4,7 @@
  */
 import type { Origin } from '../core/envelope.ts';
 import { LiveTransaction } from '../core/live.ts';
+import { Stop } from '../core/stop.ts';
 import { decisive, NEW_TX } from '../core/transaction.ts';
 import type { SpoolWriter } from '../spool/spool-writer.ts';
 
@@ -19,8 +20,8 @@ export interface ConversationFacts {
 export class Conversation {
   readonly live: LiveTransaction;
   readonly facts: ConversationFacts;
-  /** Aborts when the conversation is given up. */
-  readonly stop = new AbortController();
+  /** Pulled when the conversation is given up. */
+  readonly stop = new Stop();
   /** Like `endedAt` by the monotonic clock. */
   lastHeardAt: number;
   /** An upload is under way; a second one at the same time is refused. */

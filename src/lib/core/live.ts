@@ -11,7 +11,8 @@ export class LiveTransaction {
   readonly id: string;
   #state: TxState;
   #version: number;
-  #watchers = new Set<Watcher>();
+  /** Replaced, never changed: whoever is being told may come and go meanwhile. */
+  #watchers: readonly Watcher[] = [];
 
   constructor(id: string, state: TxState = NEW_TX, version = 0) {
     this.id = id;
@@ -28,11 +29,11 @@ export class LiveTransaction {
     return this.#version;
   }
 
-  /** Takes a legal step and wakes all waiters; throws `IllegalStepError` and changes nothing for an illegal one. */
+  /** Takes a legal step and tells all watchers; throws `IllegalStepError` and changes nothing for an illegal one. */
   apply(event: TxEvent): void {
     this.#state = reduce(this.#state, event);
     this.#version += 1;
-    for (const watcher of [...this.#watchers]) watcher();
+    for (const watcher of this.#watchers) watcher();
   }
 
   /**
@@ -44,13 +45,37 @@ export class LiveTransaction {
     if (body !== undefined) this.#state = { ...this.#state, body: spentBody(body.size) };
   }
 
+  /** Calls `watcher` after every step, before `apply` returns; it must not throw. */
+  watch(watcher: Watcher): void {
+    this.#watchers = this.#watchers.length === 0 ? [watcher] : [...this.#watchers, watcher];
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#watchers = this.#watchers.filter((each) => each !== watcher);
+  }
+
+  /** Resolves with the first answer that `pick` finds in the transaction, now or after a later step. */
+  when<T>(pick: (state: TxState) => T | undefined): Promise<T> {
+    const found = pick(this.#state);
+    if (found !== undefined) return Promise.resolve(found);
+    return new Promise((resolve) => {
+      const watcher = (): void => {
+        const answer = pick(this.#state);
+        if (answer === undefined) return;
+        this.unwatch(watcher);
+        resolve(answer);
+      };
+      this.watch(watcher);
+    });
+  }
+
   /** Resolves with `true` once `holds` is true of the transaction, or with `false` when `signal` aborts first. Never rejects. */
   until(holds: (state: TxState, version: number) => boolean, signal?: AbortSignal): Promise<boolean> {
     if (holds(this.#state, this.#version)) return Promise.resolve(true);
     if (signal?.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const settle = (held: boolean): void => {
-        this.#watchers.delete(watcher);
+        this.unwatch(watcher);
         signal?.removeEventListener('abort', onAbort);
         resolve(held);
       };
@@ -58,7 +83,7 @@ export class LiveTransaction {
         if (holds(this.#state, this.#version)) settle(true);
       };
       const onAbort = (): void => settle(false);
-      this.#watchers.add(watcher);
+      this.watch(watcher);
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }

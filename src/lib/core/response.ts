@@ -59,15 +59,15 @@ export function responseLines(response: Response): string[] {
 }
 
 export function responseClass(response: Response): ResponseClass {
-  if (response.code >= 200 && response.code <= 299) return 'ok';
-  if (response.code >= 400 && response.code <= 499) return 'temporary';
-  if (response.code >= 500 && response.code <= 599) return 'permanent';
+  if (isOk(response)) return 'ok';
+  if (isTemporary(response)) return 'temporary';
+  if (isPermanent(response)) return 'permanent';
   return 'other';
 }
 
-export const isOk = (response: Response): boolean => responseClass(response) === 'ok';
-export const isTemporary = (response: Response): boolean => responseClass(response) === 'temporary';
-export const isPermanent = (response: Response): boolean => responseClass(response) === 'permanent';
+export const isOk = ({ code }: Response): boolean => code >= 200 && code <= 299;
+export const isTemporary = ({ code }: Response): boolean => code >= 400 && code <= 499;
+export const isPermanent = ({ code }: Response): boolean => code >= 500 && code <= 599;
 
 /** Two replies are the same when a peer could not tell them apart. */
 export function sameResponse(a: Response, b: Response): boolean {

@@ -13,13 +13,13 @@ import type { Response } from './response.ts';
 import { isOk } from './response.ts';
 
 export interface Replies {
-  readonly mail?: Response;
+  readonly mail?: Response | undefined;
   /** Index-aligned with `rcptTo`; replies may arrive out of order, so an element can be missing. */
   readonly rcpt: readonly (Response | undefined)[];
-  readonly data?: Response;
+  readonly data?: Response | undefined;
 }
 
-export const NO_REPLIES: Replies = { rcpt: [] };
+export const NO_REPLIES: Replies = { mail: undefined, rcpt: [], data: undefined };
 
 /** Why a transaction will not be tried again; `text` is for people (wire: `final_attempt_reason`), control flow reads `outcome`. */
 export interface Final {
@@ -30,13 +30,14 @@ export interface Final {
 /** Signals a filter published, keyed by the filter's wire name; values are JSON (wire: `filter_output`). */
 export type FilterOutput = Readonly<Record<string, unknown>>;
 
+/** Every key is always there, in this order: each step makes a new state, and an engine is quick with objects of one shape only. */
 export interface TxState {
-  readonly mailFrom?: Mailbox;
+  readonly mailFrom: Mailbox | undefined;
   readonly rcptTo: readonly Mailbox[];
   /** Recipients may follow until the message is complete, as in an SMTP session; otherwise those that came with MAIL are all. */
-  readonly incremental?: boolean;
+  readonly incremental: boolean;
   /** Present once the message is complete. */
-  readonly body?: Body;
+  readonly body: Body | undefined;
   readonly replies: Replies;
   /** Number of the newest attempt; 0 before the first. */
   readonly attemptCount: number;
@@ -45,17 +46,21 @@ export interface TxState {
   readonly notification: boolean;
   readonly cancelled: boolean;
   readonly filterOutput: FilterOutput;
-  readonly final?: Final;
+  readonly final: Final | undefined;
 }
 
 export const NEW_TX: TxState = {
+  mailFrom: undefined,
   rcptTo: [],
+  incremental: false,
+  body: undefined,
   replies: NO_REPLIES,
   attemptCount: 0,
   retry: false,
   notification: false,
   cancelled: false,
   filterOutput: {},
+  final: undefined,
 };
 
 export type TxEvent =
@@ -111,7 +116,7 @@ export function reduce(state: TxState, event: TxEvent): TxState {
       if (state.final !== undefined) illegal(event, 'the transaction is final');
       return { ...state, final: event.final };
     case 'touch':
-      return { ...state };
+      return state;
   }
 }
 
@@ -171,6 +176,9 @@ export function decisive(state: TxState): Response | undefined {
   if (replies.mail !== undefined && !isOk(replies.mail)) return replies.mail;
   if (replies.data !== undefined) return replies.data;
   if (rcptTo.length === 0 || (incremental && body === undefined)) return undefined;
-  const isRefused = (r: Response | undefined): boolean => r !== undefined && !isOk(r);
-  return rcptTo.every((_, i) => isRefused(replies.rcpt[i])) ? replies.rcpt[0] : undefined;
+  for (let i = 0; i < rcptTo.length; i += 1) {
+    const answer = replies.rcpt[i];
+    if (answer === undefined || isOk(answer)) return undefined;
+  }
+  return replies.rcpt[0];
 }

@@ -74,7 +74,7 @@ export class Outbound implements TransactionService {
     const openedAt = deps.clock.monotonicMs();
     const follow: Follow = async ({ live, stop }) => {
       live.apply({ type: 'attempt' });
-      await drive(live, output.open(origin), stop.signal, (error) =>
+      await drive(live, output.open(origin), stop, (error) =>
         log.error({ error }, 'an SMTP exchange failed with a bug'),
       );
       logSent(log, live.state, {

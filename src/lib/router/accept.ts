@@ -92,7 +92,7 @@ export class Accept implements TransactionService {
         log,
         onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
       });
-      const end = await drive(live, exchange, stop.signal, (error) =>
+      const end = await drive(live, exchange, stop, (error) =>
         log.error({ error }, 'a step of the chain failed with a bug'),
       );
       if (end === 'decided') live.apply({ type: 'finish', final: onlyAttemptEnded(live.state, deps.clock.now()) });

@@ -12,7 +12,7 @@ import { decisive, type TxState } from '../core/transaction.ts';
 import { leasedBody } from './leased-body.ts';
 import type { Work } from './work.ts';
 
-/** Why an attempt is stopped from outside; the abort reason of `Work.stop`. `shutdown`: the transaction is to be, or already is, another's. */
+/** Why an attempt is stopped from outside; the reason of `Work.stop`. `shutdown`: the transaction is to be, or already is, another's. */
 export type StopReason = 'downstreamTimeout' | 'shutdown';
 
 /** How it ended; `shutdown` leaves the transaction to whoever takes over its lease. */
@@ -54,11 +54,11 @@ export async function runAttempt(
     data: async (body) => onAnswer(await sendLeased(work, exchange, body, isOurs)),
     close: () => exchange.close(),
   };
-  const end = await drive(live, careful, stop.signal, (error) => {
+  const end = await drive(live, careful, stop, (error) => {
     log.error({ error }, 'a step of the chain failed with a bug');
   });
   if (end === 'cancelled') return { kind: 'cancelled' };
-  if (end === 'stopped') return { kind: stop.signal.reason as StopReason };
+  if (end === 'stopped') return { kind: stop.reason ?? 'shutdown' };
   return repliedEnd(live.state);
 }
 
@@ -73,7 +73,7 @@ async function sendLeased(
 ): Promise<Response> {
   if (!(await isOurs())) return leaseInDoubt;
   try {
-    return await exchange.data(leasedBody(body, isOurs, () => stop.abort('shutdown')));
+    return await exchange.data(leasedBody(body, isOurs, () => stop.pull('shutdown')));
   } catch (error) {
     if (error instanceof LeaseLostError) return leaseInDoubt;
     throw error;

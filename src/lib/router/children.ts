@@ -3,7 +3,7 @@
  * responsibility is taken, so it is one commit for all recipients of a message, and it comes before the answer.
  */
 import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../chain/child.ts';
-import { exchangeOf } from '../chain/drive.ts';
+import { exchangeOf } from '../chain/live-exchange.ts';
 import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { Deps } from '../core/deps.ts';

@@ -1,5 +1,5 @@
 /** The router as a next hop by a call: how the gateway in the same process reaches it, without HTTP and without a second copy. */
-import { exchangeOf } from '../chain/drive.ts';
+import { exchangeOf } from '../chain/live-exchange.ts';
 import { refusing } from '../chain/refusing.ts';
 import type { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Exchange } from '../core/exchange.ts';

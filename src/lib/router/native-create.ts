@@ -110,6 +110,6 @@ async function attachPlanned(work: Work, { blobs, messageBuilder }: BodyPlan, en
   } catch (error) {
     // It is stored, and its client hears so. This attempt is over; as nobody has it in work, it is let go, and tried again.
     deps.log.error({ tx: work.facts.id, error }, 'a message cannot be read right after it was stored, trying again');
-    work.stop.abort('shutdown');
+    work.stop.pull('shutdown');
   }
 }

@@ -6,14 +6,16 @@ export function stateOf(stored: ListedTransaction): TxState {
   const { record, attempts, cancelled, final } = stored;
   const newest = attempts.at(-1);
   return {
-    ...(record.mailFrom !== undefined && { mailFrom: record.mailFrom }),
+    mailFrom: record.mailFrom,
     rcptTo: record.rcptTo,
+    incremental: false,
+    body: undefined,
     replies: newest?.replies ?? NO_REPLIES,
     attemptCount: newest?.number ?? 0,
     retry: record.retry,
     notification: record.notification,
     cancelled,
     filterOutput: record.filterOutput,
-    ...(final !== undefined && { final }),
+    final,
   };
 }

@@ -6,10 +6,11 @@ import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { LiveTransaction } from '../core/live.ts';
+import { Stop } from '../core/stop.ts';
 import { type FilterOutput, NEW_TX, type TxState } from '../core/transaction.ts';
 import type { BlobView } from '../http/service.ts';
 import type { AttemptRecord, TxRecord } from '../store/store.ts';
-import type { WorkEnd } from './attempt.ts';
+import type { StopReason, WorkEnd } from './attempt.ts';
 import type { Report } from './report.ts';
 
 /** A sender with its compiled chain: where a transaction of that sender goes. */
@@ -36,7 +37,7 @@ export class Work {
   /** Attempts that have ended. */
   readonly pastAttempts: AttemptRecord[];
   /** Ends the running attempt from outside; the reason says why. */
-  readonly stop = new AbortController();
+  readonly stop = new Stop<StopReason>();
   attemptStartedAt = 0;
   /** The hosts that the running attempt has offered the message to, in order. */
   #hosts: readonly HostPort[] = [];
@@ -57,8 +58,8 @@ export class Work {
   success: { readonly report: Report; readonly isStored: boolean } | undefined;
   /** Settles when a report of success that is stored by itself is stored. */
   reporting: Promise<void> = Promise.resolve();
-  lastHeardAt: number;
   /** By the monotonic clock. */
+  lastHeardAt: number;
   /** What a REST client that waits for the outcome has read last. */
   shownVersion: number | undefined;
   /** The declared blobs of a transaction that came by REST, for its client to see. */
@@ -172,6 +173,6 @@ export interface WorkInit {
   readonly version: number;
   readonly pastAttempts: readonly AttemptRecord[];
   readonly isDurable: boolean;
-  readonly now: number;
   /** Of the monotonic clock. */
+  readonly now: number;
 }

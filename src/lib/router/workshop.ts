@@ -183,19 +183,19 @@ export class Workshop {
     for (const work of this.#byId.values()) {
       const isWaiting = work.isDurable && !work.hasEnded && work.live.state.body === undefined;
       const { downstreamTimeoutMs } = work.facts.route.handler;
-      if (isWaiting && now - work.lastHeardAt > downstreamTimeoutMs) work.stop.abort('downstreamTimeout');
+      if (isWaiting && now - work.lastHeardAt > downstreamTimeoutMs) work.stop.pull('downstreamTimeout');
     }
   }
 
   /** The leases of this router are gone: others do what it had in work. */
   disown(): void {
-    for (const work of this.#byId.values()) if (work.isDurable && !work.hasEnded) work.stop.abort('shutdown');
+    for (const work of this.#byId.values()) if (work.isDurable && !work.hasEnded) work.stop.pull('shutdown');
   }
 
   /** Resolves when no attempt is under way and who waits for an outcome has read it; aborting `hurry` stops the rest. */
   async drain(hurry: AbortSignal): Promise<void> {
     const stopAll = (): void => {
-      for (const work of this.#byId.values()) if (!work.hasEnded) work.stop.abort('shutdown');
+      for (const work of this.#byId.values()) if (!work.hasEnded) work.stop.pull('shutdown');
     };
     if (hurry.aborted) stopAll();
     hurry.addEventListener('abort', stopAll, { once: true });
