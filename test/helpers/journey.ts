@@ -38,6 +38,8 @@ export class Journey {
   readonly databaseUrl: string;
   readonly routerFile: string;
   readonly gatewayFile: string;
+  /** Of the processes that are started from now on. */
+  env: Readonly<Record<string, string>> = {};
   readonly #context: TestContext;
   readonly #ask: JourneyAsk;
   #gate: Gate | undefined;
@@ -106,7 +108,8 @@ export class Journey {
   }
 
   run(...args: readonly string[]): KoukanProcess {
-    return KoukanProcess.start(this.#context, { args, cwd: this.folder, env: { TMPDIR: this.temporaryFolder } });
+    const env = { TMPDIR: this.temporaryFolder, ...this.env };
+    return KoukanProcess.start(this.#context, { args, cwd: this.folder, env });
   }
 
   async router(): Promise<KoukanProcess> {

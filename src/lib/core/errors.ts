@@ -52,4 +52,10 @@ export class LeaseLostError extends Error {
 /** The database cannot be written or reached now. Nothing of what was asked is promised; a later call tries afresh. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
+  /** Because there is no space left. */
+  readonly isFull: boolean;
+  constructor(message: string, options: ErrorOptions & { readonly isFull?: boolean } = {}) {
+    super(message, options);
+    this.isFull = options.isFull ?? false;
+  }
 }

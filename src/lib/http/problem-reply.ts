@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../core/deps.ts';
 import { ConflictError, LeaseLostError, StoreUnavailableError } from '../core/errors.ts';
+import { isSystemError } from '../core/storage-trouble.ts';
 import { IllegalStepError } from '../core/transaction.ts';
 import { formatContentRange } from './content-range.ts';
 import { RangeProblem, RedirectProblem, RequestProblem, type UploadProgress } from './service.ts';
@@ -79,6 +80,10 @@ function refusalOf(error: unknown, path: string): Refusal {
   }
   if (error instanceof StoreUnavailableError) {
     return { status: 503, detail: 'the store is not available, try again', headers: { 'retry-after': '1' } };
+  }
+  // The operating system refused something: a full disk, no more descriptors.
+  if (isSystemError(error)) {
+    return { status: 503, detail: 'the server cannot take this now, try again', headers: { 'retry-after': '1' } };
   }
   const { statusCode, message } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode >= 400 && statusCode <= 499) {

@@ -19,8 +19,9 @@ import {
 } from '../core/fanout.ts';
 import { inTime, type Waits } from '../core/in-time.ts';
 import type { Mailbox } from '../core/mailbox.ts';
-import { cancelledReply, internalErrorReply } from '../core/precondition.ts';
+import { cancelledReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
+import { notStored } from '../core/storage-trouble.ts';
 
 const config = z
   .strictObject({
@@ -135,7 +136,7 @@ class ExploderExchange implements Exchange {
       return { ...response, source: { handover: 'passed' } };
     } catch (error) {
       this.#tx.log.error({ error }, 'could not take responsibility for a message');
-      return internalErrorReply;
+      return notStored(error);
     }
   }
 

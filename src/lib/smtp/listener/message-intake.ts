@@ -1,7 +1,8 @@
 /** One message on its way in: spooled and looked at while it arrives. What is wrong with it is told at its end, never in the middle. */
 import type { Body } from '../../core/body.ts';
 import type { Log } from '../../core/deps.ts';
-import { type Response, reply } from '../../core/response.ts';
+import type { Response } from '../../core/response.ts';
+import { notStored } from '../../core/storage-trouble.ts';
 import { BodyTooLargeError, type SpoolWriter } from '../../spool/spool-writer.ts';
 import { ContentCheck } from './content-check.ts';
 import { tooBig } from './esmtp-params.ts';
@@ -9,8 +10,6 @@ import { tooBig } from './esmtp-params.ts';
 export type Intake =
   | { readonly body: Body; readonly refusal?: undefined }
   | { readonly refusal: Response; readonly body?: undefined };
-
-const noSpace = reply(452, '4.3.1', 'the message cannot be stored now, try again later');
 
 export class MessageIntake {
   readonly #writer: SpoolWriter;
@@ -64,7 +63,7 @@ export class MessageIntake {
       return { body: await this.#writer.finish() };
     } catch (error) {
       this.#fail(error);
-      return { refusal: noSpace };
+      return { refusal: this.#refusal ?? notStored(error) };
     }
   }
 
@@ -78,7 +77,7 @@ export class MessageIntake {
     if (error instanceof BodyTooLargeError) {
       this.#refusal = tooBig(this.#maxBytes);
     } else {
-      this.#refusal = noSpace;
+      this.#refusal = notStored(error);
       // A client that goes away takes its message from under the writer.
       if (!this.#isDiscarded) this.#log.error({ error }, 'a message could not be spooled');
     }

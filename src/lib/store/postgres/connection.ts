@@ -103,6 +103,11 @@ const OPERATION = /^(21|22|23|42)/;
 /** Serialisation failure, deadlock, lock not available. */
 const AGAIN = /^(40|55P03)/;
 
+/** `disk_full` of its class 53, insufficient resources. */
+export function isFull(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '53100';
+}
+
 export function postgresFailureKind(error: unknown): FailureKind {
   if (error instanceof ConnectionTrouble) return 'unavailable';
   if (!(error instanceof pg.DatabaseError)) return 'operation';

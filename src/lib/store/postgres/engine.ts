@@ -6,7 +6,7 @@ import { type BatchResult, runBatch } from '../batch.ts';
 import type { Engine } from '../engine.ts';
 import { type Args, type Operation, type ReadName, type Result, reads, snapshotReads } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
-import { openPool, postgresFailureKind, postgresSql } from './connection.ts';
+import { isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
 
 export class PostgresEngine implements Engine {
   readonly #pool: pg.Pool;
@@ -67,5 +67,5 @@ export class PostgresEngine implements Engine {
 
 function unavailable(error: unknown): StoreUnavailableError {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return new StoreUnavailableError(`PostgreSQL: ${message}`, { cause: error });
+  return new StoreUnavailableError(`PostgreSQL: ${message}`, { cause: error, isFull: isFull(error) });
 }

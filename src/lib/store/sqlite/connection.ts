@@ -47,6 +47,11 @@ export function sqliteSql(db: SqliteDatabase): Sql {
 const TROUBLE =
   /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|BUSY|LOCKED|NOMEM|PROTOCOL|PERM|AUTH|INTERRUPT|SCHEMA)/;
 
+/** The disk is full, or the file has its largest size. */
+export function isFull(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_FULL';
+}
+
 export function sqliteFailureKind(error: unknown): FailureKind {
   return error instanceof Database.SqliteError && TROUBLE.test(error.code) ? 'unavailable' : 'operation';
 }

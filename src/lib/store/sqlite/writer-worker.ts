@@ -4,7 +4,7 @@ import { must } from '../../core/errors.ts';
 import { type BatchResult, runBatch } from '../batch.ts';
 import type { Operation } from '../sql/index.ts';
 import type { Sql } from '../sql/sql.ts';
-import { openWriter, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
+import { isFull, openWriter, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
 
 /** One at a time: the next request comes after the answer to this one. */
 export type WriterRequest =
@@ -13,7 +13,7 @@ export type WriterRequest =
 
 export type WriterAnswer =
   | { readonly kind: 'committed'; readonly result: BatchResult }
-  | { readonly kind: 'unavailable'; readonly message: string };
+  | { readonly kind: 'unavailable'; readonly message: string; readonly isFull: boolean };
 
 must(parentPort, 'this file runs as a worker thread');
 const port = parentPort;
@@ -32,7 +32,11 @@ async function commit(operations: readonly Operation[]): Promise<WriterAnswer> {
   } catch (error) {
     // After a failed write or sync nothing is known about what the connection believes to be on disk: the next batch opens it afresh.
     closeDatabase();
-    return { kind: 'unavailable', message: error instanceof Error ? error.message : String(error) };
+    return {
+      kind: 'unavailable',
+      message: error instanceof Error ? error.message : String(error),
+      isFull: isFull(error),
+    };
   }
 }
 

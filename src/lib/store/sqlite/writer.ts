@@ -57,7 +57,10 @@ export class SqliteWriter {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
     if (answer.kind === 'committed') inFlight?.resolve(answer.result);
-    else inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${answer.message}`));
+    else {
+      const { message, isFull } = answer;
+      inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${message}`, { isFull }));
+    }
   }
 
   /** The next batch starts another thread. */

@@ -1,0 +1,161 @@
+/**
+ * Clients that send all the time while something fails, each message once and to a recipient of its own, and remember what they were
+ * answered: so that afterwards every promise can be accounted for.
+ */
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestContext } from 'vitest';
+import { reply } from '../../src/lib/core/response.ts';
+import type { SinkScript } from '../../src/lib/smtp/sink/script.ts';
+import type { SinkMessage } from '../../src/lib/smtp/sink/sink.ts';
+import { MESSAGE, sendSmtp } from '../helpers/journey-mail.ts';
+
+/** `stored`: a submission that the far end puts off; `through`: mail that it takes at once; `app`: a REST create. */
+export const kinds = ['stored', 'through', 'app'] as const;
+export type Kind = (typeof kinds)[number];
+
+export interface Answer {
+  readonly kind: Kind;
+  readonly rcpt: string;
+  /** `250 2.6.0 …`, `HTTP 503 retry-after: 1`, or `lost …` when there was none. */
+  readonly text: string;
+  /** By how long it took. */
+  readonly ms: number;
+}
+
+export const isPromise = ({ text }: Answer): boolean => /^2|^HTTP 201/.test(text);
+
+export interface LoadTarget {
+  readonly ports: { readonly mx: number; readonly msa: number };
+  readonly routerUrl: string;
+}
+
+export interface LoadAsk {
+  readonly kinds?: readonly Kind[];
+  readonly clients?: number;
+  readonly message?: string;
+}
+
+export class Load {
+  readonly answers: Answer[] = [];
+  readonly #context: TestContext;
+  readonly #target: LoadTarget;
+  readonly #message: string;
+  readonly #news = new EventEmitter();
+  readonly #clients: Promise<void>[];
+  #count = 0;
+  #isOver = false;
+
+  private constructor(context: TestContext, target: LoadTarget, ask: LoadAsk) {
+    this.#context = context;
+    this.#target = target;
+    this.#message = ask.message ?? MESSAGE;
+    this.#news.setMaxListeners(0);
+    this.#clients = (ask.kinds ?? kinds).flatMap((kind) =>
+      Array.from({ length: ask.clients ?? 2 }, () => this.#client(kind)),
+    );
+  }
+
+  static start(context: TestContext, target: LoadTarget, ask: LoadAsk = {}): Load {
+    const load = new Load(context, target, ask);
+    context.onTestFinished(() => load.end());
+    return load;
+  }
+
+  async #client(kind: Kind): Promise<void> {
+    while (!this.#isOver) {
+      this.#count += 1;
+      const rcpt = `${kind}-${this.#count}@far.example`;
+      const before = performance.now();
+      const text = await this.#send(kind, rcpt).catch((error: Error) => `lost ${error.message}`);
+      this.answers.push({ kind, rcpt, text, ms: performance.now() - before });
+      this.#news.emit('news');
+      // A client that is refused does not come again at once.
+      await sleep(isPromise(this.answers.at(-1) as Answer) ? 5 : 20);
+    }
+  }
+
+  async #send(kind: Kind, rcpt: string): Promise<string> {
+    const { ports, routerUrl } = this.#target;
+    if (kind === 'app') return createdText(routerUrl, rcpt, this.#message);
+    const port = kind === 'stored' ? ports.msa : ports.mx;
+    const { mail, rcpts, data } = await sendSmtp(this.#context, { port, rcpts: [rcpt], message: this.#message });
+    return data ?? rcpts?.[0] ?? mail ?? '';
+  }
+
+  /** Resolves once so many answers of this kind have matched since `from`. */
+  async sees(kind: Kind, pattern: RegExp, count = 1, from = 0): Promise<void> {
+    const isSeen = (answer: Answer): boolean => answer.kind === kind && pattern.test(answer.text);
+    while (this.answers.slice(from).filter(isSeen).length < count) await once(this.#news, 'news');
+  }
+
+  /** Those that come from now on, until there are `count` of each kind. */
+  async next(count: number, of: readonly Kind[] = kinds): Promise<readonly Answer[]> {
+    // What is under way now was asked before.
+    const from = this.answers.length;
+    for (const kind of of) await this.sees(kind, /^/, count + this.#clients.length, from);
+    return this.answers.slice(from + this.#clients.length);
+  }
+
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#clients);
+  }
+
+  get promised(): readonly string[] {
+    return this.answers.filter(isPromise).map(({ rcpt }) => rcpt);
+  }
+
+  /** Resolves when everything promised is there; answers what came twice, and what came though it had been refused. */
+  async account(
+    messages: () => readonly SinkMessage[],
+    received: (count: number) => Promise<unknown>,
+  ): Promise<Account> {
+    await this.end();
+    const promised = new Set(this.promised);
+    for (;;) {
+      const arrived = new Map<string, number>();
+      for (const { rcptTo } of messages()) {
+        const rcpt = rcptTo[0]?.address ?? '';
+        arrived.set(rcpt, (arrived.get(rcpt) ?? 0) + 1);
+      }
+      if ([...promised].every((rcpt) => arrived.has(rcpt))) {
+        return {
+          promised: promised.size,
+          twice: [...arrived].filter(([, times]) => times > 1).map(([rcpt]) => rcpt),
+          unasked: [...arrived.keys()].filter((rcpt) => !promised.has(rcpt)),
+        };
+      }
+      await received(messages().length + 1);
+    }
+  }
+}
+
+export interface Account {
+  readonly promised: number;
+  readonly twice: readonly string[];
+  readonly unasked: readonly string[];
+}
+
+async function createdText(url: string, rcpt: string, message: string): Promise<string> {
+  const response = await fetch(`${url}/senders/app/transactions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ mail_from: { m: 'alice@example.com' }, rcpt_to: [{ m: rcpt }], body: { inline: message } }),
+  });
+  await response.arrayBuffer();
+  const retryAfter = response.headers.get('retry-after');
+  return `HTTP ${response.status}${retryAfter === null ? '' : ` retry-after: ${retryAfter}`}`;
+}
+
+/** A far end that puts off what is to be stored, until it is told to take all. */
+export function puttingOff(): { readonly script: SinkScript; takeAll(): void } {
+  let isAway = true;
+  return {
+    script: (stage, address) =>
+      isAway && stage === 'rcpt' && address.startsWith('stored') ? reply(450, '4.2.0', 'not now') : undefined,
+    takeAll: () => {
+      isAway = false;
+    },
+  };
+}
