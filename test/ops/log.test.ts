@@ -19,6 +19,18 @@ describe('json', () => {
     expect(lines[0]?.endsWith('\n')).toBe(true);
   });
 
+  it('writes the fields of all children above a line, in their order', () => {
+    const { lines, log } = logTo({ level: 'info', format: 'json' });
+    const child = log.child({ session: 's' });
+    child.child({ tx: 't' }).info({}, 'first');
+    child.info({}, 'second');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { session: 's', tx: 't', text: 'first' },
+      { session: 's', text: 'second' },
+    ]);
+    expect(lines[1]).not.toContain('"tx"');
+  });
+
   it('keeps the message and the stack of an error', () => {
     const { lines, log } = logTo({ level: 'error', format: 'json' });
     log.error({ error: new Error('broken pipe') }, 'write failed');

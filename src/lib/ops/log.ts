@@ -33,16 +33,32 @@ export function createLog(options: LogOptions): Log {
     },
     target,
   );
-  return wrap(logger);
+  const isLogged = (at: Level): boolean => logger.isLevelEnabled(at);
+  return lazily(() => logger, {
+    debug: isLogged('debug'),
+    info: isLogged('info'),
+    warn: isLogged('warn'),
+    error: isLogged('error'),
+  });
 }
 
-function wrap(logger: Logger): Log {
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+const unheard = (): void => undefined;
+
+/** There is a child for every message and most of them never write a line: the library's part of one is made with its first line. */
+function lazily(make: () => Logger, levels: Readonly<Record<Level, boolean>>): Log {
+  let made: Logger | undefined;
+  const logger = (): Logger => {
+    made ??= make();
+    return made;
+  };
   return {
-    debug: (fields, text) => logger.debug(fields, text),
-    info: (fields, text) => logger.info(fields, text),
-    warn: (fields, text) => logger.warn(fields, text),
-    error: (fields, text) => logger.error(fields, text),
-    child: (fields) => wrap(logger.child(fields)),
+    debug: levels.debug ? (fields, text) => logger().debug(fields, text) : unheard,
+    info: levels.info ? (fields, text) => logger().info(fields, text) : unheard,
+    warn: levels.warn ? (fields, text) => logger().warn(fields, text) : unheard,
+    error: levels.error ? (fields, text) => logger().error(fields, text) : unheard,
+    child: (fields) => lazily(() => logger().child(fields), levels),
   };
 }
 
