@@ -7,7 +7,7 @@ const POOL_BYTES = 4096;
 /** Larger asks are rare, and would leave the rest of a pool unused. */
 const POOLED_MAX_BYTES = 64;
 
-let pool = Buffer.alloc(0);
+let pool: Buffer = Buffer.alloc(0);
 let used = 0;
 
 export const systemRng: Rng = {
