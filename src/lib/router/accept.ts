@@ -81,7 +81,7 @@ export class Accept implements TransactionService {
   openConversation(route: Route, ask: CreateAsk, silenceMs: number): Conversation {
     const { deps, conversations, restIdEntropy } = this.#options;
     const origin = originOf(ask);
-    const id = newConversationId(deps.rng, restIdEntropy, this.#options.sessionId());
+    const id = newConversationId(deps, restIdEntropy, this.#options.sessionId());
     const log = deps.log.child({ tx: id });
     const openedAt = deps.clock.now();
     const follow: Follow = async ({ live, stop }) => {

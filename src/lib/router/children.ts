@@ -46,7 +46,7 @@ export class Children implements ChildOpener {
     const { sender, tag, parentId, signals, mayPark, ...origin } = ask;
     if (isParked && !mayPark) return undefined;
     const route = this.#options.routes().get(sender, tag);
-    const id = newTransactionId(deps.rng, notify.restIdEntropy);
+    const id = newTransactionId(deps, notify.restIdEntropy);
     const now = deps.clock.now();
     const facts = { id, route, origin, createdAt: now, parentId, inherited: () => signals.records() };
     const work = new Work(facts, {
@@ -138,7 +138,7 @@ export class Children implements ChildOpener {
     const found = signals.records();
     const filterOutput = Object.keys(found).length === 0 ? {} : { [CONVERSATION]: found };
     const copies = rcptTo.map((rcpt): NewTransaction => {
-      const id = newTransactionId(deps.rng, notify.restIdEntropy);
+      const id = newTransactionId(deps, notify.restIdEntropy);
       const named = { id, sender, ...(tag !== undefined && { tag }), parentId };
       const facts = { origin, mailFrom, rcptTo: [rcpt], retry, notification, createdAt: now, filterOutput };
       // Due by itself one day, so that nothing is lost when nobody is left to say that it is wanted.

@@ -52,7 +52,7 @@ function newWork(
 ): Work {
   const now = deps.clock.now();
   const { retry, notification } = route.sender;
-  const id = newTransactionId(deps.rng, restIdEntropy);
+  const id = newTransactionId(deps, restIdEntropy);
   const facts = { id, route, origin, createdAt: now, ...(messageBuilder !== undefined && { messageBuilder }) };
   const state = { ...NEW_TX, mailFrom, rcptTo: [rcpt], retry, notification };
   return new Work(facts, { state, version: 0, pastAttempts: [], isDurable: true, now: deps.clock.monotonicMs() });

@@ -55,7 +55,7 @@ export async function notificationFor(work: Work, report: Report, env: NotifyEnv
   const dsn = await write(work, report, { from, to: mailFrom.address }, env);
   if (dsn === undefined) return [];
   const now = deps.clock.now();
-  const id = newTransactionId(deps.rng, settings.restIdEntropy);
+  const id = newTransactionId(deps, settings.restIdEntropy);
   log.info({ notification: id, action: report.action }, 'a notification is due');
   return [
     {
