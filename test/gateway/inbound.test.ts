@@ -162,12 +162,12 @@ describe('trouble', () => {
     client.destroy();
   });
 
-  it('with the disk is 452 for a large message, and small ones still pass', async () => {
+  it('with the disk is temporary for a large message, and small ones still pass', async () => {
     await using service = await smtpService();
     const client = await greeted(service);
     await rm(service.spoolDirectory, { recursive: true });
     expect(await deliver(client, 'x'.repeat(70).concat('\r\n').repeat(10_000))).toEqual([
-      '452 4.3.1 the message cannot be stored now, try again later',
+      '451 4.3.0 the message cannot be stored now, try again later',
     ]);
     expect(await deliver(client)).toEqual(['250 2.0.0 message ok']);
     client.destroy();

@@ -13,6 +13,7 @@ import type { TransactionService } from '../http/service.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Store } from '../store/store.ts';
 import { type ClientSide, makeClientSide } from './client-side.ts';
+import { watchClock } from './clock-watch.ts';
 import { keepHouse } from './housekeeping.ts';
 import { makeWorkSide, type WorkSide } from './work-side.ts';
 
@@ -102,6 +103,7 @@ export class Router {
     this.#loops = Promise.all([
       keepHouse({ config, deps, store, ...this.#work }, stop),
       this.#clients.conversations.sweep(stop),
+      watchClock({ deps, store, onDue: this.#work.onDue }, stop),
     ]);
     deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');
   }

@@ -201,6 +201,10 @@ export class DurableStore implements Store {
     return this.#group.write('makeDue', { txId, now });
   }
 
+  correctDueTimes(now: number, limit: number): Promise<number> {
+    return this.#group.write('correctDueTimes', { now, toleranceMs: limits.clockSkewMs, limit });
+  }
+
   queueDepth(): Promise<QueueDepth> {
     return this.#engine.read('queueDepth', undefined);
   }

@@ -232,6 +232,11 @@ export interface Store {
   list(ask: ListAsk): Promise<ListPage>;
   /** Makes a transaction that waits for its next attempt due at once. */
   makeDue(txId: string, now: number): Promise<MakeDueResult>;
+  /**
+   * Gives what was put off by a clock that was ahead of `now`, by more than `limits.clockSkewMs`, the pause it was meant to have. At most
+   * `limit` at once; answers how many.
+   */
+  correctDueTimes(now: number, limit: number): Promise<number>;
   queueDepth(): Promise<QueueDepth>;
   blobStatus(txId: string, name: string): Promise<BlobStatus | undefined>;
   /** The bytes of a finalized blob, read piece by piece; lives as long as its transaction does. */

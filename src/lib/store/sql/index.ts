@@ -3,6 +3,7 @@ import { appendBlob, loadBlob } from './append-blob.ts';
 import { cancel } from './cancel.ts';
 import { claimDue, nextDueAt } from './claim-due.ts';
 import { collectGarbage } from './collect-garbage.ts';
+import { correctDueTimes } from './correct-due-times.ts';
 import { createTransactions } from './create-transactions.ts';
 import { endSession, expireSessions } from './end-session.ts';
 import { listLeases, releaseLeases } from './leases.ts';
@@ -23,6 +24,7 @@ export const writes = {
   cancel,
   claimDue,
   collectGarbage,
+  correctDueTimes,
   createTransactions,
   endSession,
   expireSessions,
