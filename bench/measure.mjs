@@ -131,6 +131,7 @@ function cost(harnessMs, delivered, { before, after }) {
     // What else ran meanwhile, in cores: figures of a machine that is not alone say little.
     other_cpu_cores: otherMs === undefined ? undefined : round(Math.max(0, otherMs / between(({ at }) => at))),
     peak_rss_mb: round(after.usage?.peakRssMb),
+    pss_mb: round(after.usage?.pssMb),
     commits_per_message: round(each(between(({ commits }) => commits))),
   };
 }

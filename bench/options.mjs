@@ -1,85 +1,76 @@
 /** The command line of the benchmark. */
 import { parseArgs } from 'node:util';
+import { cases, quickCases } from './cases.mjs';
 import { MIN_SIZE_BYTES } from './message.mjs';
-import { scenarios, scenariosNamed } from './scenarios.mjs';
-
-export const HELP = `Usage: npm run bench -- [options]
-
-Sends messages through Koukan to a sink of its own, everything on 127.0.0.1, accounts for every one of them, and prints one line of
-JSON for each scenario: the medians of its runs. Progress goes to standard error. Exit code 1 when a message was lost, duplicated,
-altered or refused, 64 for wrong options.
-
-  --scenario NAMES   separated by commas; a part of the names (relay, serve) stands for all that have it (default: all)
-${scenarios.map(({ name, summary }) => `                       ${name.padEnd(13)} ${summary}`).join('\n')}
-  --store KIND       sqlite, or postgres: a server of its own, with fsync (default: sqlite)
-  --n COUNT          messages of a run (default: 3000 in one process, 1000 in two, fewer of more than 16 KB)
-  --size BYTES       of a message, header and body (default: 4096)
-  --sessions COUNT   SMTP sessions, or REST clients, at the same time (default: 20)
-  --rcpts COUNT      recipients of each message (default: 1)
-  --per-connection COUNT  messages of one SMTP connection, 0 for no limit (default: 0)
-  --pipelining       MAIL, RCPT and DATA in one packet
-  --sink-delay MS    the sink answers the final dot so much later (default: 0)
-  --sink-refuse SHARE  so many of the messages, 0 to 1, are refused with 451 the first time (default: 0)
-  --warmup COUNT     messages before the first run, not measured (default: a half of --n)
-  --repeat COUNT     measured runs of each scenario (default: 3)
-  --patience SECONDS without an acceptance or a delivery, after which what is missing is lost (default: 20)
-  --json-out FILE    all runs of all scenarios, with machine and versions
-  --target HOST:PORT measure another SMTP relay instead, which delivers to --sink-port
-  --pid PIDS         with --target: its processes, for CPU and memory
-  --sink-port PORT   where the sink listens (default: any)
-  --node-options OPT options of node for the processes under test, for example --node-options=--cpu-prof
-  --help
-
-Examples:
-  npm run bench
-  npm run bench -- --scenario relay --size 65536 --n 1000
-  npm run bench -- --scenario stored-serve --store postgres --json-out stored.json
-  npm run bench -- --target 127.0.0.1:2525 --sink-port 3025 --pid 4711
-`;
+import { peerNames } from './peers/index.mjs';
+import { namedOf, scenarios } from './scenarios.mjs';
 
 const COUNT_MAX = 10_000_000;
+const SIZE_MAX_BYTES = 64 * 1024 * 1024;
+/** Messages of all runs together, when nothing says how many. */
+const RUN_BYTES = 64 * 1024 * 1024;
+const RUN_MESSAGES_MIN = 100;
+const SOAK_RUN_S = 60;
+const TABLE_RUN_S = 3;
+const QUICK = { seconds: 2, repeat: 3 };
 
 /** What a user can mend. */
 export class UsageError extends Error {}
 
 const text = { type: 'string' };
+const flag = { type: 'boolean', default: false };
 const OPTIONS = {
   scenario: { ...text, default: 'all' },
+  table: flag,
+  quick: flag,
+  peers: text,
   store: { ...text, default: 'sqlite' },
-  n: text,
+  gateways: { ...text, default: '1' },
+  prefill: text,
+  target: text,
+  pid: text,
   size: { ...text, default: '4096' },
   sessions: { ...text, default: '20' },
   rcpts: { ...text, default: '1' },
   'per-connection': { ...text, default: '0' },
-  pipelining: { type: 'boolean', default: false },
+  pipelining: flag,
   'sink-delay': { ...text, default: '0' },
   'sink-refuse': { ...text, default: '0' },
+  'sink-port': { ...text, default: '0' },
+  n: text,
   warmup: text,
-  repeat: { ...text, default: '3' },
+  seconds: text,
+  repeat: text,
+  soak: text,
   patience: { ...text, default: '20' },
   'json-out': text,
-  target: text,
-  pid: text,
-  'sink-port': { ...text, default: '0' },
   'node-options': text,
-  help: { type: 'boolean', default: false },
+  help: flag,
 };
 
 /** Throws a `UsageError`. */
 export function readOptions(args) {
   const values = parse(args);
-  const sizeBytes = whole(values, 'size', MIN_SIZE_BYTES, 64 * 1024 * 1024);
+  const soak = whole(values, 'soak', 1, 100_000);
   const count = whole(values, 'n', 1, COUNT_MAX);
   const warmup = whole(values, 'warmup', 0, COUNT_MAX);
-  const countOf = (scenario) => count ?? defaultCount(scenario, sizeBytes);
+  const peers = peersOf(values);
+  const compares = values.table || values.quick || peers.length > 0;
+  const seconds = whole(values, 'seconds', 1, 86_400) ?? secondsOf(values, soak, compares);
   return {
     help: values.help,
-    scenarios: namedScenarios(values.scenario),
-    store: oneOf(values, 'store', ['sqlite', 'postgres']),
-    countOf,
-    warmupOf: (scenario) => warmup ?? Math.ceil(countOf(scenario) / 2),
-    load: loadOf(values, sizeBytes),
-    repeat: whole(values, 'repeat', 1, 1000),
+    cases: casesOf(values),
+    isTable: values.table || values.quick,
+    compares,
+    peers,
+    prefill: prefillOf(values),
+    // Without a number of seconds there is always a count.
+    countOf: (scenario, load) => count ?? (seconds === undefined ? defaultCount(scenario, load) : undefined),
+    warmupOf: (ofRun) => warmup ?? Math.ceil(ofRun / 2),
+    seconds,
+    repeat: whole(values, 'repeat', 1, 1000) ?? soak ?? QUICK.repeat,
+    isSoak: soak !== undefined,
+    load: loadOf(values),
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),
     pids: (values.pid ?? '').split(',').filter(Boolean).map(Number),
@@ -88,12 +79,18 @@ export function readOptions(args) {
   };
 }
 
+function secondsOf({ quick }, soak, compares) {
+  if (soak !== undefined) return SOAK_RUN_S;
+  if (quick) return QUICK.seconds;
+  return compares ? TABLE_RUN_S : undefined;
+}
+
 /** What the generator and the sink do. */
-function loadOf(values, sizeBytes) {
+function loadOf(values) {
   const sinkRefusedShare = Number(values['sink-refuse']);
   if (!(sinkRefusedShare >= 0 && sinkRefusedShare <= 1)) throw new UsageError('--sink-refuse must be from 0 to 1');
   return {
-    sizeBytes,
+    sizeBytes: whole(values, 'size', MIN_SIZE_BYTES, SIZE_MAX_BYTES),
     sessions: whole(values, 'sessions', 1, 10_000),
     rcpts: whole(values, 'rcpts', 1, 1000),
     perConnection: whole(values, 'per-connection', 0, COUNT_MAX),
@@ -115,8 +112,8 @@ function parse(args) {
 }
 
 /** At most 64 MB in one run, and never less than a hundred messages. */
-const defaultCount = ({ messages }, sizeBytes) =>
-  Math.max(100, Math.min(messages, Math.floor((64 * 1024 * 1024) / sizeBytes)));
+const defaultCount = ({ messages }, { sizeBytes }) =>
+  Math.max(RUN_MESSAGES_MIN, Math.min(messages, Math.floor(RUN_BYTES / sizeBytes)));
 
 function whole(values, name, min, max) {
   const given = values[name];
@@ -131,12 +128,38 @@ function oneOf(values, name, choices) {
   throw new UsageError(`--${name} must be ${choices.join(' or ')}, not ${values[name]}`);
 }
 
-function namedScenarios(names) {
+/** What `--scenario` chooses: among the cases of a table, or scenarios with the load of the options. */
+function casesOf(values) {
+  const store = oneOf(values, 'store', ['sqlite', 'postgres']);
+  const gateways = whole(values, 'gateways', 1, 64);
+  const plain = scenarios.map((scenario) => ({ ...scenario, store, gateways: gatewaysOf(scenario, gateways) }));
+  const chosenFrom = values.table ? cases : values.quick ? quickCases : plain.map((each) => ({ ...each, goals: [] }));
   try {
-    return scenariosNamed(names.split(','));
+    return namedOf(chosenFrom, values.scenario.split(','));
   } catch (error) {
     throw new UsageError(`--scenario: ${error.message}`);
   }
+}
+
+/** In one process there is one gateway. */
+const gatewaysOf = ({ shape }, count) => (shape === 'serve' ? 1 : count);
+
+function peersOf({ peers, table, quick }) {
+  const words = (peers ?? (table ? 'postfix,bare,openssl' : quick ? 'bare' : '')).split(',').filter(Boolean);
+  const unknown = words.find((word) => !peerNames.includes(word));
+  if (unknown !== undefined) throw new UsageError(`--peers: no ${unknown}; there are ${peerNames.join(', ')}`);
+  return words;
+}
+
+function prefillOf({ prefill }) {
+  if (prefill === undefined) return undefined;
+  const counts = { finished: 0, deferred: 0 };
+  for (const part of prefill.split(',')) {
+    const [, name, number] = /^(finished|deferred)=(\d{1,8})$/.exec(part) ?? [];
+    if (name === undefined) throw new UsageError(`--prefill must be like finished=1000,deferred=100, not ${prefill}`);
+    counts[name] = Number(number);
+  }
+  return counts;
 }
 
 function addressOf(given) {

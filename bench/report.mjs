@@ -1,42 +1,25 @@
-/** What is printed: a line for people on standard error for each run, a line of JSON on standard output for each scenario. */
-import { median, round } from './statistics.mjs';
+/** What is printed while it runs: a line for people on standard error for each run, a line of JSON on standard output for each scenario. */
+import { FAULTS } from './comparison.mjs';
 
-/** Of these the sum over all runs counts, not the median: one lost message is one too many. */
-const SUMMED = ['accepted', 'delivered', 'lost', 'duplicated', 'altered', 'swapped', 'stray', 'refused', 'unpromised'];
-const FAULTS = ['lost', 'duplicated', 'altered', 'swapped', 'stray', 'refused'];
+const NAME_COLUMNS = 13;
 
 export function printRun(name, run) {
   const faults = FAULTS.filter((key) => run[key] > 0).map((key) => `${run[key]} ${key.toUpperCase()}`);
   const figures = [
     `${run.accepted_per_s}/s accepted`,
     `${run.delivered_per_s}/s delivered`,
-    `accept p50 ${run.accept_p50_ms} ms, p99 ${run.accept_p99_ms} ms`,
-    ...(run.cpu_us_per_message === undefined
-      ? []
-      : [`CPU ${run.cpu_us_per_message} us, others ${run.other_cpu_cores} cores`]),
+    ...(run.accept_p50_ms === undefined ? [] : [`accept p50 ${run.accept_p50_ms} ms, p99 ${run.accept_p99_ms} ms`]),
+    ...(run.cpu_us_per_message === undefined ? [] : [`CPU ${run.cpu_us_per_message} us`]),
+    ...(run.other_cpu_cores === undefined ? [] : [`others ${run.other_cpu_cores} cores`]),
+    ...(run.peak_rss_mb === undefined ? [] : [`RSS ${run.peak_rss_mb} MB`]),
     ...faults,
   ];
-  process.stderr.write(`${name.padEnd(13)} ${figures.join(', ')}\n`);
+  process.stderr.write(`${name.padEnd(NAME_COLUMNS)} ${figures.join(', ')}\n`);
 }
 
-/** The medians of the runs, with the range of what was delivered, and the sums of what must be zero. */
-export function summaryOf(runs) {
-  const keys = Object.keys(runs[0]);
-  const summary = { runs: runs.length };
-  for (const key of keys) {
-    const values = runs.map((run) => run[key]);
-    if (SUMMED.includes(key)) summary[key] = values.reduce((a, b) => a + b, 0);
-    else if (typeof values[0] === 'number') summary[key] = round(median(values));
-  }
-  const rates = runs.map((run) => run.delivered_per_s);
-  summary.delivered_per_s_range = [Math.min(...rates), Math.max(...rates)];
-  summary.gave_up = runs.some((run) => run.gave_up);
-  summary.refusals = merge(runs.map((run) => run.refusals));
-  return summary;
-}
-
-function merge(counts) {
-  const all = {};
-  for (const [key, count] of counts.flatMap((each) => Object.entries(each))) all[key] = (all[key] ?? 0) + count;
-  return all;
+/** One scenario as one flat object, when only one was measured in it. */
+export function lineOf({ name, store, load, contestants }) {
+  const [{ name: _name, isPeer: _isPeer, count, each_run: _runs, faults: _faults, ...summary }] = contestants;
+  const facts = { scenario: name, ...(store !== undefined && { store }), n: count };
+  return { ...facts, size: load.sizeBytes, sessions: load.sessions, ...summary };
 }

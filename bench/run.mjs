@@ -1,17 +1,22 @@
 /** `npm run bench`: how fast Koukan is on this machine, and whether it keeps its promises meanwhile. Method and figures: docs/performance.md. */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { peersOf } from './cases.mjs';
 import { Child } from './child.mjs';
-import { startEnvironment } from './environment.mjs';
+import { judgeCase } from './comparison.mjs';
+import { runCase } from './contest.mjs';
+import { temporaryDir } from './environment.mjs';
+import { HELP } from './help.mjs';
 import { machine } from './machine.mjs';
-import { measure, untilReady } from './measure.mjs';
-import { HELP, readOptions, UsageError } from './options.mjs';
-import { printRun, summaryOf } from './report.mjs';
+import { readOptions, UsageError } from './options.mjs';
+import { contestantsOf, PeerPool } from './peers/index.mjs';
+import { prefill } from './prefill.mjs';
+import { lineOf } from './report.mjs';
 import { Stops } from './stops.mjs';
-import { isClean } from './tally.mjs';
+import { tableOf } from './table.mjs';
 
 const EXIT_USAGE = 64;
-const OTHER_RELAY_MESSAGES = 1000;
+const OTHER_RELAY = { name: 'other relay', messages: 1000, goals: [] };
 
 class InterruptedError extends Error {
   constructor(signal, number) {
@@ -41,37 +46,45 @@ async function startHarness(sinkPort, stops) {
   return { sink, generator, sinkPort: await sink.ask('listen', { port: sinkPort }) };
 }
 
-/** Another relay, which is there already. */
-const relayOf = ({ target, pids }, interrupted) => ({ target, pids, storePids: [], ended: interrupted });
-
-/** All runs of one scenario, in an environment of its own, of which nothing is left. */
-async function runScenario(scenario, options, interrupted) {
-  const stops = new Stops();
-  try {
-    return await runIn(stops, scenario, options, interrupted);
-  } finally {
-    for (const error of await stops.run()) {
-      process.stderr.write(`${scenario.name}: ${error.message}\n`);
-      process.exitCode = 1;
-    }
-  }
+function complain(message) {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
 }
 
-async function runIn(stops, scenario, options, interrupted) {
+/** All cases, one after the other; resolves with their results. */
+async function runAll(options, stops) {
+  const interrupted = untilInterrupted();
   const harness = await startHarness(options.sinkPort, stops);
-  const environment = options.target
-    ? relayOf(options, interrupted)
-    : await startEnvironment(scenario, { ...options, sinkPort: harness.sinkPort, interrupted }, stops);
-  const { load } = options;
-  await untilReady(environment, harness, load);
-  const warmup = options.warmupOf(scenario);
-  if (warmup > 0) await measure(environment, harness, { ...load, count: warmup });
-  const runs = [];
-  for (let i = 0; i < options.repeat; i += 1) {
-    runs.push(await measure(environment, harness, { ...load, count: options.countOf(scenario) }));
-    printRun(scenario.name, runs[i]);
+  const dir = await temporaryDir(stops);
+  const { nodeOptions } = options;
+  const pool = new PeerPool({ dir, sinkPort: harness.sinkPort, nodeOptions, interrupted }, stops);
+  const found = await PeerPool.find(options.peers);
+  for (const [name, { isThere, why }] of Object.entries(found)) {
+    if (!isThere) process.stderr.write(`${name}: not found (${why})\n`);
   }
-  return runs;
+  const context = { options, harness, interrupted, pool, complain };
+  const prepareAged = options.prefill && ((environment) => prefill(environment, options.prefill));
+  const results = [];
+  for (const theCase of options.target ? [OTHER_RELAY] : options.cases) {
+    const others = othersOf(theCase, options, found);
+    const contestants = await runCase(theCase, { others, prepareAged }, context);
+    const result = judgeCase(theCase, options.load, contestants);
+    results.push(result);
+    if (!options.compares) process.stdout.write(`${JSON.stringify(lineOf(result))}\n`);
+    if (!result.isClean) process.exitCode = 1;
+  }
+  return { machine: machine(), peers: found, results };
+}
+
+/** Whom a case is measured with: in a table those it names, else those that the options name, as far as they are there. */
+function othersOf(theCase, { peers, isTable, target }, found) {
+  if (target) return [];
+  const there = peers.filter((name) => found[name].isThere);
+  const chosen = contestantsOf(theCase.way, there);
+  if (!isTable) return chosen;
+  const named = peersOf(theCase).filter((name) => there.includes(name.split('-')[0]));
+  // Those that no case names are wanted by the options.
+  return [...new Set([...named, ...chosen.filter((name) => name.startsWith('haraka'))])];
 }
 
 async function main(args) {
@@ -80,24 +93,17 @@ async function main(args) {
     process.stdout.write(HELP);
     return;
   }
-  if (!existsSync(new URL('../dist/index.js', import.meta.url)))
+  if (!options.target && !existsSync(new URL('../dist/index.js', import.meta.url)))
     throw new UsageError('there is no dist: npm run build');
-  const interrupted = untilInterrupted();
-  const { store } = options;
-  const { sizeBytes, sessions } = options.load;
-  const scenarios = options.target ? [{ name: 'other relay', messages: OTHER_RELAY_MESSAGES }] : options.scenarios;
-  const results = [];
-  for (const scenario of scenarios) {
-    const runs = await runScenario(scenario, options, interrupted);
-    const n = options.countOf(scenario);
-    const facts = { scenario: scenario.name, ...(!options.target && { store }), n, size: sizeBytes, sessions };
-    process.stdout.write(`${JSON.stringify({ ...facts, ...summaryOf(runs) })}\n`);
-    results.push({ ...facts, runs });
-    if (!runs.every(isClean)) process.exitCode = 1;
+  const stops = new Stops();
+  let everything;
+  try {
+    everything = await runAll(options, stops);
+  } finally {
+    for (const error of await stops.run()) complain(error.message);
   }
-  if (options.jsonOut !== undefined) {
-    await writeFile(options.jsonOut, `${JSON.stringify({ machine: machine(), results }, null, 2)}\n`);
-  }
+  if (options.compares) process.stdout.write(tableOf(everything));
+  if (options.jsonOut !== undefined) await writeFile(options.jsonOut, `${JSON.stringify(everything, null, 2)}\n`);
 }
 
 try {

@@ -1,64 +1,40 @@
 /** What is measured: which way in, what is promised, and which processes do it. */
 
-/** `messages`: in one run, unless `--n` says so or they are large. */
-export const scenarios = [
-  {
-    name: 'relay-serve',
-    summary: 'SMTP in, SMTP out, cut-through: nothing stored, the answer is that of the far end. One process.',
+const ways = {
+  relay: {
     protocol: 'smtp',
-    smtpTag: 'relay',
-    shape: 'serve',
-    messages: 3000,
+    summary: 'SMTP in, SMTP out, cut-through: nothing stored, the answer is that of the far end.',
   },
-  {
-    name: 'relay-split',
-    summary: 'The same with router and gateway as two processes that talk HTTP.',
-    protocol: 'smtp',
-    smtpTag: 'relay',
-    shape: 'split',
-    messages: 1000,
-  },
-  {
-    name: 'stored-serve',
-    summary: 'SMTP in, committed, answered, then SMTP out: the exploder waits for nobody. One process.',
-    protocol: 'smtp',
-    smtpTag: 'stored',
-    shape: 'serve',
-    messages: 3000,
-  },
-  {
-    name: 'stored-split',
-    summary: 'The same in two processes.',
-    protocol: 'smtp',
-    smtpTag: 'stored',
-    shape: 'split',
-    messages: 1000,
-  },
-  {
-    name: 'rest-serve',
-    summary: 'REST submission: create with the message inline, committed, 201, then SMTP out. One process.',
+  stored: { protocol: 'smtp', summary: 'SMTP in, committed, answered, then SMTP out: the exploder waits for nobody.' },
+  rest: {
     protocol: 'rest',
-    smtpTag: 'relay',
-    shape: 'serve',
-    messages: 3000,
+    summary: 'REST submission: create with the message inline, committed, 201, then SMTP out.',
   },
-  {
-    name: 'rest-split',
-    summary: 'The same in two processes.',
-    protocol: 'rest',
-    smtpTag: 'relay',
-    shape: 'split',
-    messages: 1000,
-  },
-];
+  sign: { protocol: 'smtp', summary: 'Like relay, and every message is signed: DKIM, RSA with 2048 bits.' },
+};
+
+/** `messages`: in one run, unless it is said how many, or they are large. */
+const shapes = {
+  serve: { summary: 'One process.', messages: 3000 },
+  split: { summary: 'Router and gateways are processes that talk HTTP.', messages: 1000 },
+};
+
+/** A way to work and the processes that do it, by their names. */
+export function scenarioOf(way, shape) {
+  const { protocol, summary } = ways[way];
+  const { messages } = shapes[shape];
+  return { name: `${way}-${shape}`, summary: `${summary} ${shapes[shape].summary}`, way, shape, protocol, messages };
+}
+
+export const scenarios = Object.keys(ways).flatMap((way) => Object.keys(shapes).map((shape) => scenarioOf(way, shape)));
 
 /** Those that a word names: all, one by its name, or all that have the word in their name (`relay`, `serve`). */
-export function scenariosNamed(words) {
-  const unknown = words.find((word) => !scenarios.some((scenario) => isNamed(scenario, word)));
+export function namedOf(things, words) {
+  const unknown = words.find((word) => !things.some((thing) => isNamed(thing, word)));
   if (unknown !== undefined) {
-    throw new RangeError(`no scenario ${unknown}; there are ${scenarios.map(({ name }) => name).join(', ')}`);
+    throw new RangeError(`no scenario ${unknown}; there are ${things.map(({ name }) => name).join(', ')}`);
   }
-  return scenarios.filter((scenario) => words.some((word) => isNamed(scenario, word)));
+  return things.filter((thing) => words.some((word) => isNamed(thing, word)));
 }
 
 const isNamed = ({ name }, word) => word === 'all' || word === name || name.split('-').includes(word);

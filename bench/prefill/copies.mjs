@@ -1,0 +1,67 @@
+/** Copies of one transaction with everything that belongs to it: attempts, bodies, and what else refers to it. */
+
+/** In one database transaction. */
+const AT_ONCE = 50_000;
+/** From one copy to the next, back in time: a million are less than a day, after which the finished would be collected. */
+const STEP_MS = 50;
+/** The plan of which copy has which id. */
+const PLAN = 'bench_copies';
+
+/** `count` copies of transaction `id`. */
+export async function copyTransaction(tables, id, count) {
+  for (let from = 1; from <= count; from += AT_ONCE) {
+    await tables.run('begin');
+    await planCopies(tables, from, Math.min(count, from + AT_ONCE - 1));
+    await copyRows(tables, 'transactions', `o.id = '${id}'`, transactionColumn);
+    await copyBodies(tables, id);
+    const others = (await tables.tablesWith('transaction_id')).filter((name) => name !== 'transaction_blobs');
+    for (const table of others) await copyRows(tables, table, `o.transaction_id = '${id}'`, referenceColumn);
+    await tables.run(`drop table ${PLAN}`);
+    await tables.run('commit');
+  }
+  await tables.afterIds('blobs');
+}
+
+async function planCopies(tables, from, to) {
+  const [{ last }] = await tables.all('select coalesce(max(id), 0) as last from blobs');
+  await tables.run(
+    `create table ${PLAN} as select i, ${tables.randomId} as id, ${last} + i - ${from - 1} as blob_id from ${tables.series(from, to)}`,
+  );
+}
+
+/** One row for each planned copy of each row that `where` finds; `columnValue` says what a column becomes, `undefined` that the database gives it. */
+async function copyRows(tables, table, where, columnValue) {
+  const columns = (await tables.columnsOf(table)).map((name) => [name, columnValue(name)]).filter(([, value]) => value);
+  const names = columns.map(([name]) => name).join(', ');
+  const values = columns.map(([, value]) => value).join(', ');
+  await tables.run(
+    `insert into ${table} (${names}) ${tables.overriding} select ${values} from ${PLAN} c, ${table} o where ${where} order by c.i`,
+  );
+}
+
+/** `o` is the original, `c` the plan of the copy. */
+function transactionColumn(name) {
+  if (name === 'id') return 'c.id';
+  if (['created_at', 'updated_at'].includes(name)) return `o.${name} - c.i * ${STEP_MS}`;
+  if (name === 'next_attempt_at') return `o.${name} + c.i * ${STEP_MS}`;
+  if (['rcpt_to', 'rcpt_address'].includes(name)) return `replace(o.${name}, '@aged.', '-' || c.i || '@aged.')`;
+  return `o.${name}`;
+}
+
+/** Of a table that refers to transactions; a number of its own the database gives it. */
+function referenceColumn(name) {
+  if (name === 'id') return undefined;
+  return name === 'transaction_id' ? 'c.id' : `o.${name}`;
+}
+
+/** Every copy has a body of its own, as every message has. */
+async function copyBodies(tables, id) {
+  const bodies = await tables.all(`select blob_id from transaction_blobs where transaction_id = '${id}'`);
+  if (bodies.length > 1) throw new Error('prefill: a transaction with several bodies cannot be copied');
+  for (const { blob_id: blobId } of bodies) {
+    await copyRows(tables, 'blobs', `o.id = ${blobId}`, (name) => (name === 'id' ? 'c.blob_id' : `o.${name}`));
+    const ofBlob = (name) => (name === 'blob_id' ? 'c.blob_id' : name === 'transaction_id' ? 'c.id' : `o.${name}`);
+    const referring = (await tables.tablesWith('blob_id')).filter((name) => name !== PLAN);
+    for (const table of referring) await copyRows(tables, table, `o.blob_id = ${blobId}`, ofBlob);
+  }
+}

@@ -1,0 +1,58 @@
+/** A database of Koukan as somebody has it who writes into it directly, of either engine; only while no router is using it. */
+import Database from 'better-sqlite3';
+import pg from 'pg';
+
+const CACHE_KB = 1_000_000;
+
+/** Resolves with the functions that the copies need: `all`, `run`, the words the engines differ in, `settle` and `close`. */
+export const openTables = (url) => (url.startsWith('sqlite') ? openSqlite(url) : openPostgres(url));
+
+function openSqlite(url) {
+  const db = new Database(url.slice('sqlite:///'.length));
+  // A crash meanwhile ruins nothing that anybody needs.
+  db.pragma('synchronous = off');
+  db.pragma(`cache_size = -${CACHE_KB}`);
+  return {
+    all: async (text) => db.prepare(text).all(),
+    run: async (text) => db.exec(text),
+    series: (from, to) =>
+      `(with recursive s(i) as (values (${from}) union all select i + 1 from s where i < ${to}) select i from s) as s`,
+    randomId: 'lower(hex(randomblob(11)))',
+    overriding: '',
+    columnsOf: async (table) => db.pragma(`table_info(${table})`).map(({ name }) => name),
+    tablesWith: async (column) =>
+      db
+        .prepare(
+          `select m.name from sqlite_master m join pragma_table_info(m.name) c on c.name = ? where m.type = 'table'`,
+        )
+        .all(column)
+        .map(({ name }) => name),
+    afterIds: async () => undefined,
+    settle: async () => db.pragma('wal_checkpoint(truncate)'),
+    close: async () => db.close(),
+  };
+}
+
+async function openPostgres(url) {
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query('set synchronous_commit = off');
+  const all = async (text) => (await client.query(text)).rows;
+  const columns = (condition) =>
+    all(`select table_name, column_name from information_schema.columns
+      where table_schema = current_schema() and ${condition} order by ordinal_position`);
+  return {
+    all,
+    run: (text) => client.query(text),
+    series: (from, to) => `generate_series(${from}::bigint, ${to}::bigint) as s(i)`,
+    randomId: 'substr(md5(random()::text), 1, 22)',
+    overriding: 'overriding system value',
+    columnsOf: async (table) => (await columns(`table_name = '${table}'`)).map(({ column_name: name }) => name),
+    tablesWith: async (column) => (await columns(`column_name = '${column}'`)).map(({ table_name: name }) => name),
+    /** Ids that were given out by hand are not given out again. */
+    afterIds: (table) => all(`select setval(pg_get_serial_sequence('${table}', 'id'), (select max(id) from ${table}))`),
+    // As its own housekeeping would have done long since.
+    settle: () => client.query('vacuum (analyze)'),
+    close: () => client.end(),
+  };
+}
