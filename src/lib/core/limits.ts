@@ -44,16 +44,16 @@ export const limits = {
   /** What a hanging GET waits for at most (protocol §1.1). */
   hangingGetMs: 30_000,
   rcptParamsPerCommand: 20,
+  /** By how much the clocks of two routers on one database may differ; a wall clock that is set back by more is noticed. */
+  clockSkewMs: 60_000,
+  /** Due times that are corrected in one go after that. */
+  dueCorrections: 1000,
   /** Least pause between two attempts, whatever the retry policy says. */
   retryPauseMs: 1000,
   /** Conversations under way in one process; more are refused. */
   conversations: 20_000,
   messageBuilderParts: 1000,
   messageBuilderHeaders: 1000,
-  /** By how much the clocks of two routers on one database may differ; a wall clock that is set back by more is noticed. */
-  clockSkewMs: 60_000,
-  /** Due times that are corrected in one go after that. */
-  dueCorrections: 1000,
   /** All headers of a message builder as JSON: they are encoded and folded at one go, while everybody else waits. */
   messageBuilderHeaderChars: 131_072,
   /** What a process that ends waits for its REST clients to read the last answers. */
