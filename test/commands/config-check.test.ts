@@ -86,4 +86,46 @@ describe('koukan config check', () => {
   it('wants a file', async () => {
     expect((await check()).exitCode).toBe(64);
   });
+
+  it('reports key files together with what else is wrong', async () => {
+    const text = `${ROUTER}  - {filter: dkim_sign, domain: x.example, selector: s, key: missing.pem}\n  - filter: rest_output\nlog: {colour: no}\n`;
+    const { exitCode, stderr } = await check(file('keys.yaml', text));
+    expect(exitCode).toBe(78);
+    expect(stderr).toContain(': missing.pem cannot be read');
+    expect(stderr).toContain("unknown key 'colour'");
+  });
+
+  it('knows domains that no address has, in routing and in policies', async () => {
+    const list =
+      'policy: {name: address_list, domains: [good.example, "*.bad.example", "@x.example"], destination: null}';
+    const match =
+      'tag: t, match: {matcher: address_list, which_addr: mail_from, domains: [.example.com]}, action: REJECT';
+    const text = `${ROUTER}  - {filter: router, ${list}}\n  - {filter: policy_action, ${match}}\n  - filter: rest_output\n`;
+    const { exitCode, stderr } = await check(file('domains.yaml', text));
+    expect(exitCode).toBe(78);
+    expect(stderr.match(/no address has such a domain/g)).toHaveLength(3);
+  });
+
+  it('knows pauses between attempts whose bounds contradict each other', async () => {
+    const handler = 'output_handler: {retry_params: {min_attempt_time: 600, max_attempt_time: 60}}';
+    const text = `${ROUTER}  - filter: rest_output\n  ${handler}\n`;
+    const { exitCode, stderr } = await check(file('times.yaml', text));
+    expect(exitCode).toBe(78);
+    expect(stderr).toContain("'max_attempt_time' (60) must not be less than 'min_attempt_time' (600)");
+  });
+
+  it('warns of names to which nothing in the chain finds the addresses', async () => {
+    const route = (options: string) =>
+      `  - {filter: router, ${options}destination: {host_list: [{host: mx.example, port: 25}]}}\n`;
+    const output = '  - filter: rest_output\n';
+    const words = "a gateway takes addresses, and 'mx.example' is a name: add 'filter: dns_resolution' to this chain";
+    const bare = await check(file('names.yaml', ROUTER + route('') + output));
+    expect(bare).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(`: warning: ${words}`) });
+    const resolved = await check(
+      file('resolved.yaml', `${ROUTER}${route('')}  - {filter: dns_resolution, suffix: ""}\n${output}`),
+    );
+    expect(resolved).toMatchObject({ exitCode: 0, stderr: '' });
+    const dry = await check(file('dry.yaml', ROUTER + route('dry_run: true, ') + output));
+    expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
+  });
 });

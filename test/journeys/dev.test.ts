@@ -49,13 +49,13 @@ describe('koukan dev', () => {
     [3025, 'the SMTP sink'],
     [8000, '8000'],
     [1025, '1025'],
-  ] as const)('says which port is in use, and exits with 78: %d', async ([port, words], context) => {
+  ] as const)('says which port is in use, and exits with 69: %d', async ([port, words], context) => {
     const journey = await Journey.open(context);
     const other = createServer().listen(port, '127.0.0.1');
     await once(other, 'listening');
     try {
       const dev = journey.run('dev', '--check');
-      expect(await dev.exited).toEqual({ code: 78, signal: null });
+      expect(await dev.exited).toEqual({ code: 69, signal: null });
       expect(dev.stdout).toBe('');
       expect(dev.stderr).toContain('in use');
       expect(dev.stderr).toContain(words);

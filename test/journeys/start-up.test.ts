@@ -117,7 +117,7 @@ describe('a start with a mistake in the configuration', () => {
       ['serve', journey.routerFile, journey.gatewayFile],
     ]) {
       const daemon = journey.run(...args);
-      expect(await daemon.exited).toEqual(CONFIG_ERROR);
+      expect(await daemon.exited).toEqual({ code: 69, signal: null });
       expect(daemon.stderr.split('\n')).toContain(
         `${file}:${place}: cannot listen on 127.0.0.1:${journey.ports[name]}: the port is in use by another process`,
       );

@@ -4,7 +4,7 @@ import type { GatewayConfig } from '../config/gateway-config.ts';
 import { InvalidConfigError, type PlacedMistake } from '../config/invalid-config.ts';
 import { jointMistakes } from '../config/joint-mistakes.ts';
 import { type ConfigKind, configKind } from '../config/kind.ts';
-import { parseGatewayConfig, parseRouterConfig, readConfigFile } from '../config/load.ts';
+import { parseGatewayConfig, parseRouterConfig, pathResolver, readConfigFile } from '../config/load.ts';
 import type { RouterConfig } from '../config/router-config.ts';
 import { InvariantError } from '../core/errors.ts';
 import { stepChecker } from './compile.ts';
@@ -77,7 +77,8 @@ async function checkOne(file: string, stepsOf: StepsOf, kind?: ConfigKind, given
 
 async function checkedRouter(text: string, file: string, stepsOf: StepsOf) {
   const { registry, mistakes } = await stepsOf(text, file);
-  const config = parseRouterConfig(text, file, { checkFiles: true, checkStep: stepChecker(registry), mistakes });
+  const checkStep = stepChecker(registry, pathResolver(file));
+  const config = parseRouterConfig(text, file, { checkFiles: true, checkStep, mistakes });
   compileRouter(config, registry, nothingRuns);
   return { router: config, registry };
 }

@@ -130,10 +130,14 @@ export function checkedSteps(chain: ChainConfig, registry: StepRegistry): Checke
 }
 
 /** What is wrong with a single step: for `LoadOptions.checkStep`, where it is reported together with the mistakes of the whole file. */
-export function stepChecker(registry: StepRegistry): (step: ChainStepConfig) => readonly ConfigMistake[] {
+export function stepChecker(
+  registry: StepRegistry,
+  resolvePath: ChainEnv['resolvePath'],
+): (step: ChainStepConfig) => readonly ConfigMistake[] {
   return (step) => {
     const result = checkStep(step, registry);
-    return 'mistakes' in result ? result.mistakes : [];
+    if ('mistakes' in result) return result.mistakes;
+    return absolute(step, result.definition.checkFiles?.(result.options, resolvePath) ?? []);
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { RestEndpointConfig, SenderFamily } from '../config/router-config.ts';
-import type { ConfigPath } from '../config/source.ts';
+import type { ConfigMistake, ConfigPath } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
@@ -44,6 +44,9 @@ export interface TxContext extends Origin {
   readonly rcptReplies: readonly (Response | undefined)[];
   /** Set by a routing filter at RCPT; all recipients of one transaction must agree. */
   route: Route | undefined;
+  /** The recipients that a routing filter has taken: those after it let them pass. */
+  readonly routed: readonly Mailbox[];
+  markRouted(to: Mailbox): void;
   /** The route's hosts after resolution; when unset, the output uses the route's hosts as they are. */
   resolution: readonly HostPort[] | undefined;
   /** An output says which host it offers the message to: called for each that is tried, in order. */
@@ -130,6 +133,8 @@ interface StepDefinition<C> {
   readonly config: z.ZodType<C>;
   /** Another step its chain must have, before it or after: without it what the options ask for would not happen. */
   readonly needs?: (config: C, env: Pick<ChainEnv, 'restEndpoints'>) => NeededStep | undefined;
+  /** What is wrong with the files its options name: said when the configuration is checked, together with all other mistakes. */
+  readonly checkFiles?: (config: C, resolvePath: ChainEnv['resolvePath']) => readonly ConfigMistake[];
   /** Where it sends transactions within this router: a chain that leads back to itself would never end. */
   readonly leadsTo?: (config: C) => SenderRef;
 }

@@ -1,6 +1,8 @@
 /** Runs a command line through oclif and turns what it throws into a message for people and a sysexits code. */
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { exitCodes, UserError } from '../core/errors.ts';
+import { nearestName } from '../core/nearest-name.ts';
 import { normaliseFlagNames } from './flag-names.ts';
 import { Errors, flush, run as oclifRun } from './oclif.ts';
 
@@ -9,31 +11,40 @@ export async function run(args: readonly string[], launcherUrl: string): Promise
     await oclifRun(normaliseFlagNames(args), fileURLToPath(launcherUrl));
     await flush();
   } catch (error) {
-    const { message, exitCode } = describe(error);
+    const { message, exitCode } = describe(error, () => commandNames(launcherUrl));
     if (message !== '') process.stderr.write(`${message}\n`);
     if (process.env.KOUKAN_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     process.exitCode = exitCode;
   }
 }
 
+/** All commands as they are typed, from the list that was written when they were built. */
+function commandNames(launcherUrl: string): readonly string[] {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../oclif.manifest.json', launcherUrl), 'utf8'));
+  return Object.keys((manifest as { readonly commands: object }).commands).map((id) => id.replaceAll(':', ' '));
+}
+
 /** oclif's words for wrong usage, without its own hint at --help, and with commands spelled as they are typed. */
-function usageText(text: string): string {
+function usageText(text: string, commands: () => readonly string[]): string {
   return text
     .replace(/\n?See more help with --help/g, '')
     .replace(/^Parsing (--\S+) \n\tExpected/, '$1: expected')
-    .replace(
-      /^command (\S+) not found$/,
-      (_, id: string) => `there is no command \`koukan ${id.replaceAll(':', ' ')}\``,
-    );
+    .replace(/^command (\S+) not found$/, (_, id: string) => noCommand(id.replaceAll(':', ' '), commands()));
 }
 
-function describe(error: unknown): { message: string; exitCode: number } {
+function noCommand(typed: string, commands: readonly string[]): string {
+  const nearest = nearestName(typed, commands);
+  const hint = nearest === undefined ? '' : ` (did you mean \`koukan ${nearest}\`?)`;
+  return `there is no command \`koukan ${typed}\`${hint}`;
+}
+
+function describe(error: unknown, commands: () => readonly string[]): { message: string; exitCode: number } {
   if (error instanceof UserError) return { message: error.message, exitCode: error.exitCode };
   if (error instanceof Errors.ExitError) return { message: '', exitCode: error.oclif.exit ?? exitCodes.software };
   // oclif reports wrong flags, arguments and command names as CLIError with exit code 2.
   if (error instanceof Errors.CLIError) {
     return {
-      message: `${usageText(error.message)}\nRun the command with --help for its flags and examples.`,
+      message: `${usageText(error.message, commands)}\nRun the command with --help for its flags and examples.`,
       exitCode: exitCodes.usage,
     };
   }

@@ -10,11 +10,11 @@ export interface PlacedMistake {
   readonly message: string;
 }
 
-/** Commands print its message and exit with code 78 (EX_CONFIG). */
+/** Commands print its message and exit with code 78 (EX_CONFIG): starting again does not help. */
 export class InvalidConfigError extends UserError {
   readonly mistakes: readonly PlacedMistake[];
-  constructor(mistakes: readonly PlacedMistake[]) {
-    super(mistakes.map(formatMistake).join('\n'), exitCodes.config);
+  constructor(mistakes: readonly PlacedMistake[], exitCode: number = exitCodes.config) {
+    super(mistakes.map(formatMistake).join('\n'), exitCode);
     this.mistakes = mistakes;
   }
 }

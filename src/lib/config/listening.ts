@@ -1,5 +1,6 @@
 /** A listener that cannot be opened is a mistake in the configuration: said with the line that names the address. */
 import type { HostPort } from '../core/envelope.ts';
+import { exitCodes } from '../core/errors.ts';
 import { InvalidConfigError } from './invalid-config.ts';
 import type { ConfigPath, ConfigSource } from './source.ts';
 
@@ -27,8 +28,14 @@ export async function listening(source: ConfigSource, start: () => Promise<void>
     await start();
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
-    throw new InvalidConfigError([{ file: source.file, ...source.position(error.path), message: error.message }]);
+    const mistake = { file: source.file, ...source.position(error.path), message: error.message };
+    throw new InvalidConfigError([mistake], listenExitCode(error.cause));
   }
+}
+
+/** A port that is in use may be free in a moment (EX_UNAVAILABLE: a supervisor tries again); an address that is not ours stays wrong. */
+export function listenExitCode(cause: unknown): number {
+  return (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? exitCodes.unavailable : exitCodes.config;
 }
 
 /** Opens a listener whose address a setting named. */

@@ -24,6 +24,7 @@ import { routerMistakes, routerWarnings } from './router-references.ts';
 import { routerSchema } from './router-schema.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
 import type { ConfigMistake, ConfigSource } from './source.ts';
+import { unresolvedHostWarnings } from './unresolved-hosts.ts';
 
 export interface LoadOptions {
   /** Also read the certificates, keys and secrets that are named. */
@@ -49,6 +50,7 @@ export function parseRouterConfig(text: string, file: string, options: LoadOptio
     mistakes: routerMistakes,
     warnings: (root) => [
       ...routerWarnings(root),
+      ...unresolvedHostWarnings(root),
       ...entropyWarnings(root, 'global.rest_id_entropy'),
       ...restAccessWarnings(root),
     ],

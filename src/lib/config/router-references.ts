@@ -19,6 +19,7 @@ export function routerMistakes(root: unknown): ConfigMistake[] {
     ...duplicateNames(root, 'endpoint', 'an endpoint'),
     ...senderMistakes(root),
     ...notificationMistakes(root),
+    ...retryMistakes(root),
     ...sessionMistakes(root),
   ];
 }
@@ -79,6 +80,17 @@ function notificationMistakes(root: unknown): ConfigMistake[] {
       ...tagReference(root, [...path, 'tag'], sender, textAt(value, 'tag')),
       ...(hasMailbox ? [] : [nobody]),
     ];
+  });
+}
+
+/** Pauses between attempts whose bounds contradict each other; a bound that is left out has its default, which is meant to give way. */
+function retryMistakes(root: unknown): ConfigMistake[] {
+  return findAll(root, 'endpoint.*.output_handler.retry_params').flatMap(({ path, value }) => {
+    if (!isMapping(value)) return [];
+    const { min_attempt_time: min, max_attempt_time: max } = value;
+    if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return [];
+    const message = `'max_attempt_time' (${max}) must not be less than 'min_attempt_time' (${min})`;
+    return [{ path: [...path, 'max_attempt_time'], message }];
   });
 }
 

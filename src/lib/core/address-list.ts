@@ -1,5 +1,5 @@
 /** A list of addresses by domain and by the beginning of the local part: what routing and policies both mean by `address_list`. */
-import { parseAddress } from './mailbox.ts';
+import { isDomain, parseAddress } from './mailbox.ts';
 
 export interface AddressList {
   /** Empty: any domain. */
@@ -9,6 +9,14 @@ export interface AddressList {
   /** What may follow a prefix (`+` accepts `news+2026@…` for `news`); absent: the local part must be the prefix. */
   readonly delimiter: string | undefined;
 }
+
+/** Whether an address can have this domain at all; a pattern such as `*.example.com` is none, and would never match. */
+export function isListDomain(domain: string): boolean {
+  return isDomain(domain) || parseAddress(`postmaster@${domain}`)?.domain === domain;
+}
+
+/** Said of what is not. */
+export const noListDomain = 'no address has such a domain: expected one like example.com, without @ and wildcards';
 
 /** Returns the question whether an address is in the list. Case does not matter; what is no address is in no list. */
 export function addressListTest(list: AddressList): (address: string) => boolean {

@@ -82,6 +82,9 @@ async function orPortProblem<T>(what: string, port: number, start: () => Promise
     return await start();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new UserError(`port ${port}, for ${what}, is in use: is another \`koukan dev\` running?`, exitCodes.config);
+    throw new UserError(
+      `port ${port}, for ${what}, is in use: is another \`koukan dev\` running?`,
+      exitCodes.unavailable,
+    );
   }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { readSigned } from '../auth/dkim/read-signed.ts';
 import { dkimSignature } from '../auth/signing/dkim-signature.ts';
 import { DEFAULT_HEADERS, DEFAULT_OVERSIGNED } from '../auth/signing/signed-headers.ts';
-import { KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
+import { checkKeyFile, KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
 import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
 import { prefixedBody } from '../core/body.ts';
@@ -113,6 +113,11 @@ export const dkimSign = defineFilter<DkimSignConfig>({
   aliases: ['dkim'],
   summary: 'Signs the message with DKIM.',
   config,
+  checkFiles: (c, resolvePath) => {
+    const mistakes: ConfigMistake[] = [];
+    for (const { path, file } of asksOf(c)) orMistake(mistakes, path, file, () => checkKeyFile(resolvePath(file)));
+    return mistakes;
+  },
   create: (c, env) => {
     const signers = loadSigners(c, env);
     return () => ({
@@ -157,21 +162,23 @@ function signersFor(signers: readonly Signer[], headerBlock: Buffer): readonly S
 /** Keys that are used twice are read once. Throws `ConfigError` with every key that cannot be used. */
 function loadSigners(c: DkimSignConfig, env: ChainEnv): readonly Signer[] {
   const mistakes: ConfigMistake[] = [];
-  const load = (path: ConfigPath, file: string): SigningKey | undefined => {
-    try {
-      return new SigningKey(env.resolvePath(file), env.deps);
-    } catch (error) {
-      if (!(error instanceof KeyFileError)) throw error;
-      mistakes.push({ path, message: `${file} ${error.message}` });
-      return undefined;
-    }
-  };
   const signers = asksOf(c).flatMap(({ path, file, ...names }): Signer[] => {
-    const key = load(path, file);
+    const key = orMistake(mistakes, path, file, () => new SigningKey(env.resolvePath(file), env.deps));
     return key === undefined ? [] : [{ ...names, key }];
   });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return signers;
+}
+
+/** A key file that cannot be used is a mistake of the configuration. */
+function orMistake<T>(mistakes: ConfigMistake[], path: ConfigPath, file: string, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof KeyFileError)) throw error;
+    mistakes.push({ path, message: `${file} ${error.message}` });
+    return undefined;
+  }
 }
 
 interface KeyAsk extends Omit<Signer, 'key'> {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { Phase, TxContext } from '../chain/filter.ts';
-import { addressListTest } from '../core/address-list.ts';
+import { addressListTest, isListDomain, noListDomain } from '../core/address-list.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { messageValidationSignal } from '../core/signals/message-validation.ts';
 import { defineMatcher, type RcptInHand, verdictOf } from './matcher.ts';
@@ -13,7 +13,10 @@ const config = z.strictObject({
   which_addr: z
     .enum(['mail_from', 'header_from', 'rcpt_to'])
     .describe('The sender of the envelope, an author in the From header, or the recipient.'),
-  domains: z.array(z.string()).nullish().describe('Domains; none means any.'),
+  domains: z
+    .array(z.string().refine(isListDomain, { error: noListDomain }))
+    .nullish()
+    .describe('Domains; none means any.'),
   prefixes: z.array(z.string()).nullish().describe('Beginnings of the local part; none means any.'),
   delimiter: z.string().min(1).nullish().describe('What may follow a prefix; without it the local part must be one.'),
 });

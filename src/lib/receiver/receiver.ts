@@ -144,7 +144,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw new UserError(`cannot listen on ${host}:${port}: ${(error as Error).message}`, exitCodes.osErr);
+    throw new UserError(`cannot listen on ${host}:${port}: ${(error as Error).message}`, exitCodes.unavailable);
   }
   return (app.server.address() as AddressInfo).port;
 }

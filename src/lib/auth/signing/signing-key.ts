@@ -70,6 +70,11 @@ export class SigningKey {
   }
 }
 
+/** Reads a key file only to see that it can be used; throws `KeyFileError`. */
+export function checkKeyFile(path: string): void {
+  parseKey(readable(() => readFileSync(path, 'utf8')));
+}
+
 /** Throws `KeyFileError` for what is no private key that DKIM can use. */
 export function parseKey(pem: string): KeyObject {
   const key = privateKey(pem);

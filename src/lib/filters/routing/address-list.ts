@@ -1,11 +1,14 @@
 /** `address_list`: addresses of these domains and local parts go to the destination, or, without one, do not exist. */
 import { z } from 'zod';
-import { addressListTest } from '../../core/address-list.ts';
+import { addressListTest, isListDomain, noListDomain } from '../../core/address-list.ts';
 import { reply } from '../../core/response.ts';
 import { defineRoutingPolicy } from './policy.ts';
 
 const config = z.strictObject({
-  domains: z.array(z.string()).nullish().describe('Domains; none means any.'),
+  domains: z
+    .array(z.string().refine(isListDomain, { error: noListDomain }))
+    .nullish()
+    .describe('Domains; none means any.'),
   prefixes: z.array(z.string()).nullish().describe('Beginnings of the local part; none means any.'),
   delimiter: z.string().min(1).nullish().describe('What may follow a prefix; without it the local part must be one.'),
 });
