@@ -8,6 +8,8 @@ export const limits = {
   smtpReplyBytes: 65_536,
   /** How long the TCP connection to a destination may take. */
   smtpConnectMs: 60_000,
+  /** Message bytes that are handed to the system at once. */
+  smtpWriteBytes: 256 * 1024,
   /** A connection that does not answer RSET, or QUIT, in this time is dropped. */
   smtpRsetMs: 10_000,
   smtpQuitMs: 5000,
@@ -21,8 +23,12 @@ export const limits = {
   /** RFC 5321 §4.5.3.1.10 asks for at least 100. */
   rcptsPerTransaction: 1000,
   messageBytes: 64 * 1024 * 1024,
-  /** Bodies up to this size stay in memory, larger ones go to a spool file. */
+  /** A body in memory is one buffer up to this size, several beyond it. */
   bodyInMemoryBytes: 256 * 1024,
+  /** An incoming body up to the first size stays in memory; up to the second one it does as long as all such bodies together are within the third. */
+  bodyUnaskedBytes: 16 * 1024,
+  bodyHeldBytes: 4 * 1024 * 1024,
+  bodiesInMemoryBytes: 64 * 1024 * 1024,
   /** Size of one stored piece of a large blob. */
   blobChunkBytes: 256 * 1024,
   /** JSON of a create or PATCH request. */
@@ -50,6 +56,17 @@ export const limits = {
   dueCorrections: 1000,
   /** Least pause between two attempts, whatever the retry policy says. */
   retryPauseMs: 1000,
+  /** A process that does not keep up takes nothing new: when it is late by so much, at so many looks in a row, this far apart. */
+  overloadLateMs: 1000,
+  overloadLooks: 3,
+  overloadLookMs: 250,
+  /** Or when so many writes, or bytes of them, wait for a commit; half of what makes the store itself say no. */
+  overloadWrites: 10_000,
+  overloadWriteBytes: 128 * 1024 * 1024,
+  /** When whoever was refused for that is asked to come back, in seconds. */
+  overloadRetryAfterSeconds: 5,
+  /** Bytes of stored messages that wait in memory for their delivery; above it they stay in the store until it is their turn. */
+  backlogBytes: 64 * 1024 * 1024,
   /** Conversations under way in one process; more are refused. */
   conversations: 20_000,
   messageBuilderParts: 1000,

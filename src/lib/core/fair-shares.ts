@@ -1,0 +1,79 @@
+/**
+ * A fixed number of places, shared fairly: whoever floods gets most of them while nobody else asks, and never the last ones, so that the next
+ * who comes finds room at once. Nobody waits in a line here; a place that becomes free goes first to those who have less than their share.
+ */
+
+export interface SharesAsk {
+  /** Places there are, and those that are taken. */
+  readonly limit: number;
+  readonly used: number;
+  /** Places the asker has. */
+  readonly own: number;
+  /** How many have places, with the asker. */
+  readonly parties: number;
+}
+
+/** One place in so many is kept for those who have less than their share. */
+const RESERVE_PART = 10;
+
+/** Places that nobody gets who has his share already. Below ten places there are none to spare. */
+export function reserveOf(limit: number): number {
+  return Math.floor(limit / RESERVE_PART);
+}
+
+/**
+ * Whether the asker gets one more place. The share is what everybody would have if one more came; below it any free place will do, above it
+ * only one that is not kept for others.
+ */
+export function mayTake({ limit, used, own, parties }: SharesAsk): boolean {
+  const free = limit - used;
+  if (free <= 0) return false;
+  const share = Math.floor(limit / (parties + 1));
+  return own < share || free > reserveOf(limit);
+}
+
+export class FairShares {
+  readonly limit: number;
+  readonly #own = new Map<string, number>();
+  #used = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Places that are free for those who have their share already. */
+  get spare(): number {
+    return Math.max(0, this.limit - this.#used - reserveOf(this.limit));
+  }
+
+  isOpenTo(key: string): boolean {
+    const own = this.#own.get(key);
+    const parties = this.#own.size + (own === undefined ? 1 : 0);
+    return mayTake({ limit: this.limit, used: this.#used, own: own ?? 0, parties });
+  }
+
+  tryTake(key: string): boolean {
+    if (!this.isOpenTo(key)) return false;
+    this.take(key);
+    return true;
+  }
+
+  /** Takes a place whether or not there is one: for what is our duty already. */
+  take(key: string): void {
+    this.#used += 1;
+    this.#own.set(key, (this.#own.get(key) ?? 0) + 1);
+  }
+
+  /** Gives one place back; once for each that was taken. */
+  leave(key: string): void {
+    const own = this.#own.get(key) ?? 0;
+    if (own === 0) return;
+    this.#used -= 1;
+    if (own === 1) this.#own.delete(key);
+    else this.#own.set(key, own - 1);
+  }
+}
