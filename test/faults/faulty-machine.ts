@@ -35,6 +35,14 @@ export class FaultyMachine {
     return new FaultyMachine(library(), folder);
   }
 
+  /** The environment of a daemon that asks this DNS server, `address:port`, and no other. */
+  envWithDns(address: string): Readonly<Record<string, string>> {
+    const [ip, port] = address.split(':');
+    const file = path.join(this.env.FAULTY_DISK ?? '', 'resolv.conf');
+    writeFileSync(file, `nameserver [${ip}]:${port}\n`);
+    return { ...this.env, FAULTY_RESOLV_CONF: file };
+  }
+
   /** From this moment on, and until the next call, this is wrong and nothing else; the clock stays where it was put last. */
   fails(fault: Fault): void {
     this.#fault = { clockMs: this.#fault.clockMs ?? 0, ...fault };

@@ -1,7 +1,7 @@
 /*
  * A machine that fails when it is told to: preloaded into a daemon (LD_PRELOAD), it lets syncs, writes and opens fail or take long, and
  * the wall clock say another time. What it does is in a file that both sides map or write: `faulty-machine.ts` is the other side.
- * Only files under $FAULTY_DISK are concerned; of the clocks only the one that people set.
+ * Only files under $FAULTY_DISK are concerned; of the clocks only the one that people set. $FAULTY_RESOLV_CONF stands for /etc/resolv.conf.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -158,3 +158,13 @@ time_t time(time_t *at) {
   if (at != NULL) *at = now;
   return now;
 }
+
+#define STREAM_OPENER(name) \
+  FILE *name(const char *restrict path, const char *restrict mode) { \
+    REAL(FILE *, #name, const char *, const char *); \
+    const char *other = getenv("FAULTY_RESOLV_CONF"); \
+    return real(other != NULL && strcmp(path, "/etc/resolv.conf") == 0 ? other : path, mode); \
+  }
+
+STREAM_OPENER(fopen)
+STREAM_OPENER(fopen64)

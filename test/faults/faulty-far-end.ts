@@ -1,0 +1,102 @@
+/** Stands in front of a far end and falls silent, or breaks connections off, at one step of the dialogue, until it is healed. */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { TestContext } from 'vitest';
+
+/** `dot`: the end of the message does not reach the far end; `answer`: it does, and the answer is lost. */
+export const steps = ['connect', 'mail', 'rcpt', 'data', 'dot', 'answer'] as const;
+export type Step = (typeof steps)[number];
+export type How = 'stalls' | 'resets';
+
+/** Where each step begins in what the client sends. */
+const BEGINNINGS: Readonly<Record<Step, string | undefined>> = {
+  connect: undefined,
+  mail: 'MAIL FROM',
+  rcpt: 'RCPT TO',
+  data: 'DATA\r\n',
+  dot: '\r\n.\r\n',
+  answer: undefined,
+};
+
+const MESSAGE_TAKEN = 'message accepted';
+
+export interface FaultyFarEndAsk {
+  readonly host: string;
+  readonly port: number;
+  /** The far end that works. */
+  readonly farPort: number;
+  readonly step: Step;
+  readonly how: How;
+}
+
+export class FaultyFarEnd {
+  readonly #ask: FaultyFarEndAsk;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #isHealed = false;
+  /** How often it has failed. */
+  failures = 0;
+
+  private constructor(ask: FaultyFarEndAsk) {
+    this.#ask = ask;
+    this.#server = createServer((client) => this.#join(client));
+  }
+
+  static async open(context: TestContext, ask: FaultyFarEndAsk): Promise<FaultyFarEnd> {
+    const far = new FaultyFarEnd(ask);
+    far.#server.listen(ask.port, ask.host);
+    await once(far.#server, 'listening');
+    context.onTestFinished(() => far.#close());
+    return far;
+  }
+
+  heal(): void {
+    this.#isHealed = true;
+  }
+
+  async #close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #join(client: Socket): void {
+    const { step, farPort } = this.#ask;
+    this.#watch(client);
+    if (step === 'connect' && !this.#isHealed) {
+      this.#fail(client);
+      return;
+    }
+    const far = connect(farPort, '127.0.0.1');
+    this.#watch(far, client);
+    this.#watch(client, far);
+    let isFailing = false;
+    client.on('data', (chunk: Buffer) => {
+      if (isFailing) return;
+      const beginning = BEGINNINGS[step];
+      const at = this.#isHealed || beginning === undefined ? -1 : chunk.indexOf(beginning);
+      far.write(at === -1 ? chunk : chunk.subarray(0, at));
+      isFailing = at !== -1;
+      if (isFailing) this.#fail(client);
+    });
+    far.on('data', (chunk: Buffer) => {
+      if (step === 'answer' && !this.#isHealed && chunk.includes(MESSAGE_TAKEN)) this.#fail(client);
+      else if (!isFailing) client.write(chunk);
+    });
+  }
+
+  #fail(client: Socket): void {
+    this.failures += 1;
+    if (this.#ask.how === 'resets') client.resetAndDestroy();
+  }
+
+  #watch(socket: Socket, other?: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      other?.destroy();
+    });
+  }
+}
