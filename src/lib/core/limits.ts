@@ -65,8 +65,6 @@ export const limits = {
   overloadWriteBytes: 128 * 1024 * 1024,
   /** When whoever was refused for that is asked to come back, in seconds. */
   overloadRetryAfterSeconds: 5,
-  /** Bytes of stored messages that wait in memory for their delivery; above it they stay in the store until it is their turn. */
-  backlogBytes: 64 * 1024 * 1024,
   /** Conversations under way in one process; more are refused. */
   conversations: 20_000,
   messageBuilderParts: 1000,

@@ -32,7 +32,7 @@ export async function createNative(route: Route, ask: CreateAsk, env: NativeCrea
   const plan = planBody(ask.body);
   const work = newWork(route, originOf(ask), envelope, plan, env);
   // Kept while the transaction is being stored: many that come at the same moment would else all see the same free place.
-  const leave = workshop.reserve();
+  const leave = workshop.reserve(work.share);
   try {
     await store(work, plan, leave !== undefined, env);
     if (leave !== undefined) workshop.start(work);

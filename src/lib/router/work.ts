@@ -20,12 +20,19 @@ export interface Route {
   readonly handler: OutputHandlerConfig;
 }
 
+/** Whom a place for an attempt counts for: a tag is a party of its own, because one kind of mail must not keep another waiting. */
+export function shareOf({ name, tag }: { readonly name: string; readonly tag?: string | undefined }): string {
+  return tag === undefined ? name : `${name} ${tag}`;
+}
+
 export interface WorkFacts {
   readonly id: string;
   readonly route: Route;
   readonly origin: Origin;
   readonly createdAt: number;
   readonly parentId?: string;
+  /** For whom it is in work, where that is not its own sender: the one that the conversation it came out of belongs to. */
+  readonly onBehalfOf?: string;
   readonly messageBuilder?: unknown;
   /** What an earlier chain has found out so far, in the form that is kept. */
   readonly inherited?: () => FilterOutput;
@@ -79,6 +86,11 @@ export class Work {
   /** It has ended and who waits for the outcome knows it, or nobody waits. */
   get isSeen(): boolean {
     return this.hasEnded && (this.shownVersion === undefined || this.shownVersion === this.live.version);
+  }
+
+  /** Whom its place counts for. */
+  get share(): string {
+    return this.facts.onBehalfOf ?? shareOf(this.facts.route.sender);
   }
 
   get attemptNumber(): number {

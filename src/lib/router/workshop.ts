@@ -5,6 +5,7 @@
 import { LastReads } from '../conversation/last-reads.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
+import { FairShares } from '../core/fair-shares.ts';
 import type { Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
@@ -32,29 +33,32 @@ export interface WorkshopOptions extends ConcludeEnv {
 export class Workshop {
   readonly #options: WorkshopOptions;
   readonly #byId = new Map<string, Work>();
-  /** Attempts under way; what the bound counts. */
+  /** Attempts under way, and places kept for transactions that are being stored; shared among the senders they are for. */
+  readonly #places: FairShares;
+  /** Attempts under way. */
   #inflight = 0;
-  /** Places kept for transactions that are being stored and will then be started. */
-  #reserved = 0;
   readonly #reads = new LastReads();
   readonly #ended: { readonly work: Work; readonly at: number }[] = [];
 
   constructor(options: WorkshopOptions) {
     this.#options = options;
+    this.#places = new FairShares(options.maxInflight);
   }
 
-  /** How many more attempts may start now. */
+  /** How many attempts of the backlog may start now: the last places are for what comes fresh, whose sender waits. */
   get room(): number {
-    return Math.max(0, this.#options.maxInflight - this.#inflight - this.#reserved);
+    return this.#places.spare;
+  }
+
+  /** Whether an attempt for this sender may start now. */
+  hasRoom(share: string): boolean {
+    return this.#places.isOpenTo(share);
   }
 
   /** Keeps a place, if there is one, for an attempt that starts as soon as something is stored; the returned function gives it back. */
-  reserve(): (() => void) | undefined {
-    if (this.room === 0) return undefined;
-    this.#reserved += 1;
-    return () => {
-      this.#reserved -= 1;
-    };
+  reserve(share: string): (() => void) | undefined {
+    if (!this.#places.tryTake(share)) return undefined;
+    return () => this.#places.leave(share);
   }
 
   /** How many may be under way, and are. */
@@ -83,8 +87,10 @@ export class Workshop {
     must(!this.#byId.has(work.facts.id), 'a transaction is in work once');
     this.#byId.set(work.facts.id, work);
     this.#inflight += 1;
+    this.#places.take(work.share);
     work.running = this.#run(work).finally(() => {
       this.#inflight -= 1;
+      this.#places.leave(work.share);
       this.#options.onSlotFreed();
     });
   }
