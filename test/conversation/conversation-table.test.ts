@@ -258,7 +258,7 @@ describe('an ended conversation', () => {
 });
 
 test('a bug ends a conversation, is logged, and answers who waits', async () => {
-  const conversation = harness.table.open('c1', {}, SILENCE_MS, async ({ live }) => {
+  const conversation = harness.table.open({ id: 'c1', origin: {}, silenceMs: SILENCE_MS }, async ({ live }) => {
     await live.until((state) => state.mailFrom !== undefined);
     throw new Error('bug');
   });

@@ -44,7 +44,7 @@ export async function tableHarness(): Promise<TableHarness> {
     open(answers = {}) {
       count += 1;
       const upstream = new FakeExchange(answers);
-      const conversation = table.open(`c${count}`, {}, SILENCE_MS, async (opened) => {
+      const conversation = table.open({ id: `c${count}`, origin: {}, silenceMs: SILENCE_MS }, async (opened) => {
         opened.live.apply({ type: 'attempt' });
         await drive(opened.live, upstream, opened.stop, (error) => log.error({ error }, 'bug'));
       });

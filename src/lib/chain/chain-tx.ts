@@ -27,9 +27,9 @@ export interface ExchangeInit {
 export class ChainTx implements TxContext {
   readonly id: string;
   readonly sender: TxContext['sender'];
-  readonly remoteHost?: HostPort;
-  readonly localHost?: HostPort;
-  readonly smtpMeta?: SmtpMeta;
+  readonly remoteHost: HostPort | undefined;
+  readonly localHost: HostPort | undefined;
+  readonly smtpMeta: SmtpMeta | undefined;
   readonly log: Log;
   readonly signals: Signals;
   readonly offering: (host: HostPort) => void;
@@ -37,6 +37,7 @@ export class ChainTx implements TxContext {
   readonly rcptTo: Mailbox[] = [];
   readonly rcptReplies: (Response | undefined)[] = [];
   route: Route | undefined;
+  readonly routed: Mailbox[] = [];
   resolution: readonly HostPort[] | undefined;
   parsed: ParsedMessage | undefined;
   /** Made for the first filter that waits; most chains have none. */
@@ -47,9 +48,9 @@ export class ChainTx implements TxContext {
     const { remoteHost, localHost, smtpMeta } = init.origin;
     this.id = init.id;
     this.sender = sender;
-    if (remoteHost !== undefined) this.remoteHost = remoteHost;
-    if (localHost !== undefined) this.localHost = localHost;
-    if (smtpMeta !== undefined) this.smtpMeta = smtpMeta;
+    this.remoteHost = remoteHost;
+    this.localHost = localHost;
+    this.smtpMeta = smtpMeta;
     this.log = init.log;
     this.signals = new Signals(init.onSignal, init.inherited);
     this.offering = (host) => init.onHost?.(host);
@@ -61,6 +62,10 @@ export class ChainTx implements TxContext {
       if (this.#isClosed) this.#closing.abort();
     }
     return this.#closing.signal;
+  }
+
+  markRouted(to: Mailbox): void {
+    this.routed.push(to);
   }
 
   /** The chain, with asks and replies recorded here; closing it ends every wait of its filters. */

@@ -3,7 +3,6 @@
  * A sweep gives up those whose client fell silent and forgets those that ended a while ago.
  */
 import type { Deps } from '../core/deps.ts';
-import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { decisive, IllegalStepError, reduce, type TxEvent } from '../core/transaction.ts';
 import { type Caller, sees } from '../http/caller.ts';
@@ -15,7 +14,7 @@ import {
   type UploadProgress,
 } from '../http/service.ts';
 import { BodyTooLargeError, type SpoolWriter } from '../spool/spool-writer.ts';
-import { Conversation } from './conversation.ts';
+import { Conversation, type ConversationFacts } from './conversation.ts';
 import { LastReads } from './last-reads.ts';
 import { takeUpload } from './take-upload.ts';
 
@@ -52,14 +51,11 @@ export class ConversationTable {
   }
 
   /** Opens a conversation and starts to follow it; throws `RequestProblem` when there are too many, or the process is about to end. */
-  open(id: string, origin: Origin, silenceMs: number, follow: Follow, sender?: string): Conversation {
+  open(facts: ConversationFacts, follow: Follow): Conversation {
     if (this.#isDraining) throw new RequestProblem(503, 'shutting down');
     if (this.#running.size >= limits.conversations) throw new RequestProblem(503, 'too many transactions at work');
-    const conversation = new Conversation(
-      { id, origin, silenceMs, ...(sender !== undefined && { sender }) },
-      this.#options.deps.clock.monotonicMs(),
-    );
-    this.#byId.set(id, conversation);
+    const conversation = new Conversation(facts, this.#options.deps.clock.monotonicMs());
+    this.#byId.set(facts.id, conversation);
     const run = this.#run(conversation, follow).finally(() => this.#running.delete(run));
     this.#running.add(run);
     return conversation;
@@ -78,6 +74,7 @@ export class ConversationTable {
     if (!live.state.cancelled && live.state.final === undefined && decisive(live.state) === undefined) {
       live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     }
+    if (facts.byCall) return this.forget(conversation);
     // It stays readable for a while; its bytes need not.
     conversation.discard();
     live.dropBody();

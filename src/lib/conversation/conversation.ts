@@ -15,6 +15,8 @@ export interface ConversationFacts {
   readonly sender?: string;
   /** A conversation whose client is silent for this long before its message is complete is given up. */
   readonly silenceMs: number;
+  /** Its client is in this process and holds it: once it has ended, nobody will ask for it by its id. */
+  readonly byCall?: boolean;
 }
 
 export class Conversation {

@@ -66,9 +66,10 @@ async function completeAt(
 ): Promise<void> {
   if (total === undefined) return;
   const { isBodyComplete, uploadedBytes, declaredBytes } = conversation;
+  // What has ended has let go of its bytes, so their number says nothing any more.
+  if (!isBodyComplete) checkOpen(conversation);
   if (isWhole && total !== (declaredBytes ?? uploadedBytes)) throw outOfRange(conversation);
   if (isBodyComplete || total !== uploadedBytes) return;
-  checkOpen(conversation);
   await conversation.complete(env.makeSpool);
 }
 

@@ -19,14 +19,14 @@ export interface SmtpMeta {
 /** Everything that is known about a transaction before MAIL. */
 export interface Origin {
   /** The peer when the message came in; the destination address when it is sent to an outbound gateway. */
-  readonly remoteHost?: HostPort;
-  readonly localHost?: HostPort;
-  readonly smtpMeta?: SmtpMeta;
+  readonly remoteHost?: HostPort | undefined;
+  readonly localHost?: HostPort | undefined;
+  readonly smtpMeta?: SmtpMeta | undefined;
 }
 
 /** The connection facts alone, of something that has more. */
 export function originOf({ remoteHost, localHost, smtpMeta }: Origin): Origin {
-  return { ...(remoteHost && { remoteHost }), ...(localHost && { localHost }), ...(smtpMeta && { smtpMeta }) };
+  return { remoteHost, localHost, smtpMeta };
 }
 
 /** What a sender's configuration says of every connection (short circuit between routers): it wins over what the transaction says. */
@@ -36,6 +36,7 @@ export interface OriginOverrides {
 }
 
 export function withOverrides(origin: Origin, { remoteHost, smtpMeta }: OriginOverrides): Origin {
+  if (remoteHost === undefined && smtpMeta === undefined) return origin;
   return {
     ...origin,
     ...(remoteHost !== undefined && { remoteHost: { host: remoteHost, port: origin.remoteHost?.port ?? 0 } }),

@@ -9,8 +9,8 @@ import type { FilterOutput } from './transaction.ts';
 export interface HopAsk extends Origin {
   /** Which configured sender of the next hop this is for, and which of its tags. */
   readonly sender: string;
-  readonly tag?: string;
-  readonly filterOutput?: FilterOutput;
+  readonly tag?: string | undefined;
+  readonly filterOutput?: FilterOutput | undefined;
   /** How long to wait for the answer to MAIL and RCPT, and to DATA. */
   readonly rcptTimeoutMs: number;
   readonly dataTimeoutMs: number;

@@ -121,28 +121,31 @@ function judgeTransaction(policy: Policy, phase: Phase): Filter {
   };
   switch (phase) {
     case 'mail':
-      return { mail: async (tx, from, next) => judge(tx) ?? next(from) };
+      return { mail: (tx, from, next) => answered(judge(tx)) ?? next(from) };
     case 'rcpt':
       return {
-        rcpt: async (tx, to, next) => judge(tx) ?? next(to),
-        data: async (_, body, next) => rejection ?? next(body),
+        rcpt: (tx, to, next) => answered(judge(tx)) ?? next(to),
+        data: (_, body, next) => answered(rejection) ?? next(body),
       };
     case 'data':
-      return { data: async (tx, body, next) => judge(tx) ?? next(body) };
+      return { data: (tx, body, next) => answered(judge(tx)) ?? next(body) };
   }
 }
 
-/** Each recipient is judged by itself, whatever happened to the ones before it. */
+function answered(rejection: Response | undefined): Promise<Response> | undefined {
+  return rejection === undefined ? undefined : Promise.resolve(rejection);
+}
+
+/** Each recipient is judged by itself, whatever happened to the ones before it; one that is not answered yet counts as accepted. */
 function judgeRcpts(policy: Policy): Filter {
-  const refused: boolean[] = [];
+  let acceptedBefore = 0;
   return {
     async rcpt(tx, to, next) {
-      const index = refused.length;
-      const acceptedBefore = refused.filter((isRefused) => !isRefused).length;
-      refused.push(false);
       const isRejected = !isSettled(tx, policy.tag, to) && decide(policy, tx, { to, acceptedBefore }) === 'REJECT';
-      const response = isRejected ? policy.rejection : await next(to);
-      refused[index] = !isOk(response);
+      if (isRejected) return policy.rejection;
+      acceptedBefore += 1;
+      const response = await next(to);
+      if (!isOk(response)) acceptedBefore -= 1;
       return response;
     },
   };
@@ -170,7 +173,8 @@ function decide(policy: Policy, tx: TxContext, rcpt: RcptInHand | undefined): Po
 
 /** A rejection of one recipient settles nothing for a repetition of it: it is rejected again. */
 function isSettled(tx: TxContext, tag: string, rcpt?: Mailbox): boolean {
+  const outcome = tx.signals.get(policyOutcomeSignal);
+  if (outcome === undefined) return false;
   const settling = rcpt === undefined ? ['MATCH', 'REJECT', 'UNMET'] : ['MATCH', 'UNMET'];
-  const outcome = tx.signals.get(policyOutcomeSignal) ?? [];
   return outcome.some((v) => v.tag === tag && v.rcpt === rcpt && settling.includes(v.action));
 }

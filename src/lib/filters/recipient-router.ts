@@ -7,7 +7,6 @@ import { z } from 'zod';
 import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
 import { schemaMistakes } from '../config/schema-mistakes.ts';
 import { ConfigError, type ConfigMistake } from '../config/source.ts';
-import type { Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { type Response, reply } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
@@ -39,9 +38,6 @@ const nobody = reply(550, '5.1.1', 'mailbox does not exist');
 /** RFC 5321 §4.5.3.1.10: a client that is told 452 sends the recipient in a transaction of its own. */
 const otherRoute = reply(452, '4.5.3', 'this recipient has another route, send to it separately');
 
-/** Recipients that some router of a transaction has taken. */
-const routedRcpts = new WeakMap<TxContext, WeakSet<Mailbox>>();
-
 export const recipientRouter = defineFilter<RouterConfig>({
   name: 'router',
   summary: 'Decides where each recipient goes, or that it does not exist.',
@@ -58,15 +54,15 @@ export const recipientRouter = defineFilter<RouterConfig>({
     const { policy, route } = compileRouter(c, env);
     return () => ({
       async rcpt(tx, to, next) {
-        if (routedRcpts.get(tx)?.has(to)) return next(to);
+        if (tx.routed.includes(to)) return next(to);
         const verdict = await policy(to, tx);
         if (verdict.kind === 'reject') return verdict.response;
         if (verdict.kind === 'pass') return next(to);
         const refusal = c.dry_run
           ? undefined
-          : setRoute(tx, { ...route, ...(verdict.hosts && { hosts: verdict.hosts }) });
+          : setRoute(tx, verdict.hosts === undefined ? route : { ...route, hosts: verdict.hosts });
         if (refusal !== undefined) return refusal;
-        markRouted(tx, to);
+        tx.markRouted(to);
         return next(to);
       },
     });
@@ -74,14 +70,9 @@ export const recipientRouter = defineFilter<RouterConfig>({
 });
 
 function setRoute(tx: TxContext, route: Route): Response | undefined {
-  if (tx.route !== undefined && !isDeepStrictEqual(tx.route, route)) return otherRoute;
+  if (tx.route !== undefined && tx.route !== route && !isDeepStrictEqual(tx.route, route)) return otherRoute;
   tx.route ??= route;
   return undefined;
-}
-
-function markRouted(tx: TxContext, to: Mailbox): void {
-  const routed = routedRcpts.get(tx) ?? new WeakSet();
-  routedRcpts.set(tx, routed.add(to));
 }
 
 /** The policy and the route it leads to; all mistakes are found before any is reported. */

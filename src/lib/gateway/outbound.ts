@@ -83,7 +83,7 @@ export class Outbound implements TransactionService {
         durationMs: deps.clock.monotonicMs() - openedAt,
       });
     };
-    const conversation = conversations.open(id, origin, config.restListener.gcTxTtlMs, follow, sender);
+    const conversation = conversations.open({ id, origin, silenceMs: config.restListener.gcTxTtlMs, sender }, follow);
     this.#addEnvelope(conversation, ask);
     return this.#options.conversations.show(conversation);
   }

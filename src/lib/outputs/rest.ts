@@ -8,7 +8,7 @@ import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts'
 import type { SenderConfig } from '../config/router-config.ts';
 import { ConfigError } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
-import { type HostPort, originOf, withOverrides } from '../core/envelope.ts';
+import { type HostPort, withOverrides } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
@@ -47,7 +47,13 @@ export const restOutput = defineOutput<RestOutputConfig>({
   create: (c, env) => {
     const offers = new DsnOffers();
     const found = { ...c, hop: { ...c.hop, verify: caFile(c.hop.verify, env) } };
-    return (tx) => new RestExchange(found, env, tx, offers);
+    const hops = new Map<string, Hop>();
+    const hopAt = (endpoint: string): Hop => {
+      const hop = hops.get(endpoint) ?? env.hop(endpoint, found.hop);
+      hops.set(endpoint, hop);
+      return hop;
+    };
+    return (tx) => new RestExchange({ config: found, env, offers, hopAt }, tx);
   },
 });
 
@@ -64,21 +70,26 @@ function caFile(verify: boolean | string, { resolvePath }: ChainEnv): boolean | 
   }
 }
 
+/** What all transactions of one chain share. */
+interface RestOutput {
+  readonly config: RestOutputConfig;
+  readonly env: ChainEnv;
+  readonly offers: DsnOffers;
+  /** By create URL: configuration names a few, and every message asks for one of them. */
+  readonly hopAt: (endpoint: string) => Hop;
+}
+
 class RestExchange implements Exchange {
-  readonly #config: RestOutputConfig;
-  readonly #env: ChainEnv;
+  readonly #output: RestOutput;
   readonly #tx: TxContext;
-  readonly #offers: DsnOffers;
   #from: Mailbox | undefined;
   #hop: Exchange | undefined;
   #answerMail: (response: Response) => void = () => undefined;
   #isClosed = false;
 
-  constructor(c: RestOutputConfig, env: ChainEnv, tx: TxContext, offers: DsnOffers) {
-    this.#config = c;
-    this.#env = env;
+  constructor(output: RestOutput, tx: TxContext) {
+    this.#output = output;
     this.#tx = tx;
-    this.#offers = offers;
   }
 
   mail(from: Mailbox): Promise<Response> {
@@ -92,7 +103,7 @@ class RestExchange implements Exchange {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
     if (this.#isClosed) return cancelledReply;
     if (this.#hop !== undefined) return this.#hop.rcpt(to);
-    const endpoint = this.#tx.route?.endpoint ?? this.#config.staticEndpoint;
+    const endpoint = this.#tx.route?.endpoint ?? this.#output.config.staticEndpoint;
     if (endpoint === undefined) return this.#refuse(reply(550, '5.1.2', 'no route to the recipient'));
     const unresolved = resolutionFailure(this.#tx);
     if (unresolved !== undefined) return this.#refuse(unresolved);
@@ -126,8 +137,8 @@ class RestExchange implements Exchange {
     for (const [i, host] of hosts.entries()) {
       if (this.#isClosed) break;
       this.#tx.offering?.(host ?? hostOf(endpoint));
-      const next = this.#env.hop(endpoint, this.#config.hop);
-      const hop = this.#offers.open(next, () => this.#open(next, host), from, to);
+      const next = this.#output.hopAt(endpoint);
+      const hop = this.#output.offers.open(next, () => this.#open(next, host), from, to);
       this.#hop = hop;
       const [mail, rcpt] = [hop.mail(from), hop.rcpt(to)];
       // After a refused MAIL nobody waits for RCPT any more, so it must not fail unheard either.
@@ -157,15 +168,21 @@ class RestExchange implements Exchange {
 
   #open(next: Hop, host: HostPort | undefined): Exchange {
     const { route, signals } = this.#tx;
+    const { config: timeouts, env } = this.#output;
     const sender = route?.sender ?? this.#tx.sender.name;
-    const origin = { ...originOf(this.#tx), ...(host && { remoteHost: host }) };
+    const { localHost, smtpMeta } = this.#tx;
+    const origin = { remoteHost: host ?? this.#tx.remoteHost, localHost, smtpMeta };
+    const known = senderNamed(env, sender, route?.tag);
+    const told = known === undefined ? origin : withOverrides(origin, known);
     return next.open({
       sender,
-      ...(route?.tag !== undefined && { tag: route.tag }),
-      ...withOverrides(origin, senderNamed(this.#env, sender, route?.tag) ?? {}),
-      ...(route?.options.send_filter_output === true && { filterOutput: signals.toJson() }),
-      rcptTimeoutMs: this.#config.rcptTimeoutMs,
-      dataTimeoutMs: this.#config.dataTimeoutMs,
+      tag: route?.tag,
+      remoteHost: told.remoteHost,
+      localHost: told.localHost,
+      smtpMeta: told.smtpMeta,
+      filterOutput: route?.options.send_filter_output === true ? signals.toJson() : undefined,
+      rcptTimeoutMs: timeouts.rcptTimeoutMs,
+      dataTimeoutMs: timeouts.dataTimeoutMs,
       createAt: 'rcpt',
     });
   }

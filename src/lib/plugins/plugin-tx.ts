@@ -2,6 +2,7 @@
 import type { TxContext } from '../chain/filter.ts';
 import type { HostPort, SmtpMeta } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
+import type { Mailbox } from '../core/mailbox.ts';
 import { Signals, type SignalType } from '../core/signal.ts';
 import { checkedHosts, checkedRoute } from './checked-answer.ts';
 import { inPlugin, type PluginPart } from './plugin-part.ts';
@@ -57,6 +58,14 @@ export class PluginTx implements TxContext {
 
   set route(route: TxContext['route']) {
     this.#tx.route = route === undefined ? undefined : checkedRoute(route);
+  }
+
+  get routed(): TxContext['routed'] {
+    return this.#tx.routed;
+  }
+
+  markRouted(to: Mailbox): void {
+    this.#tx.markRouted(to);
   }
 
   get resolution(): TxContext['resolution'] {

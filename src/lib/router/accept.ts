@@ -8,7 +8,7 @@ import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
-import { originOf } from '../core/envelope.ts';
+import { type Origin, originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
@@ -77,10 +77,14 @@ export class Accept implements TransactionService {
     return this.#options.conversations.show(conversation);
   }
 
-  /** Opens a conversation with a chain that explodes; also how the other half of one process does it, without HTTP. */
-  openConversation(route: Route, ask: CreateAsk, silenceMs: number): Conversation {
+  /**
+   * Opens a conversation with a chain that explodes. Without a `silenceMs` it is the other half of one process that opens it, without HTTP: it
+   * watches its client by itself, and holds what it has opened.
+   */
+  openConversation(route: Route, ask: Origin, silenceMs?: number): Conversation {
     const { deps, conversations, restIdEntropy } = this.#options;
     const origin = originOf(ask);
+    const sender = route.sender.name;
     const id = newConversationId(deps, restIdEntropy, this.#options.sessionId());
     const log = deps.log.child({ tx: id });
     const openedAt = deps.clock.now();
@@ -102,7 +106,12 @@ export class Accept implements TransactionService {
         live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
       this.#options.journal.conversation({ id, route, origin, openedAt, state: live.state });
     };
-    return conversations.open(id, origin, silenceMs, follow, route.sender.name);
+    return conversations.open(
+      silenceMs === undefined
+        ? { id, origin, sender, silenceMs: Number.POSITIVE_INFINITY, byCall: true }
+        : { id, origin, sender, silenceMs },
+      follow,
+    );
   }
 
   async read(

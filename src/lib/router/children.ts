@@ -7,11 +7,13 @@ import { exchangeOf } from '../chain/live-exchange.ts';
 import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { Deps } from '../core/deps.ts';
+import { originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
 import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
 import type { RetryDecision } from '../core/retry.ts';
-import { decisive } from '../core/transaction.ts';
+import { decisive, type FilterOutput } from '../core/transaction.ts';
 import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
 import { consequences, decide } from './conclude.ts';
 import type { Journal } from './journal.ts';
@@ -33,7 +35,6 @@ export interface ChildrenOptions {
 
 export class Children implements ChildOpener {
   readonly #options: ChildrenOptions;
-  readonly #works = new WeakMap<Child, Work>();
 
   constructor(options: ChildrenOptions) {
     this.#options = options;
@@ -43,12 +44,13 @@ export class Children implements ChildOpener {
     const { deps, notify } = this.#options;
     const workshop = this.#options.workshop();
     const isParked = workshop.room === 0;
-    const { sender, tag, parentId, signals, mayPark, ...origin } = ask;
+    const { sender, tag, parentId, signals, mayPark } = ask;
     if (isParked && !mayPark) return undefined;
     const route = this.#options.routes().get(sender, tag);
     const id = newTransactionId(deps, notify.restIdEntropy);
     const now = deps.clock.now();
-    const facts = { id, route, origin, createdAt: now, parentId, inherited: () => signals.records() };
+    const inherited = (): FilterOutput => signals.records();
+    const facts = { id, route, origin: originOf(ask), createdAt: now, parentId, inherited };
     const work = new Work(facts, {
       state: {},
       version: 0,
@@ -58,23 +60,13 @@ export class Children implements ChildOpener {
     });
     work.isParked = isParked;
     if (!isParked) workshop.start(work);
-    const child: Child = {
-      id,
-      isParked,
-      exchange: exchangeOf(work.live, () => this.#abandon(work)),
-      get bounces() {
-        return isFailureHeard(work, notify);
-      },
-    };
-    this.#works.set(child, work);
-    return child;
+    return new WorkChild(work, notify, () => this.#abandon(work));
   }
 
   async adopt(children: readonly Child[], body: Body): Promise<void> {
     const works = children.map((child) => {
-      const work = this.#works.get(child);
-      must(work !== undefined, 'only children opened here can be adopted');
-      return work;
+      must(child instanceof WorkChild, 'only children opened here can be adopted');
+      return child.work;
     });
     for (const work of works) work.isAdopting = true;
     try {
@@ -132,7 +124,8 @@ export class Children implements ChildOpener {
 
   async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
     const { store, deps, notify, routes, onDue, journal } = this.#options;
-    const { sender, tag, parentId, signals, mailFrom, rcptTo, ...origin } = ask;
+    const { sender, tag, parentId, signals, mailFrom, rcptTo } = ask;
+    const origin = originOf(ask);
     const { retry, notification } = routes().get(sender, tag).sender;
     const now = deps.clock.now();
     const found = signals.records();
@@ -180,4 +173,25 @@ export class Children implements ChildOpener {
 
 function bodyBlob(body: Body): NewBlob {
   return { name: BODY_BLOB, source: { kind: 'body', body } };
+}
+
+/** A child as its exploder holds it. */
+class WorkChild implements Child {
+  readonly id: string;
+  readonly isParked: boolean;
+  readonly exchange: Exchange;
+  readonly work: Work;
+  readonly #notify: NotifySettings;
+
+  constructor(work: Work, notify: NotifySettings, onClose: () => void) {
+    this.id = work.facts.id;
+    this.isParked = work.isParked;
+    this.exchange = exchangeOf(work.live, onClose);
+    this.work = work;
+    this.#notify = notify;
+  }
+
+  get bounces(): boolean {
+    return isFailureHeard(this.work, this.#notify);
+  }
 }

@@ -17,8 +17,7 @@ export function localRouterHop(accept: Accept, routes: RouteTable, conversations
       if (lookup.kind !== 'found') return refusing(reply(450, '4.3.5', `sender ${ask.sender} is not configured`));
       if (!lookup.route.chain.incremental)
         return refusing(reply(450, '4.3.5', `sender ${ask.sender} does not take SMTP`));
-      // The gateway watches its own client; silence between commands is its business.
-      const conversation = accept.openConversation(lookup.route, { ...ask, rcptTo: [] }, Number.POSITIVE_INFINITY);
+      const conversation = accept.openConversation(lookup.route, ask);
       return exchangeOf(conversation.live, () => conversations.cancel(conversation));
     },
   };

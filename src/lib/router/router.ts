@@ -54,7 +54,7 @@ export class Router {
   }
 
   /** Whether a sender takes recipients one by one, as an SMTP conversation brings them; only those can be reached by a call. */
-  converses({ sender, tag }: { readonly sender: string; readonly tag?: string }): boolean {
+  converses({ sender, tag }: { readonly sender: string; readonly tag?: string | undefined }): boolean {
     const lookup = this.#work.routes.find(sender, tag);
     return lookup.kind === 'found' && lookup.route.chain.incremental;
   }
