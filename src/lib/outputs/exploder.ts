@@ -6,7 +6,6 @@ import { z } from 'zod';
 import type { Child } from '../chain/child.ts';
 import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts';
 import type { Body } from '../core/body.ts';
-import { originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import {
@@ -111,13 +110,16 @@ class ExploderExchange implements Exchange {
 
   #open(): Child | undefined {
     const { upstreamSender, upstreamTag, children } = this.#env;
+    const { id, signals, remoteHost, localHost, smtpMeta } = this.#tx;
     return children.open({
-      parentId: this.#tx.id,
-      signals: this.#tx.signals,
+      parentId: id,
+      signals,
+      remoteHost,
+      localHost,
+      smtpMeta,
       sender: upstreamSender,
       tag: upstreamTag,
       mayPark: this.#config.mode === 'msa',
-      ...originOf(this.#tx),
     });
   }
 
