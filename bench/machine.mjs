@@ -10,6 +10,7 @@ export function machine() {
     system: `${process.platform} ${release()}`,
     node: process.version,
     commit: commit(),
+    date: new Date().toISOString().slice(0, 10),
     load: loadavg()[0],
   };
 }

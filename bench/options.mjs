@@ -55,7 +55,7 @@ export function readOptions(args) {
   const count = whole(values, 'n', 1, COUNT_MAX);
   const warmup = whole(values, 'warmup', 0, COUNT_MAX);
   const peers = peersOf(values);
-  const compares = values.table || values.quick || peers.length > 0;
+  const compares = values.table || values.quick || peers.length > 0 || values.prefill !== undefined;
   const seconds = whole(values, 'seconds', 1, 86_400) ?? secondsOf(values, soak, compares);
   return {
     help: values.help,

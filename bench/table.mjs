@@ -1,4 +1,5 @@
 /** The table for people: each case with its contestants, and each goal with what became of it. */
+import { describeGoal } from './case-words.mjs';
 
 const COLUMNS = [
   ['case', ({ isFirst, name }) => (isFirst ? name : '')],
@@ -26,20 +27,6 @@ function rowsOf({ name, contestants }) {
     { isFirst: true, name, who: own, ratio: '' },
     ...others.map((who) => ({ name, who, ratio: (own.delivered_per_s / who.delivered_per_s).toFixed(2) })),
   ].map((row) => COLUMNS.map(([, cell]) => show(cell(row))));
-}
-
-const WORDS = {
-  delivered_per_s: 'delivered',
-  accepted_per_s: 'accepted',
-  peak_rss_mb: 'MB',
-  syncs_per_message: 'syncs per message',
-};
-
-/** In words: what was to be reached, what was, and whether that is enough. */
-export function describeGoal({ kind, figure, peer, least, most, value, isMet }) {
-  const wanted = kind === 'ratio' ? `${WORDS[figure]} ≥ ${least} × ${peer}` : `${WORDS[figure]} ≤ ${most}`;
-  if (value === undefined) return `${wanted}: not measured`;
-  return `${wanted}: ${value}${isMet ? '' : ' MISSED'}`;
 }
 
 export function tableOf({ machine, peers, results }) {

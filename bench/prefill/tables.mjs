@@ -4,7 +4,7 @@ import pg from 'pg';
 
 const CACHE_KB = 1_000_000;
 
-/** Resolves with the functions that the copies need: `all`, `run`, the words the engines differ in, `settle` and `close`. */
+/** Resolves with the functions that the copies need: `all`, `run`, what the engines differ in, `settle` and `close`. */
 export const openTables = (url) => (url.startsWith('sqlite') ? openSqlite(url) : openPostgres(url));
 
 function openSqlite(url) {
@@ -15,9 +15,10 @@ function openSqlite(url) {
   return {
     all: async (text) => db.prepare(text).all(),
     run: async (text) => db.exec(text),
-    series: (from, to) =>
-      `(with recursive s(i) as (values (${from}) union all select i + 1 from s where i < ${to}) select i from s) as s`,
-    randomId: 'lower(hex(randomblob(11)))',
+    insertPlan: async (plan, rows) => {
+      const insert = db.prepare(`insert into ${plan} (age, id, blob_id) values (?, ?, ?)`);
+      for (const row of rows) insert.run(row);
+    },
     overriding: '',
     columnsOf: async (table) => db.pragma(`table_info(${table})`).map(({ name }) => name),
     tablesWith: async (column) =>
@@ -44,8 +45,11 @@ async function openPostgres(url) {
   return {
     all,
     run: (text) => client.query(text),
-    series: (from, to) => `generate_series(${from}::bigint, ${to}::bigint) as s(i)`,
-    randomId: 'substr(md5(random()::text), 1, 22)',
+    insertPlan: (plan, rows) =>
+      client.query(
+        `insert into ${plan} (age, id, blob_id) select * from unnest($1::bigint[], $2::text[], $3::bigint[])`,
+        [0, 1, 2].map((column) => rows.map((row) => row[column])),
+      ),
     overriding: 'overriding system value',
     columnsOf: async (table) => (await columns(`table_name = '${table}'`)).map(({ column_name: name }) => name),
     tablesWith: async (column) => (await columns(`column_name = '${column}'`)).map(({ table_name: name }) => name),

@@ -1,0 +1,106 @@
+/**
+ * Writes the figures of a run into docs/performance.md, between the two marks there:
+ *
+ *   npm run bench -- --table --json-out table.json
+ *   node bench/write-tables.mjs --json table.json [--page FILE]
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { describeCase, describeWanted } from './case-words.mjs';
+
+const BEGIN = '<!-- figures: written by bench/write-tables.mjs -->';
+const END = '<!-- end of figures -->';
+
+const line = (cells) => `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
+const table = (titles, rows) => [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
+
+const whole = (value) => (value === undefined ? undefined : String(Math.round(value)));
+const range = ([least, greatest]) => `${Math.round(least)}–${Math.round(greatest)}`;
+const rate = (who) => `${whole(who.delivered_per_s)} (${range(who.delivered_per_s_range)})`;
+
+/** What a goal is about, of one contestant. */
+function figureOf(who, { kind, figure }) {
+  if (who === undefined) return undefined;
+  if (kind !== 'ratio') return String(who[figure] ?? '');
+  return `${whole(who[figure])} (${range(who[`${figure}_range`])})`;
+}
+
+function goalRows({ name, goals, contestants }) {
+  const [own, ...others] = contestants;
+  return goals.map((goal) => [
+    name,
+    figureOf(own, goal),
+    figureOf(
+      others.find((other) => other.name === goal.peer),
+      goal,
+    ),
+    goal.value,
+    describeWanted(goal),
+    goal.value === undefined ? 'not measured' : goal.isMet ? 'yes' : '**no**',
+  ]);
+}
+
+function contestantRows(result) {
+  const { contestants } = result;
+  const [own] = contestants;
+  return contestants.map((who, i) => [
+    i === 0 ? result.name : '',
+    who.name,
+    rate(who),
+    i === 0 ? result.times_python && `${whole(result.times_python)} × Python` : ratio(own, who),
+    who.accepted_per_s === who.delivered_per_s ? '' : whole(who.accepted_per_s),
+    who.accept_p50_ms === undefined ? '' : `${who.accept_p50_ms} / ${who.accept_p99_ms}`,
+    who.delivered_p50_ms === undefined ? '' : `${who.delivered_p50_ms} / ${who.delivered_p99_ms}`,
+    [who.cpu_us_per_message, who.store_cpu_us_per_message]
+      .filter((us) => us !== undefined)
+      .map(whole)
+      .join(' + '),
+    who.peak_rss_mb === undefined ? '' : `${whole(who.peak_rss_mb)} / ${whole(who.pss_mb)}`,
+    who.syncs_per_message ?? who.commits_per_message,
+    who.faults,
+  ]);
+}
+
+const ratio = (own, other) => `${(own.delivered_per_s / other.delivered_per_s).toFixed(2)} ×`;
+
+function pageOf({ machine, peers, results }) {
+  const versions = Object.entries(peers).map(([name, { isThere, version, why }]) =>
+    isThere ? `${name} ${version ?? '(bench/bare)'}` : `${name} not measured (${why})`,
+  );
+  const goals = results.flatMap(goalRows);
+  return [
+    `Machine: ${machine.cores} cores of ${machine.cpu}, ${Math.round(machine.memory_mb / 1024)} GB, ${machine.system}, Node ${machine.node}. Commit ${machine.commit}, ${machine.date}. ${versions.join('; ')}.`,
+    '### Goals',
+    table(['case', 'Koukan', 'the other', 'is', 'goal', 'met'], goals),
+    '### All that was measured',
+    'Medians, in brackets the slowest and the fastest run. Where there is no count of syncs, that of the commits of the database stands.',
+    table(
+      [
+        'case',
+        'who',
+        'delivered per second',
+        'Koukan is',
+        'accepted per second',
+        'accepted after, p50 / p99 ms',
+        'delivered after, p50 / p99 ms',
+        'CPU per message, us (+ database)',
+        'peak RSS / PSS, MB',
+        'syncs per message',
+        'faults',
+      ],
+      results.flatMap(contestantRows),
+    ),
+    'The cases:',
+    results.map((result) => `- \`${result.name}\`: ${describeCase(result)}`).join('\n'),
+  ].join('\n\n');
+}
+
+const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
+const { values } = parseArgs({ options: { json: { type: 'string' }, page: { type: 'string', default: PAGE } } });
+const page = await readFile(values.page, 'utf8');
+const [before, rest] = page.split(BEGIN);
+const [, after] = rest?.split(END) ?? [];
+if (after === undefined) throw new Error(`${values.page} has no marks ${BEGIN} and ${END}`);
+const figures = pageOf(JSON.parse(await readFile(values.json, 'utf8')));
+await writeFile(values.page, `${before}${BEGIN}\n\n${figures}\n\n${END}${after}`);
