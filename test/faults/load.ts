@@ -34,6 +34,8 @@ export interface LoadAsk {
   readonly kinds?: readonly Kind[];
   readonly clients?: number;
   readonly message?: string;
+  /** Sets the recipients of this load apart. */
+  readonly name?: string;
 }
 
 export class Load {
@@ -41,6 +43,7 @@ export class Load {
   readonly #context: TestContext;
   readonly #target: LoadTarget;
   readonly #message: string;
+  readonly #name: string;
   readonly #news = new EventEmitter();
   readonly #clients: Promise<void>[];
   #count = 0;
@@ -50,6 +53,7 @@ export class Load {
     this.#context = context;
     this.#target = target;
     this.#message = ask.message ?? MESSAGE;
+    this.#name = ask.name ?? '';
     this.#news.setMaxListeners(0);
     this.#clients = (ask.kinds ?? kinds).flatMap((kind) =>
       Array.from({ length: ask.clients ?? 2 }, () => this.#client(kind)),
@@ -65,7 +69,7 @@ export class Load {
   async #client(kind: Kind): Promise<void> {
     while (!this.#isOver) {
       this.#count += 1;
-      const rcpt = `${kind}-${this.#count}@far.example`;
+      const rcpt = `${kind}-${this.#name}${this.#count}@far.example`;
       const before = performance.now();
       const text = await this.#send(kind, rcpt).catch((error: Error) => `lost ${error.message}`);
       this.answers.push({ kind, rcpt, text, ms: performance.now() - before });

@@ -1,0 +1,92 @@
+/** No file descriptor is left: who is there is served, or told to come again, nobody is promised what is not kept, and it passes. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { describe, it, type TestContext } from 'vitest';
+import { Journey, shapes } from '../helpers/journey.ts';
+import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
+import type { KoukanProcess } from '../helpers/process.ts';
+import { isPromise, kinds, Load, puttingOff } from './load.ts';
+
+/** What a process in order may still open; the clients that come in one go are many more. */
+const SPARE = 6;
+const CROWD = 60;
+
+function hasPrlimit(): boolean {
+  try {
+    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const whyNot = process.platform === 'linux' && hasPrlimit() ? undefined : 'there is no prlimit of util-linux';
+if (whyNot !== undefined) console.warn(`No process is left without descriptors: ${whyNot}.`);
+
+function limitDescriptors({ pid }: KoukanProcess): void {
+  const open = readdirSync(`/proc/${pid}/fd`).length;
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${open + SPARE}:`]);
+}
+
+/** Clients that connect and do nothing; those that are not taken are closed, or wait. */
+async function crowd(context: TestContext, port: number): Promise<{ leave(): Promise<void> }> {
+  const sockets: Socket[] = [];
+  for (let i = 0; i < CROWD; i += 1) {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.resume();
+    sockets.push(socket);
+    await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+  }
+  const leave = async (): Promise<void> => {
+    const closed = sockets.filter(({ closed }) => !closed).map((socket) => once(socket, 'close'));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+  };
+  context.onTestFinished(leave);
+  return { leave };
+}
+
+describe.runIf(whyNot === undefined)('a process without free descriptors', () => {
+  it.concurrent.for(shapes)('refuses for now, lives, and recovers: %s', async (shape, context) => {
+    const { expect } = context;
+    const far = puttingOff();
+    const journey = await Journey.open(context, { far: far.script });
+    const started = await journey.start(shape);
+    const message = `Subject: too large for memory\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(8000)}`;
+    const loads = [
+      Load.start(context, journey),
+      Load.start(context, journey, { kinds: ['through'], clients: 1, message, name: 'large' }),
+    ] as const;
+    const [load] = loads;
+    await load.next(2);
+    for (const child of started.processes) limitDescriptors(child);
+    const crowds = [await crowd(context, journey.ports.mx), await crowd(context, journey.ports.router)];
+    const from = load.answers.length;
+    // An application that has its connection keeps it; what it hands in then waits, as all deliveries do.
+    for (const kind of ['stored', 'through'] as const) await load.sees(kind, /^4\d\d 4|^lost/, 3, from);
+    await load.sees('app', /^/, 3, from);
+    expect(started.processes.map(({ hasEnded }) => hasEnded)).toEqual(started.processes.map(() => false));
+    const told = new Set(
+      load.answers
+        .slice(from)
+        .filter((answer) => !isPromise(answer))
+        .map(({ text }) => text),
+    );
+    expect([...told].filter((text) => !/^4\d\d 4\.|^HTTP 503|^lost/.test(text))).toEqual([]);
+    for (const each of crowds) await each.leave();
+    const free = load.answers.length;
+    for (const kind of kinds) await load.sees(kind, /^2|^HTTP 201/, 3, free);
+    await Promise.all(loads.map((each) => each.end()));
+    far.takeAll();
+    const received = (count: number): Promise<unknown> => journey.sink.received(count);
+    for (const each of loads) {
+      const { twice } = await each.account(() => journey.sink.messages, received);
+      expect(twice).toEqual([]);
+    }
+    expect(await started.stop()).toEqual(started.processes.map(() => 0));
+    expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
+  });
+});
