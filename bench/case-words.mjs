@@ -8,7 +8,7 @@ const stores = { sqlite: 'SQLite', postgres: 'PostgreSQL' };
 const FIGURES = {
   delivered_per_s: 'delivered',
   accepted_per_s: 'accepted',
-  peak_rss_mb: 'MB of memory at most',
+  peak_rss_mb: 'MB of memory',
   syncs_per_message: 'syncs per message',
 };
 
