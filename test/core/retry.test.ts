@@ -147,7 +147,7 @@ async function live(params: RetryParams, days: number, seed: number, ends: reado
     const end = ends[startedAt.length % ends.length] as AttemptEnd;
     const ask = { end, attempt: startedAt.length, createdAt: T0, retry: true };
     const decision = afterAttempt(ask, params, clock.now(), rng.uniform());
-    if (decision.kind === 'finish' || decision.until > T0 + days * DAY) return { startedAt, decision };
+    if (decision.kind !== 'defer' || decision.until > T0 + days * DAY) return { startedAt, decision };
     await clock.advance(decision.until - clock.now());
   }
 }

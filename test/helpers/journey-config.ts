@@ -50,6 +50,8 @@ sender:
   output_chain: deliver
   retry: output_chain
   notification: output_chain
+- {name: holds, output_chain: deliver, retry: output_chain, notification: output_chain, uncertain: hold}
+- {name: asks, output_chain: deliver, retry: output_chain, notification: output_chain, uncertain: ask}
 - name: bounces
   output_chain: deliver
   retry: output_chain

@@ -21,6 +21,15 @@ export async function unfinished(databaseUrl: string): Promise<Unfinished> {
   return { due: Number(row.due), leased: Number(row.leased), sessions: Number(row.sessions) };
 }
 
+/** Attempts of which the delivery journal knows that they sent their message, and nobody knows what was answered. */
+export async function unanswered(databaseUrl: string): Promise<number> {
+  const row = await one(
+    databaseUrl,
+    'select count(*) as marks from attempts where dot_sent_at is not null and ended_at is null',
+  );
+  return Number(row.marks);
+}
+
 export const NOTHING_LEFT: Unfinished = { due: 0, leased: 0, sessions: 0 };
 
 async function one(databaseUrl: string, question: string): Promise<Record<string, unknown>> {

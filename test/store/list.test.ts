@@ -112,6 +112,7 @@ describe.each(databases)('a list of transactions on $name', (kind) => {
       [
         sample('leased', { next: { kind: 'leased' } }),
         sample('waiting', { next: { kind: 'due', at: 9000 } }),
+        sample('doubtful', { next: { kind: 'uncertain' } }),
         sample('uploading', { next: { kind: 'due', at: 1000 }, isOpen: true }),
         ...(['delivered', 'failed', 'cancelled', 'abandoned'] as const).map((o) => sample(o, { next: final(o) })),
       ],
@@ -123,8 +124,14 @@ describe.each(databases)('a list of transactions on $name', (kind) => {
     for (const outcome of ['delivered', 'failed', 'cancelled', 'abandoned'] as const) {
       expect(await ids({ state: outcome })).toEqual([outcome]);
     }
-    expect(await ids({ state: 'uncertain' })).toEqual([]);
-    expect(await store.queueDepth()).toEqual({ active: 1, deferred: 1, incomplete: 1, nextDueAt: 9000 });
+    expect(await ids({ state: 'uncertain' })).toEqual(['doubtful']);
+    expect(await store.queueDepth()).toEqual({
+      active: 1,
+      deferred: 1,
+      incomplete: 1,
+      uncertain: 1,
+      nextDueAt: 9000,
+    });
   });
 
   it('shows the newest attempt, with the hosts it offered the message to', async () => {

@@ -86,6 +86,7 @@ describe.each(databases)('the store on $name', (kind) => {
       cancelled: false,
       final: DELIVERED.final,
       inputDone: true,
+      uncertain: false,
       version: 1,
     });
     expect(await bodyOf('full')).toBe("\x00\xff\r\n'");
@@ -103,6 +104,7 @@ describe.each(databases)('the store on $name', (kind) => {
       attempts: [],
       cancelled: false,
       inputDone: true,
+      uncertain: false,
       version: 1,
       nextAttemptAt: 5,
     });

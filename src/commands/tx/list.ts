@@ -5,7 +5,7 @@ import { filterAsk, filterFlags, routerAsk, routerFlags } from '../../lib/cli/ro
 export default class TxList extends Command {
   static override description = `List transactions of a router, the newest first.
 
-States: active (in work now), deferred (waits for its next attempt), incomplete (waits for its client to upload the message), and the ends: delivered, failed, cancelled, abandoned (its client went away). Ended ones are kept for storage.gc_ttl seconds.`;
+States: active (in work now), deferred (waits for its next attempt), incomplete (waits for its client to upload the message), uncertain (may have been delivered; waits until somebody has it retried or cancelled), and the ends: delivered, failed, cancelled, abandoned (its client went away). Ended ones are kept for storage.gc_ttl seconds.`;
   static override examples = [
     '<%= config.bin %> tx list',
     '<%= config.bin %> tx list --state deferred --to example.com',

@@ -4,12 +4,13 @@ import { filterAsk, filterFlags, routerAsk, routerFlags } from '../../lib/cli/ro
 
 export default class TxRetry extends Command {
   static override description =
-    `Try transactions now that wait for their next attempt. Those that have ended, or are in work, are left as they are and named on standard error.
+    `Try transactions now that wait for their next attempt, or that are uncertain (which may then arrive twice). Those that have ended, or are in work, are left as they are and named on standard error.
 
 With ids: those. With a filter instead: all that are deferred and like that (or in the state that --state says); without --yes they are only counted.`;
   static override examples = [
     '<%= config.bin %> tx retry 4rVzQ0mJ8sXl2bTn6yKcWg Xk2mPq9LrT5vYw8zAbCdEf',
     '<%= config.bin %> tx retry --to example.com --yes',
+    '<%= config.bin %> tx retry --state uncertain --yes',
   ];
   static override strict = false;
   static override usage = [

@@ -22,6 +22,8 @@ export interface ExchangeInit {
   readonly inherited?: () => Readonly<Record<string, unknown>>;
   /** Hears of each host the message is offered to. */
   readonly onHost?: (host: HostPort) => void;
+  /** Puts a guard around the message as the output gets it, behind every filter: called once, when it is about to be sent. */
+  readonly guard?: (body: Body) => Body;
 }
 
 export class ChainTx implements TxContext {

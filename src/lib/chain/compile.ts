@@ -25,6 +25,7 @@ import type {
   TxContext,
 } from './filter.ts';
 import { fold } from './fold.ts';
+import { GuardedOutput } from './guarded-output.ts';
 import { missingSteps } from './needed-steps.ts';
 import type { StepRegistry } from './step-registry.ts';
 
@@ -89,7 +90,7 @@ export function compileChain(
         fold(
           filters.map((make) => make()),
           tx,
-          output.open(tx),
+          init.guard === undefined ? output.open(tx) : new GuardedOutput(output.open(tx), init.guard),
         ),
       );
     },

@@ -2,6 +2,7 @@
 import type { HostPort, SmtpMeta } from '../core/envelope.ts';
 import type { PeerCredentials } from '../core/hop.ts';
 import type { RetryParams } from '../core/retry.ts';
+import type { UncertainPolicy } from '../core/uncertainty.ts';
 import type { RestAccessConfig } from './rest-access.ts';
 import type { ConfigSource } from './source.ts';
 
@@ -31,6 +32,8 @@ export interface SenderConfig {
   /** `output_chain` in YAML: retries, or notifications, as the chain's output handler says. */
   readonly retry: boolean;
   readonly notification: boolean;
+  /** What becomes of a message that may have been delivered; `retry` when absent. */
+  readonly uncertain?: UncertainPolicy;
   readonly upstreamSender: string;
   readonly upstreamTag?: string;
   /** Short circuit between routers: these override what the transaction says. */

@@ -77,12 +77,14 @@ function senderConfig(
   const upstreamTag = pick('upstream_tag') ?? sameTag;
   const remoteHost = pick('remote_host');
   const meta = pick('smtp_meta');
+  const uncertain = pick('uncertain');
   return {
     name: sender.name,
     ...(tag === undefined ? {} : { tag: tag.name }),
     outputChain: tag?.output_chain ?? sender.output_chain,
     retry: pick('retry') === 'output_chain',
     notification: pick('notification') === 'output_chain',
+    ...(uncertain ? { uncertain } : {}),
     upstreamSender,
     ...(upstreamTag === undefined ? {} : { upstreamTag }),
     ...(remoteHost ? { remoteHost } : {}),

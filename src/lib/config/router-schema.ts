@@ -1,6 +1,7 @@
 /** What may stand in the router's YAML (protocol §9.1): strict, with every default. The steps' own options belong to the steps. */
 import { z } from 'zod';
 import { DEFAULT_RETRY } from '../core/retry.ts';
+import { UNCERTAIN_POLICIES } from '../core/uncertainty.ts';
 import {
   baseUrl,
   count,
@@ -61,6 +62,14 @@ const senderShape = {
   notification: fromOutputChain.describe(
     'Send a bounce for what fails for good, as `notification` of the endpoint says.',
   ),
+  uncertain: z
+    .enum(UNCERTAIN_POLICIES)
+    .nullish()
+    .describe(
+      'What becomes of a stored message that may have been delivered: all of it was sent, and a crash or silence of the far end kept its answer ' +
+        'from us. `retry` (the default): it is sent again, and may arrive twice. `hold`: it is kept until somebody decides (`koukan tx retry`, ' +
+        '`koukan tx cancel`). `ask`: the same, and its sender is told that it may have arrived. `hold` and `ask` cost a commit for each message.',
+    ),
   upstream_sender: name
     .nullish()
     .describe('The sender whose chain each recipient goes through after the exploder; by default this one.'),

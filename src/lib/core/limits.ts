@@ -54,6 +54,8 @@ export const limits = {
   clockSkewMs: 60_000,
   /** Due times that are corrected in one go after that. */
   dueCorrections: 1000,
+  /** A far end that has not answered the final dot after this long takes its time: the delivery journal hears of it. */
+  dotNoteMs: 5,
   /** Least pause between two attempts, whatever the retry policy says. */
   retryPauseMs: 1000,
   /** A process that does not keep up takes nothing new: when it is late by so much, at so many looks in a row, this far apart. */

@@ -3,9 +3,10 @@
  * are made on the way of every message: they return at once and never throw.
  */
 import type { Response } from './response.ts';
+import type { UncertainPolicy } from './uncertainty.ts';
 
-/** What an attempt led to; `deferred`: there will be another one. */
-export type AttemptOutcome = 'delivered' | 'deferred' | 'failed' | 'cancelled' | 'abandoned';
+/** What an attempt led to; `deferred`: there will be another one; `uncertain`: somebody has to decide. */
+export type AttemptOutcome = 'delivered' | 'deferred' | 'uncertain' | 'failed' | 'cancelled' | 'abandoned';
 
 export interface AttemptMeasure {
   readonly sender: string;
@@ -19,6 +20,8 @@ export interface RouterMeter {
   /** A transaction is stored: from now on it is ours to deliver or to report. */
   accepted(sender: string): void;
   attempt(measure: AttemptMeasure): void;
+  /** The final dot of a message that is ours was sent and its reply never came: cut off by a crash, or not given by the far end. */
+  uncertain(sender: string, cause: 'crash' | 'reply', policy: UncertainPolicy): void;
 }
 
 export interface StoreMeter {

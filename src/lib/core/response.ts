@@ -10,6 +10,8 @@ export interface Response {
   readonly text: string;
   /** Who gave it, when it was somebody else than this process. Not part of what a peer is told. */
   readonly source?: ReplySource;
+  /** Our own word for a reply that never came: all of the message went out, so it may have been delivered. */
+  readonly inDoubt?: true;
 }
 
 /**

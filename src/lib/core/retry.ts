@@ -2,6 +2,7 @@
 import { limits } from './limits.ts';
 import { isOk, isPermanent, type Response } from './response.ts';
 import type { Final } from './transaction.ts';
+import type { UncertainPolicy } from './uncertainty.ts';
 
 /** Times in milliseconds; `null` lifts a limit. */
 export interface RetryParams {
@@ -38,11 +39,15 @@ export interface RetryAsk {
   readonly createdAt: number;
   /** Retrying is enabled for this transaction. */
   readonly retry: boolean;
+  /** What to do when nobody knows whether the message was delivered; `retry` when absent. */
+  readonly whenUncertain?: UncertainPolicy;
 }
 
 export type RetryDecision =
   | { readonly kind: 'finish'; readonly final: Final }
-  | { readonly kind: 'defer'; readonly until: number };
+  | { readonly kind: 'defer'; readonly until: number }
+  /** It may have been delivered: somebody has to decide. */
+  | { readonly kind: 'uncertain' };
 
 /**
  * Decides. `jitter` is uniform in [0, 1) and spreads the pause by up to a tenth upwards, so that what failed together does not come back
@@ -55,6 +60,8 @@ export function afterAttempt(ask: RetryAsk, params: RetryParams, now: number, ji
   if (end.kind === 'replied') {
     if (isOk(end.reply)) return finish('delivered', 'upstream response success');
     if (isPermanent(end.reply)) return finish('failed', PERMFAIL_TEXT[end.phase]);
+    // Whether or not there would be another attempt: given up, it would be reported as not delivered, which nobody knows.
+    if (end.reply.inDoubt === true && (ask.whenUncertain ?? 'retry') !== 'retry') return { kind: 'uncertain' };
   }
   if (!ask.retry) return finish('failed', 'no retry');
   if (params.maxAttempts !== null && ask.attempt >= params.maxAttempts)

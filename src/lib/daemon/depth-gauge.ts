@@ -23,8 +23,11 @@ export class DepthGauge {
   async byState(): Promise<readonly Sample[]> {
     const depth = await this.#depth();
     if (depth === undefined) return [];
-    const { active, deferred, incomplete } = depth;
-    return Object.entries({ active, deferred, incomplete }).map(([state, value]) => ({ labels: { state }, value }));
+    const { active, deferred, incomplete, uncertain } = depth;
+    return Object.entries({ active, deferred, incomplete, uncertain }).map(([state, value]) => ({
+      labels: { state },
+      value,
+    }));
   }
 
   async oldestDue(): Promise<readonly Sample[]> {

@@ -42,7 +42,8 @@ export function restObservers(metrics: Metrics): (part: 'router' | 'gateway') =>
 export function routerMeter(metrics: Metrics): RouterMeter {
   const transactions = metrics.counter(
     'koukan_transactions_total',
-    'accepted: stored, ours to deliver or to report. deferred: an attempt that will be followed by another. The others: how they ended.',
+    'accepted: stored, ours to deliver or to report. deferred: an attempt that will be followed by another. uncertain: may have been ' +
+      'delivered, somebody has to decide. The others: how they ended.',
     ['sender', 'event'],
   );
   const attempts = metrics.counter('koukan_attempts_total', 'Delivery attempts by how they ended.', [
@@ -55,7 +56,13 @@ export function routerMeter(metrics: Metrics): RouterMeter {
     ['outcome'],
     ATTEMPT_BUCKETS,
   );
+  const doubts = metrics.counter(
+    'koukan_uncertain_total',
+    'The final dot was sent and the reply never came, for a crash or for want of a reply; policy: what was done about it.',
+    ['sender', 'cause', 'policy'],
+  );
   return {
+    uncertain: (sender, cause, policy) => doubts.with(sender, cause, policy).inc(),
     accepted: (sender) => transactions.with(sender, 'accepted').inc(),
     attempt({ sender, outcome, reply, durationMs }) {
       transactions.with(sender, outcome).inc();

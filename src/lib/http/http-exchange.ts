@@ -11,6 +11,7 @@ import type { Mailbox } from '../core/mailbox.ts';
 import { notesOf } from '../core/parsed-message.ts';
 import { cancelledReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
+import { inDoubt } from '../core/uncertainty.ts';
 import { cancelRemote } from './cancel-remote.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { handOver } from './hand-over.ts';
@@ -19,7 +20,7 @@ import type { PeerView } from './peer-view.ts';
 import { type Peer, RemoteTransaction } from './remote-transaction.ts';
 import { ReplyFollower } from './reply-follower.ts';
 import { startAnew } from './start-anew.ts';
-import { timeoutReply, troubleReply } from './upstream-trouble.ts';
+import { isNotOffered, timeoutReply, troubleReply } from './upstream-trouble.ts';
 import { createJson } from './wire-create.ts';
 import { fromReceiver } from './wire-dsn.ts';
 
@@ -48,6 +49,8 @@ export class HttpExchange implements Exchange {
   /** The end of the line of requests that change something; never rejects. */
   #writes: Promise<void> = Promise.resolve();
   #lastWriteAt = 0;
+  /** The peer has refused the upload, or could not be given it: it has no message. */
+  #isNotOffered = false;
 
   constructor(peer: Peer, options: HttpExchangeOptions, ask: HopAsk) {
     this.#peer = peer;
@@ -88,13 +91,13 @@ export class HttpExchange implements Exchange {
 
   async data(body: Body): Promise<Response> {
     const answers = await Promise.all(this.#rcpts.map(({ answer }) => answer));
-    const view = this.#remote?.view;
+    const asked = this.#remote?.view;
     if (this.#replies.failure !== undefined) return this.#replies.failure;
-    if (view?.mail !== undefined && !isOk(view.mail)) return mailFailed(view.mail);
+    if (asked?.mail !== undefined && !isOk(asked.mail)) return mailFailed(asked.mail);
     if (!answers.some(isOk)) return rcptsFailed(answers);
     // A recipient whose answer came too late for us would get the message all the same, and again when the client retries.
-    const isInDoubt = answers.some((answer, i) => answer === timeoutReply && !isRefused(view?.rcpt[i]));
-    if (isInDoubt) return inDoubtReply;
+    const isRcptInDoubt = answers.some((answer, i) => answer === timeoutReply && !isRefused(asked?.rcpt[i]));
+    if (isRcptInDoubt) return inDoubtReply;
     this.#calm.abort();
     const deadline = this.#deadline(this.#ask.dataTimeoutMs);
     const accepted = this.#rcpts.filter((_, i) => isOk(answers[i] as Response)).map(({ to }) => to);
@@ -105,7 +108,9 @@ export class HttpExchange implements Exchange {
       for (const release of kept) release();
     }
     const response = await this.#replies.wait((shown) => shown.data, deadline);
-    return this.#remote?.view.isReceiver === true && isOk(response) ? fromReceiver(response) : response;
+    const view = this.#remote?.view;
+    if (view?.data === undefined && !this.#isNotOffered) return inDoubt(response);
+    return view?.isReceiver === true && isOk(response) ? fromReceiver(response) : response;
   }
 
   close(): Promise<void> {
@@ -170,7 +175,9 @@ export class HttpExchange implements Exchange {
       if (!deadline.signal.aborted) {
         await remote.read(deadline.signal).catch((error: unknown) => log.debug({ error }, 'no answer after an upload'));
       }
-      if (remote.view.data === undefined) this.#fail(trouble);
+      if (remote.view.data !== undefined) return;
+      this.#isNotOffered = isNotOffered(error);
+      this.#fail(trouble);
     }
   }
 

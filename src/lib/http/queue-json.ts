@@ -65,6 +65,7 @@ function attemptJson({
   number,
   startedAt,
   endedAt,
+  dotSentAt,
   hosts,
   replies,
 }: AttemptStory): HistoryJson['attempt_list'][number] {
@@ -73,6 +74,7 @@ function attemptJson({
     number,
     started_at: time(startedAt),
     ...(endedAt !== undefined && { ended_at: time(endedAt) }),
+    ...(dotSentAt !== undefined && { dot_sent_at: time(dotSentAt) }),
     hosts: hosts.map(hostJson),
     ...(mail && { mail_response: responseJson(mail) }),
     ...(rcpt.length > 0 && { rcpt_response: rcpt.map((reply) => (reply === undefined ? null : responseJson(reply))) }),

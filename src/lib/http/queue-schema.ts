@@ -36,6 +36,9 @@ const attempt = z.strictObject({
   number: z.int(),
   started_at: time,
   ended_at: time.exactOptional(),
+  dot_sent_at: time
+    .exactOptional()
+    .describe('The end of the message went out; without `ended_at` nobody knows whether it was taken.'),
   hosts: z.array(hostPort).describe('Offered the message, in this order; the last one gave the replies.'),
   mail_response: response.exactOptional(),
   rcpt_response: z.array(response.nullable()).exactOptional(),

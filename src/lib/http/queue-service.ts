@@ -55,6 +55,8 @@ export interface AttemptStory {
   readonly number: number;
   readonly startedAt: number;
   readonly endedAt?: number;
+  /** When the end of the message was handed over; not every router writes it down. */
+  readonly dotSentAt?: number;
   /** Hosts that were offered the message, in order; the last one gave the replies. */
   readonly hosts: readonly HostPort[];
   readonly replies: Replies;

@@ -49,6 +49,12 @@ export class ParsedMessageTrouble extends UpstreamTrouble {}
 /** The message that was to be sent cannot be had: not the peer's fault, and perhaps over soon. */
 export class UnreadableTrouble extends UpstreamTrouble {}
 
+/** Whether the message certainly did not get to the peer: it was refused for what it is, or was never offered whole. */
+export function isNotOffered(error: unknown): boolean {
+  if (error instanceof UnreadableTrouble || error instanceof ParsedMessageTrouble) return true;
+  return error instanceof TooLargeTrouble || isJudgement(error);
+}
+
 export const timeoutReply: Response = reply(450, '4.4.7', 'upstream timeout');
 
 /** Turns an error of the client into a reply; an error that is a bug is logged as one. */

@@ -3,9 +3,12 @@
  * that its sender takes the parameters over, and of a reply who gave it and who reports a success.
  *
  *   koukan-dsn: yes; handover=relayed; mta=mx.example.com
+ *
+ * `in-doubt=yes`: the answer to the message is the peer's own word, because the far end gave none after the final dot.
  */
 import type { Handover, ReplySource, Response } from '../core/response.ts';
 import type { TxState } from '../core/transaction.ts';
+import { inDoubt } from '../core/uncertainty.ts';
 import type { PeerView } from './peer-view.ts';
 
 export const DSN_HEADER = 'koukan-dsn';
@@ -17,20 +20,27 @@ const HANDOVERS: ReadonlySet<string> = new Set<Handover>(['passed', 'relayed', '
 export function dsnHeader({ replies }: TxState): string {
   const source = replies.data?.source ?? replies.rcpt.find((reply) => reply?.source)?.source ?? replies.mail?.source;
   const { handover, mta = '' } = source ?? {};
-  return `yes${handover === undefined ? '' : `; handover=${handover}`}${MTA.test(mta) ? `; mta=${mta}` : ''}`;
+  const doubt = replies.data?.inDoubt === true ? '; in-doubt=yes' : '';
+  return `yes${doubt}${handover === undefined ? '' : `; handover=${handover}`}${MTA.test(mta) ? `; mta=${mta}` : ''}`;
+}
+
+/** What the header says of the replies beside it. */
+export interface PeerSource extends ReplySource {
+  readonly inDoubt?: boolean;
 }
 
 /** `undefined` from a peer that does not know of it. */
-export function readDsnHeader(value: string | undefined): ReplySource | undefined {
+export function readDsnHeader(value: string | undefined): PeerSource | undefined {
   if (value === undefined || !/^yes *(;|$)/.test(value)) return undefined;
   const [mta, handover] = [paramOf(value, 'mta'), paramOf(value, 'handover')];
   return {
     ...(MTA.test(mta) && { mta }),
     ...(isHandover(handover) && { handover }),
+    ...(paramOf(value, 'in-doubt') === 'yes' && { inDoubt: true }),
   };
 }
 
-function paramOf(header: string, name: 'mta' | 'handover'): string {
+function paramOf(header: string, name: 'mta' | 'handover' | 'in-doubt'): string {
   return new RegExp(`; *${name}=([^; ]+)`).exec(header)?.[1] ?? '';
 }
 
@@ -39,14 +49,16 @@ function isHandover(word: string): word is Handover {
 }
 
 /** The replies of a view with who gave them; only the answer to the message hands anything over. */
-export function withSource(view: PeerView, { mta, handover }: ReplySource): PeerView {
+export function withSource(view: PeerView, { mta, handover, inDoubt: isInDoubt = false }: PeerSource): PeerView {
   const by = (response: Response): Response => (mta === undefined ? response : { ...response, source: { mta } });
+  const handedOver = (data: Response): Response =>
+    handover === undefined ? by(data) : { ...data, source: { ...(mta && { mta }), handover } };
   const { mail, data } = view;
   return {
     ...view,
     ...(mail && { mail: by(mail) }),
     rcpt: view.rcpt.map(by),
-    ...(data && { data: handover === undefined ? by(data) : { ...data, source: { ...(mta && { mta }), handover } } }),
+    ...(data && { data: isInDoubt ? inDoubt(by(data)) : handedOver(data) }),
   };
 }
 

@@ -33,6 +33,8 @@ export interface DsnAsk {
   readonly remoteMta?: string;
   /** For `delayed`: until when it will be tried. */
   readonly retryUntil?: number;
+  /** For `delayed`: it may have been delivered, and is not tried again unless somebody says so. */
+  readonly isUncertain?: true;
 }
 
 /** RFC 6533: with addresses that are not ASCII, a report is of the internationalised kind. */

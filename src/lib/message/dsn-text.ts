@@ -8,7 +8,7 @@ export function dsnText(ask: DsnAsk): Buffer {
   const lines = [
     `This is the mail system at ${ask.reportingDomain}.`,
     '',
-    HEADLINES[ask.action],
+    ask.isUncertain === true ? UNCERTAIN : HEADLINES[ask.action],
     '',
     `    ${original.rcpt}`,
     ...writtenAs(ask),
@@ -31,6 +31,8 @@ const HEADLINES: Readonly<Record<DsnAction, string>> = {
   expanded: 'Your message was passed on to everybody behind this address:',
 };
 
+const UNCERTAIN = 'Your message may or may not have been delivered to this recipient:';
+
 function isSuccess(action: DsnAction): boolean {
   return action !== 'failed' && action !== 'delayed';
 }
@@ -47,7 +49,14 @@ function answer({ response, remoteMta }: DsnAsk): readonly string[] {
   return [headline, '', ...responseLines(response).map((line) => `    ${response.code} ${line}`.trimEnd()), ''];
 }
 
-function advice({ action, response, retryUntil, lastAttemptAt }: DsnAsk): readonly string[] {
+function advice({ action, response, retryUntil, lastAttemptAt, isUncertain }: DsnAsk): readonly string[] {
+  if (isUncertain === true) {
+    return [
+      'All of it was sent, and no answer came back. It is not sent again by itself, because it would',
+      'arrive twice if it has arrived. Please ask the recipient. If it has not arrived, send it',
+      'again, or ask your mail administrator to have it sent again.',
+    ];
+  }
   switch (action) {
     case 'delivered':
     case 'expanded':

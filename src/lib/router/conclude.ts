@@ -27,6 +27,7 @@ export function decide(work: Work, end: Exclude<WorkEnd, { kind: 'shutdown' }>, 
     attempt: work.attemptNumber,
     createdAt: work.facts.createdAt,
     retry: work.live.state.retry,
+    whenUncertain: work.whenUncertain,
   };
   return afterAttempt(ask, work.facts.route.handler.retryParams, deps.clock.now(), deps.rng.uniform());
 }
@@ -41,12 +42,26 @@ export interface Consequences {
 
 /** What the end of an attempt leads to: the next step of the row, and the notification that is created in the same commit. */
 export async function consequences(work: Work, decision: RetryDecision, env: NotifyEnv): Promise<Consequences> {
-  const next: Outcome['next'] =
-    decision.kind === 'defer' ? { kind: 'due', at: decision.until } : { kind: 'final', final: decision.final };
+  const next = nextStep(decision);
   const isAsked = work.live.state.notification;
   const report = isAsked ? reportOn(work, decision, env.deps.clock.now()) : undefined;
   const spawn = report === undefined ? [] : await notificationFor(work, report, env);
-  return { next, spawn, isDelayReported: report?.action === 'delayed' && spawn.length > 0 };
+  return {
+    next,
+    spawn,
+    isDelayReported: report?.action === 'delayed' && report.isUncertain !== true && spawn.length > 0,
+  };
+}
+
+function nextStep(decision: RetryDecision): Outcome['next'] {
+  switch (decision.kind) {
+    case 'defer':
+      return { kind: 'due', at: decision.until };
+    case 'finish':
+      return { kind: 'final', final: decision.final };
+    case 'uncertain':
+      return decision;
+  }
 }
 
 /** Tries after which a notification goes without the message it is about, when the store takes writes but does not give that. */

@@ -55,6 +55,13 @@ function foundOut(kept: FilterOutput): Pick<TransactionHistory, 'signals' | 'pol
   return { signals: { ...before, ...own }, policies: [...verdictRecords(before), ...verdictRecords(own)] };
 }
 
-function attemptStory({ number, startedAt, endedAt, hosts = [], replies }: AttemptRecord): AttemptStory {
-  return { number, startedAt, ...(endedAt !== undefined && { endedAt }), hosts, replies };
+function attemptStory({ number, startedAt, endedAt, dotSentAt, hosts = [], replies }: AttemptRecord): AttemptStory {
+  return {
+    number,
+    startedAt,
+    ...(endedAt !== undefined && { endedAt }),
+    ...(dotSentAt !== undefined && { dotSentAt }),
+    hosts,
+    replies,
+  };
 }

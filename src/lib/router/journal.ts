@@ -6,10 +6,11 @@
 import type { Deps } from '../core/deps.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
-import type { RouterMeter } from '../core/meters.ts';
+import type { AttemptOutcome, RouterMeter } from '../core/meters.ts';
 import { formatResponse, isOk } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { decisive, type Final, type TxState } from '../core/transaction.ts';
+import type { UncertainPolicy } from '../core/uncertainty.ts';
 import type { Store, TxRecord } from '../store/store.ts';
 import type { Route, Work } from './work.ts';
 
@@ -64,7 +65,8 @@ export class Journal {
     const reply = decisive(live.state);
     const now = deps.clock.now();
     const durationMs = Math.max(0, now - work.attemptStartedAt);
-    const outcome = decision.kind === 'defer' ? 'deferred' : decision.final.outcome;
+    const outcome = outcomeOf(decision);
+    if (reply?.inDoubt === true && work.isDurable) this.#doubt(name, 'reply', work.whenUncertain);
     meter?.attempt({ sender: name, outcome, durationMs, ...(reply && { reply }) });
     const host = work.hosts.at(-1);
     const sizeBytes = live.state.body?.size;
@@ -81,15 +83,29 @@ export class Journal {
         ...(host && { host: hostText(host) }),
         ...(reply && { reply: formatResponse(reply) }),
         outcome,
-        ...(decision.kind === 'defer'
-          ? { nextAttemptAt: new Date(decision.until).toISOString() }
-          : { reason: decision.final.text }),
+        ...(decision.kind === 'defer' && { nextAttemptAt: new Date(decision.until).toISOString() }),
+        ...(decision.kind === 'finish' && { reason: decision.final.text }),
         ...(sizeBytes !== undefined && { sizeBytes }),
         durationMs,
         delayMs: Math.max(0, now - facts.createdAt),
       },
       'attempt ended',
     );
+  }
+
+  /** An earlier attempt had sent the message whole, and was cut off before it could record the answer. */
+  cutOff(id: string, route: Route, attempt: number): void {
+    const { name, tag, uncertain = 'retry' } = route.sender;
+    this.#doubt(name, 'crash', uncertain);
+    const fields = { tx: id, ...principal(name, tag), attempt, uncertain };
+    this.#options.deps.log.warn(
+      fields,
+      'an attempt was cut off after the final dot: the message may have been delivered',
+    );
+  }
+
+  #doubt(sender: string, cause: 'crash' | 'reply', policy: UncertainPolicy): void {
+    this.#options.meter?.uncertain(sender, cause, policy);
   }
 
   /** A conversation ended. One in which something was refused leaves a row behind, where somebody can look up why. */
@@ -141,6 +157,11 @@ export class Journal {
     const attempts = [{ number: 1, startedAt: openedAt, endedAt: now, replies }];
     store.recordHistory({ record, blobs: [], attempts, next: { kind: 'final', final } }, now);
   }
+}
+
+function outcomeOf(decision: RetryDecision): AttemptOutcome {
+  if (decision.kind === 'finish') return decision.final.outcome;
+  return decision.kind === 'defer' ? 'deferred' : 'uncertain';
 }
 
 function principal(sender: string, tag: string | undefined): object {

@@ -7,6 +7,8 @@ export function nextReason(stored: StoredTransaction, route: Route | undefined, 
   const { final, lease, nextAttemptAt, attempts, cancelled } = stored;
   if (final !== undefined) return undefined;
   if (lease !== undefined) return cancelled ? 'cancelled: ends with the attempt under way' : 'an attempt is under way';
+  if (stored.uncertain)
+    return 'sent, and never answered: it may have been delivered; waits until somebody has it retried or cancelled';
   if (!stored.inputDone) return 'waits for its client to upload the rest of the message';
   if (route === undefined) return `the sender ${stored.record.sender} is not configured any more: kept until it is`;
   const why = whyNext(attempts, route);
@@ -20,7 +22,8 @@ function whyNext(attempts: StoredTransaction['attempts'], route: Route): string 
   const { maxAttempts, deadlineMs } = route.handler.retryParams;
   const of = maxAttempts === null ? '' : ` of ${maxAttempts}`;
   if (newest.endedAt === undefined) {
-    return `attempt ${newest.number + 1}${of}: the router that made attempt ${newest.number} went away without an answer`;
+    const sent = newest.dotSentAt === undefined ? '' : ' after it had sent the message';
+    return `attempt ${newest.number + 1}${of}: the router that made attempt ${newest.number} went away without an answer${sent}`;
   }
   const until = deadlineMs === null ? '' : `, given up at an age of ${Math.round(deadlineMs / 60_000)} min`;
   return `retry policy: attempt ${newest.number + 1}${of}, backoff${until}`;

@@ -113,7 +113,7 @@ const NOT_QUOTED: Quoted = { headerBlock: Buffer.alloc(0) };
 
 function askOf(
   work: Work,
-  { action, response }: Report,
+  { action, response, isUncertain }: Report,
   addresses: Pick<DsnAsk, 'from' | 'to'>,
   quoted: Quoted,
   now: number,
@@ -136,7 +136,9 @@ function askOf(
     response,
     lastAttemptAt: now,
     ...(mta !== undefined && { remoteMta: mta }),
-    ...(action === 'delayed' && deadlineMs !== null && { retryUntil: facts.createdAt + deadlineMs }),
+    ...(isUncertain === true
+      ? { isUncertain }
+      : action === 'delayed' && deadlineMs !== null && { retryUntil: facts.createdAt + deadlineMs }),
   };
 }
 

@@ -14,6 +14,8 @@ export interface Report {
   readonly action: 'failed' | 'delayed' | 'delivered' | 'relayed';
   /** The reply that decided. */
   readonly response: Response;
+  /** It may have been delivered, and is not sent again by itself. */
+  readonly isUncertain?: true;
 }
 
 /** What was asked for; `undefined` when there is nobody to tell: the reverse-path is null (RFC 5321 §4.5.5). */
@@ -31,6 +33,7 @@ export function reportOn(work: Work, decision: RetryDecision, now: number): Repo
   if (decision.kind === 'defer') {
     return notify.delay && isLate(work, now) ? { action: 'delayed', response: lastFailure(work) } : undefined;
   }
+  if (decision.kind === 'uncertain') return questionOf(work, notify);
   switch (decision.final.outcome) {
     case 'failed':
       return notify.failure ? { action: 'failed', response: lastFailure(work) } : undefined;
@@ -39,6 +42,12 @@ export function reportOn(work: Work, decision: RetryDecision, now: number): Repo
     default:
       return undefined;
   }
+}
+
+/** What the sender is asked: he can find out whether it has arrived, and nobody else can. */
+function questionOf(work: Work, notify: DsnRequest['notify']): Report | undefined {
+  const isAsked = work.whenUncertain === 'ask' && (notify.delay || notify.failure);
+  return isAsked ? { action: 'delayed', response: lastFailure(work), isUncertain: true } : undefined;
 }
 
 /**

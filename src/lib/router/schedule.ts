@@ -3,6 +3,7 @@ import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { NEW_TX } from '../core/transaction.ts';
 import type { Store, StoredTransaction } from '../store/store.ts';
+import type { Doubts } from './doubts.ts';
 import { loadBody } from './load-body.ts';
 import type { RouteTable } from './route-table.ts';
 import { stateOf } from './stored-state.ts';
@@ -18,6 +19,7 @@ export interface ScheduleOptions {
   readonly store: Store;
   readonly routes: RouteTable;
   readonly workshop: Workshop;
+  readonly doubts: Doubts;
 }
 
 export class Schedule {
@@ -111,7 +113,7 @@ export class Schedule {
   }
 
   async #start(stored: StoredTransaction): Promise<void> {
-    const { deps, store, routes, workshop } = this.#options;
+    const { deps, store, routes, workshop, doubts } = this.#options;
     const { record } = stored;
     const lookup = routes.find(record.sender, record.tag);
     if (lookup.kind !== 'found') {
@@ -130,6 +132,7 @@ export class Schedule {
       ...(parentId !== undefined && { parentId }),
       ...(messageBuilder !== undefined && { messageBuilder }),
     };
+    if (await doubts.settle(stored, facts, body)) return;
     const past = stored.attempts.slice(0, -1);
     const state = { ...NEW_TX, ...stateOf(stored), ...(body !== undefined && { body }), attemptCount: past.length };
     const work = new Work(facts, {

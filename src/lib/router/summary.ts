@@ -8,7 +8,7 @@ import { stateOf } from './stored-state.ts';
 import type { Work } from './work.ts';
 
 export function summaryOfStored(stored: ListedTransaction): TransactionSummary {
-  const { record, final, lease, inputDone, nextAttemptAt } = stored;
+  const { record, final, lease, inputDone, nextAttemptAt, uncertain } = stored;
   const state = stateOf(stored);
   const lastReply = decisive(state);
   return {
@@ -18,7 +18,7 @@ export function summaryOfStored(stored: ListedTransaction): TransactionSummary {
     createdAt: record.createdAt,
     ...(record.mailFrom && { mailFrom: record.mailFrom }),
     rcptTo: record.rcptTo,
-    state: listedState({ isLeased: lease !== undefined, inputDone, ...(final && { final }) }),
+    state: listedState({ isLeased: lease !== undefined, inputDone, uncertain, ...(final && { final }) }),
     attempts: state.attemptCount,
     ...(nextAttemptAt !== undefined && { nextAttemptAt }),
     ...(lastReply && { lastReply }),

@@ -10,6 +10,8 @@ import type { HopResolver } from '../core/hop.ts';
 import type { RouterMeter } from '../core/meters.ts';
 import type { Store } from '../store/store.ts';
 import { Children } from './children.ts';
+import { DotJournal } from './dot-journal.ts';
+import { Doubts } from './doubts.ts';
 import { Journal } from './journal.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { RouteTable } from './route-table.ts';
@@ -55,13 +57,15 @@ export function makeWorkSide(options: WorkSideOptions): WorkSide {
   const session = new Session({ config, deps, store, onReleased: onDue, onLost: () => workshop.disown() });
   const workshop = new Workshop({
     ...shared,
+    dots: new DotJournal({ deps, store }),
     isLeaseCertain: () => session.isCertain(),
     abandon,
     maxInflight: outputMaxInflight,
     doneTtlMs: config.storage.cacheTtlMs,
     onSlotFreed: () => schedule.slotFreed(),
   });
-  const schedule = new Schedule({ deps, store, routes, workshop });
+  const doubts = new Doubts({ ...shared, abandon });
+  const schedule = new Schedule({ deps, store, routes, workshop, doubts });
   const leases = new LeaseKeeper({ deps, store, workshop, schedule });
   return { routes, journal, session, workshop, schedule, leases, onDue };
 }

@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import { LiveTransaction } from '../core/live.ts';
 import { Stop } from '../core/stop.ts';
 import { type FilterOutput, NEW_TX, type TxState } from '../core/transaction.ts';
+import type { UncertainPolicy } from '../core/uncertainty.ts';
 import type { BlobView } from '../http/service.ts';
 import type { AttemptRecord, TxRecord } from '../store/store.ts';
 import type { StopReason, WorkEnd } from './attempt.ts';
@@ -46,6 +47,10 @@ export class Work {
   /** Ends the running attempt from outside; the reason says why. */
   readonly stop = new Stop<StopReason>();
   attemptStartedAt = 0;
+  /** When the running attempt was about to hand the end of the message to the far end. */
+  dotSentAt: number | undefined;
+  /** That is in the store. */
+  isDotMarked = false;
   /** The hosts that the running attempt has offered the message to, in order. */
   #hosts: readonly HostPort[] = [];
   /** There is a row in the store, leased to us. */
@@ -91,6 +96,11 @@ export class Work {
   /** Whom its place counts for. */
   get share(): string {
     return this.facts.onBehalfOf ?? shareOf(this.facts.route.sender);
+  }
+
+  /** What becomes of it when nobody knows whether it was delivered. */
+  get whenUncertain(): UncertainPolicy {
+    return this.facts.route.sender.uncertain ?? 'retry';
   }
 
   get attemptNumber(): number {
@@ -149,6 +159,7 @@ export class Work {
       replies: this.live.state.replies,
       ...(isDelayReported && { isDelayReported }),
       ...(this.#hosts.length > 0 && { hosts: this.#hosts }),
+      ...(this.dotSentAt !== undefined && { dotSentAt: this.dotSentAt }),
     };
   }
 

@@ -12,6 +12,7 @@ import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
 import { runAttempt, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
+import type { DotJournal } from './dot-journal.ts';
 import type { Journal } from './journal.ts';
 import { settleSuccess } from './success.ts';
 import { viewOfWork } from './view.ts';
@@ -20,6 +21,7 @@ import type { Work } from './work.ts';
 export interface WorkshopOptions extends ConcludeEnv {
   readonly maxInflight: number;
   readonly journal: Journal;
+  readonly dots: DotJournal;
   /** Whether what is leased to this router is certainly still its own. */
   readonly isLeaseCertain: () => Promise<boolean>;
   /** How long an ended transaction stays readable from memory. */
@@ -117,9 +119,9 @@ export class Workshop {
   /** A chain that cannot even be opened is a bug like any other, and must not leave anybody waiting. */
   async #attempt(work: Work, log: Log): Promise<WorkEnd> {
     try {
-      const { deps, isLeaseCertain } = this.#options;
+      const { deps, isLeaseCertain, dots } = this.#options;
       const onAnswer = (response: Response): Promise<Response> => settleSuccess(work, response, this.#options);
-      return await runAttempt(work, deps.clock.now(), log, isLeaseCertain, onAnswer);
+      return await runAttempt(work, deps.clock.now(), { log, isLeaseCertain, dots, onAnswer });
     } catch (error) {
       log.error({ error }, 'an attempt failed with a bug');
       if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });
@@ -153,7 +155,7 @@ export class Workshop {
 
   /** A child that was not adopted: its history is written behind, unless its conversation may still have it adopted. */
   #concludeChild(work: Work, decision: RetryDecision): void {
-    if (decision.kind === 'defer' || decision.final.outcome === 'failed') return;
+    if (decision.kind !== 'finish' || decision.final.outcome === 'failed') return;
     this.finishChild(work, decision.final);
   }
 

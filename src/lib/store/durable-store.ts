@@ -11,15 +11,17 @@ import { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import { planCreate } from './plan.ts';
-import { attemptRow, blobStatus, filterOutputText, nextColumns } from './rows.ts';
+import { attemptRow, blobStatus, filterOutputText, hostsText, nextColumns, repliesText } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
 import type { Operation, Result } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
+import type { DotRow } from './sql/mark-dot-sent.ts';
 import {
   type AppendResult,
   type BlobPiece,
   BlobReuseError,
   type BlobStatus,
+  type DotMark,
   type GcResult,
   type Lease,
   type NewTransaction,
@@ -130,6 +132,22 @@ export class DurableStore implements Store {
     const result = await this.#group.write('recordOutcome', row, sizeBytes);
     if (result.kind === 'leaseLost') throw new LeaseLostError(`transaction ${id} is not leased to this session`);
     refuse(result);
+  }
+
+  markDotSent(mark: DotMark): Promise<boolean> {
+    return this.#group.write('markDotSent', this.#dotRow(mark));
+  }
+
+  noteDotSent(mark: DotMark): void {
+    if (this.#sessionId === undefined) return;
+    this.#group.ride('markDotSent', this.#dotRow(mark)).catch((error: unknown) => {
+      this.#log.debug({ tx: mark.id, error }, 'the delivery journal has a note less');
+    });
+  }
+
+  #dotRow({ id, attempt, at, hosts, replies }: DotMark): DotRow {
+    const sessionId = this.#session();
+    return { txId: id, sessionId, number: attempt, at, hosts: hostsText(hosts), replies: repliesText(replies) };
   }
 
   cancel(txId: string, now: number): Promise<void> {

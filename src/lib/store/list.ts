@@ -40,5 +40,6 @@ export interface QueueDepth {
   readonly active: number;
   readonly deferred: number;
   readonly incomplete: number;
+  readonly uncertain: number;
   readonly nextDueAt?: number;
 }

@@ -28,6 +28,8 @@ export type TxRow = {
   readonly final_text: string | null;
   readonly next_attempt_at: number | null;
   readonly lease_session_id: number | null;
+  /** 1: nobody knows whether it was delivered, and nobody tries again until somebody has decided. */
+  readonly uncertain: number;
 };
 
 /** Named in every statement: with `*`, prepared statements break when a newer replica adds a column. */
@@ -52,6 +54,7 @@ export const TX_COLUMNS = [
   'final_text',
   'next_attempt_at',
   'lease_session_id',
+  'uncertain',
 ] as const satisfies readonly (keyof TxRow)[];
 
 /** What a transaction is found by; written once, with the row, and read by nobody else. Addresses are in lower case. */
@@ -78,6 +81,8 @@ export type AttemptRow = {
   readonly replies: string;
   /** JSON; null when none was offered the message. */
   readonly hosts: string | null;
+  /** When the end of the message was handed to the far end; null: it was not, or that was not written down. */
+  readonly dot_sent_at: number | null;
 };
 
 export const ATTEMPT_COLUMNS = [
@@ -86,6 +91,7 @@ export const ATTEMPT_COLUMNS = [
   'ended_at',
   'replies',
   'hosts',
+  'dot_sent_at',
 ] as const satisfies readonly (keyof AttemptRow)[];
 
 /** A blob as one of a transaction's. */
@@ -97,7 +103,10 @@ export type BlobRow = {
 };
 
 /** The columns that say what happens to a transaction next. */
-export type NextColumns = Pick<TxRow, 'final_outcome' | 'final_text' | 'next_attempt_at' | 'lease_session_id'>;
+export type NextColumns = Pick<
+  TxRow,
+  'final_outcome' | 'final_text' | 'next_attempt_at' | 'lease_session_id' | 'uncertain'
+>;
 
 export function nextColumns(next: NextStep, sessionId: number | null): NextColumns {
   return {
@@ -105,6 +114,7 @@ export function nextColumns(next: NextStep, sessionId: number | null): NextColum
     final_text: next.kind === 'final' ? next.final.text : null,
     next_attempt_at: next.kind === 'due' ? next.at : null,
     lease_session_id: next.kind === 'leased' ? sessionId : null,
+    uncertain: next.kind === 'uncertain' ? 1 : 0,
   };
 }
 
@@ -135,6 +145,7 @@ export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean
     final_text: next.final_text,
     next_attempt_at: next.next_attempt_at,
     lease_session_id: next.lease_session_id,
+    uncertain: next.uncertain,
     rcpt_address: rcpt?.toLowerCase() ?? null,
     rcpt_domain: (rcpt === undefined ? undefined : domainOf(rcpt)) ?? null,
     mail_from_address: record.mailFrom?.address.toLowerCase() ?? null,
@@ -151,8 +162,13 @@ export function attemptRow(attempt: AttemptRecord): AttemptRow {
     started_at: attempt.startedAt,
     ended_at: attempt.endedAt ?? null,
     replies: repliesText(attempt.replies, attempt.isDelayReported),
-    hosts: attempt.hosts === undefined || attempt.hosts.length === 0 ? null : JSON.stringify(attempt.hosts),
+    hosts: hostsText(attempt.hosts),
+    dot_sent_at: attempt.dotSentAt ?? null,
   };
+}
+
+export function hostsText(hosts: readonly HostPort[] | undefined): string | null {
+  return hosts === undefined || hosts.length === 0 ? null : JSON.stringify(hosts);
 }
 
 /** Recipients without a reply are `null`: JSON has no `undefined`. */
@@ -186,6 +202,7 @@ function withoutBlobs(row: TxRow, sessionUri: string | null, attempts: readonly 
     attempts: attempts.map(attemptRecord),
     cancelled: row.cancelled === 1,
     inputDone: row.input_done === 1,
+    uncertain: row.uncertain === 1,
     version: row.version,
     ...(row.final_outcome === null ? {} : { final: final(row.final_outcome, row.final_text) }),
     ...(row.next_attempt_at === null ? {} : { nextAttemptAt: row.next_attempt_at }),
@@ -235,6 +252,7 @@ function attemptRecord(row: AttemptRow): AttemptRecord {
     replies: { ...stored, rcpt: stored.rcpt.map((reply) => reply ?? undefined) },
     ...(isDelayReported === true && { isDelayReported }),
     ...(row.hosts === null ? {} : { hosts: JSON.parse(row.hosts) as readonly HostPort[] }),
+    ...(row.dot_sent_at === null ? {} : { dotSentAt: row.dot_sent_at }),
   };
 }
 

@@ -59,6 +59,8 @@ export interface AttemptRecord {
   readonly isDelayReported?: boolean;
   /** The hosts that were offered the message, in the order they were tried; the last one gave the replies. */
   readonly hosts?: readonly HostPort[];
+  /** When the end of the message was handed to the far end. Without an end of the attempt, nobody knows whether it was taken. */
+  readonly dotSentAt?: number;
 }
 
 /** What happens to a transaction when the caller lets go of it. */
@@ -67,7 +69,9 @@ export type NextStep =
   | { readonly kind: 'leased' }
   /** To be claimed at this instant, by any replica, once its input is complete. */
   | { readonly kind: 'due'; readonly at: number }
-  | { readonly kind: 'final'; readonly final: Final };
+  | { readonly kind: 'final'; readonly final: Final }
+  /** Nobody knows whether it was delivered: kept until somebody decides (`makeDue`, `cancel`). */
+  | { readonly kind: 'uncertain' };
 
 export interface NewTransaction {
   readonly record: TxRecord;
@@ -92,6 +96,8 @@ export interface StoredTransaction {
   readonly attempts: readonly AttemptRecord[];
   readonly cancelled: boolean;
   readonly final?: Final;
+  /** Nobody knows whether it was delivered: it waits for somebody to decide, and for nothing else. */
+  readonly uncertain: boolean;
   /** When the next attempt is due, in milliseconds; absent while in work or final. */
   readonly nextAttemptAt?: number;
   /** All blobs are finalized. */
@@ -127,6 +133,16 @@ export interface Outcome {
   readonly spawn: readonly NewTransaction[];
   /** The row's version becomes at least this, so that ETags given out while it was live are never seen again. */
   readonly version: number;
+}
+
+/** The end of the message of a leased transaction goes out, or has just gone out. */
+export interface DotMark {
+  readonly id: string;
+  /** Number of the attempt that sends it. */
+  readonly attempt: number;
+  readonly at: number;
+  readonly hosts: readonly HostPort[];
+  readonly replies: Replies;
 }
 
 export interface GcResult {
@@ -203,6 +219,10 @@ export interface Store {
   create(transactions: readonly NewTransaction[], now: number): Promise<void>;
   /** Appends to an open blob and finalizes it when its declared total is reached. */
   append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult>;
+  /** The delivery journal: the end of the message may go out once this is committed. Answers `false` when the lease is not ours any more. */
+  markDotSent(mark: DotMark): Promise<boolean>;
+  /** The same afterwards, when nobody waits for it: joins a later commit, and is lost when there is none. */
+  noteDotSent(mark: DotMark): void;
   /** Ends an attempt: replies, next step and notifications in one commit. Throws `LeaseLostError` when we no longer own it. */
   recordOutcome(outcome: Outcome, now: number): Promise<void>;
   /**
@@ -230,7 +250,7 @@ export interface Store {
   load(txId: string): Promise<StoredTransaction | undefined>;
   /** Finds transactions, the newest first, in O(size of a page) whatever the size of the database. */
   list(ask: ListAsk): Promise<ListPage>;
-  /** Makes a transaction that waits for its next attempt due at once. */
+  /** Makes a transaction that waits for its next attempt, or is uncertain, due at once. */
   makeDue(txId: string, now: number): Promise<MakeDueResult>;
   /**
    * Gives what was put off by a clock that was ahead of `now`, by more than `limits.clockSkewMs`, the pause it was meant to have. At most

@@ -1,6 +1,7 @@
 /** Sends a message with BDAT (RFC 3030): chunks with a length in front, byte for byte, no dots and no escape. */
 import type { Body } from '../../core/body.ts';
 import { isOk, type Response } from '../../core/response.ts';
+import { inDoubt } from '../../core/uncertainty.ts';
 import { AFTER_MESSAGE, unreadable } from './data.ts';
 import type { Dialogue } from './dialogue.ts';
 
@@ -32,6 +33,7 @@ class Transfer {
   readonly #replies: number;
   /** Of the first chunk that was not accepted. */
   #refusal: Response | undefined;
+  #isCutOff = false;
 
   constructor(dialogue: Dialogue, replies: number) {
     this.#dialogue = dialogue;
@@ -49,10 +51,17 @@ class Transfer {
   }
 
   async last(bytes: Buffer): Promise<readonly Response[]> {
-    const answers = Array.from({ length: this.#replies }, () => this.#dialogue.expect(AFTER_MESSAGE));
+    const answers = Array.from({ length: this.#replies }, () => this.#dialogue.expect(() => this.#cutOff()));
     await this.#dialogue.send([Buffer.from(`BDAT ${bytes.length} LAST\r\n`), bytes]);
     const responses = await Promise.all(answers);
-    return this.#refusal === undefined ? responses : [this.#refusal];
+    if (this.#refusal !== undefined) return [this.#refusal];
+    return this.#isCutOff ? responses.map(inDoubt) : responses;
+  }
+
+  /** Called only when there will be no reply from the server. */
+  #cutOff(): string {
+    this.#isCutOff = true;
+    return AFTER_MESSAGE;
   }
 }
 

@@ -8,6 +8,7 @@ import type { HostPort } from '../../core/envelope.ts';
 import { limits } from '../../core/limits.ts';
 import type { Mailbox } from '../../core/mailbox.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
+import { inDoubt } from '../../core/uncertainty.ts';
 import { sendBdat } from './bdat.ts';
 import type { Capabilities } from './capabilities.ts';
 import { type CommandLine, mailLine, rcptLine } from './command-line.ts';
@@ -111,7 +112,7 @@ export class SmtpConnection {
           ? await sendBdat(this.#dialogue, body, replies, bdatChunkBytes)
           : await sendData(this.#dialogue, body, replies);
       const odd = outcome.find(isIntermediate);
-      if (odd !== undefined) return [this.#protocolError(odd, AFTER_MESSAGE)];
+      if (odd !== undefined) return [inDoubt(this.#protocolError(odd, AFTER_MESSAGE))];
       // RFC 5321 §4.1.1.4: the server forgets the transaction at the end of the data. After a refusal RSET makes sure.
       if (outcome.every(isOk)) this.#isDirty = false;
       return outcome;

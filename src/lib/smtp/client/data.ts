@@ -2,6 +2,7 @@
 import { type Body, bodyBytes } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
+import { inDoubt } from '../../core/uncertainty.ts';
 import type { Dialogue } from './dialogue.ts';
 import { DotStuffer } from './dot-stuffer.ts';
 
@@ -20,9 +21,9 @@ export function unreadable(dialogue: Dialogue): readonly Response[] {
 export async function sendData(dialogue: Dialogue, body: Body, replies: number): Promise<readonly Response[]> {
   const go = await dialogue.ask('DATA', 'at DATA');
   if (go.code !== 354) return [go.code < 400 ? protocolError(dialogue, `unexpected reply ${go.code} at DATA`) : go];
-  const progress = { step: DURING_MESSAGE, early: undefined as Response | undefined };
+  const progress = { step: DURING_MESSAGE, early: undefined as Response | undefined, isCutOff: false };
   // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
-  const answers = Array.from({ length: replies }, () => dialogue.expect(() => progress.step));
+  const answers = Array.from({ length: replies }, () => dialogue.expect(() => cutOffAt(progress)));
   void answers[0]?.then((response) => {
     if (progress.step === DURING_MESSAGE) progress.early = response;
   });
@@ -36,7 +37,14 @@ export async function sendData(dialogue: Dialogue, body: Body, replies: number):
   progress.step = AFTER_MESSAGE;
   // Text and end in one write.
   await dialogue.send(whole === undefined ? [stuffer.end()] : [stuffer.next(whole), stuffer.end()]);
-  return Promise.all(answers);
+  const responses = await Promise.all(answers);
+  return progress.isCutOff ? responses.map(inDoubt) : responses;
+}
+
+/** Called only when there will be no reply from the server: an answer that is made then is our own word. */
+function cutOffAt(progress: { readonly step: string; isCutOff: boolean }): string {
+  progress.isCutOff = progress.step === AFTER_MESSAGE;
+  return progress.step;
 }
 
 /** A message that is in memory, or small enough to be; `undefined` when it is neither. */

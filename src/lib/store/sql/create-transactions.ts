@@ -154,9 +154,10 @@ async function insertTransaction(
 /** Writes an attempt, or what has become of it since. */
 export function putAttempt(sql: Sql, txId: string, attempt: AttemptRow): Promise<number> {
   return sql.run(
-    `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts) values (?, ?, ?, ?, ?, ?)
+    `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts, dot_sent_at) values (?, ?, ?, ?, ?, ?, ?)
       on conflict (transaction_id, number) do update
-      set started_at = excluded.started_at, ended_at = excluded.ended_at, replies = excluded.replies, hosts = excluded.hosts`,
-    [txId, attempt.number, attempt.started_at, attempt.ended_at, attempt.replies, attempt.hosts],
+      set started_at = excluded.started_at, ended_at = excluded.ended_at, replies = excluded.replies, hosts = excluded.hosts,
+        dot_sent_at = excluded.dot_sent_at`,
+    [txId, attempt.number, attempt.started_at, attempt.ended_at, attempt.replies, attempt.hosts, attempt.dot_sent_at],
   );
 }

@@ -2,7 +2,7 @@
 import type { Sql } from './sql.ts';
 
 const END = `update transactions
-  set final_outcome = 'cancelled', final_text = 'downstream cancelled', next_attempt_at = null, lease_session_id = null,
+  set final_outcome = 'cancelled', final_text = 'downstream cancelled', next_attempt_at = null, lease_session_id = null, uncertain = 0,
     version = version + 1, updated_at = ?
   where cancelled = 1 and final_outcome is null`;
 

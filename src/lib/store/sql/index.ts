@@ -11,6 +11,7 @@ import { listSessions } from './list-sessions.ts';
 import { listTransactions } from './list-transactions.ts';
 import { loadTransaction } from './load-transaction.ts';
 import { makeDue } from './make-due.ts';
+import { markDotSent } from './mark-dot-sent.ts';
 import { openSession } from './open-session.ts';
 import { queueDepth } from './queue-depth.ts';
 import { readChunk } from './read-chunk.ts';
@@ -29,6 +30,7 @@ export const writes = {
   endSession,
   expireSessions,
   makeDue,
+  markDotSent,
   openSession,
   recordOutcome,
   refreshSession,

@@ -48,17 +48,19 @@ function oneOf(senders: readonly string[]): Condition {
 /** The words of the partial indexes: what most transactions are is not in them. */
 function stateKey(state: ListFilter['state']): readonly Condition[] {
   if (state === undefined || state === 'delivered') return [];
+  if (state === 'uncertain') return [{ text: 'uncertain = 1', params: [] }];
   return [{ text: OPEN_STATES.has(state) ? 'final_outcome is null' : "final_outcome <> 'delivered'", params: [] }];
 }
 
 function stateRest(state: ListFilter['state']): readonly Condition[] {
   switch (state) {
     case undefined:
+    case 'uncertain':
       return [];
     case 'active':
       return [{ text: 'lease_session_id is not null', params: [] }];
     case 'deferred':
-      return [{ text: 'lease_session_id is null and input_done = 1', params: [] }];
+      return [{ text: 'lease_session_id is null and input_done = 1 and uncertain = 0', params: [] }];
     case 'incomplete':
       return [{ text: 'lease_session_id is null and input_done = 0', params: [] }];
     default:

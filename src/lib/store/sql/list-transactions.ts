@@ -16,6 +16,7 @@ type ListedRow = TxRow & {
   readonly attempt_ended_at: number | null;
   readonly attempt_replies: string | null;
   readonly attempt_hosts: string | null;
+  readonly attempt_dot_sent_at: number | null;
 };
 
 const ORDER = 'order by created_at desc, id desc';
@@ -59,7 +60,7 @@ function pageOf(found: Condition, others: readonly Condition[], limit: number): 
     };
   }
   const columns =
-    'id, created_at, sender, rcpt_address, rcpt_domain, mail_from_address, final_outcome, lease_session_id, input_done, parent_id';
+    'id, created_at, sender, rcpt_address, rcpt_domain, mail_from_address, final_outcome, lease_session_id, input_done, uncertain, parent_id';
   const scanned = `select ${columns} from transactions where ${found.text} ${ORDER} limit ?`;
   const text = others.map((other) => other.text).join(' and ');
   return {
@@ -87,5 +88,6 @@ function newestAttempt(row: ListedRow): AttemptRow | undefined {
     ended_at: row.attempt_ended_at,
     replies: row.attempt_replies ?? '{"rcpt":[]}',
     hosts: row.attempt_hosts,
+    dot_sent_at: row.attempt_dot_sent_at,
   };
 }

@@ -25,7 +25,7 @@ export async function recordOutcome(sql: Sql, args: OutcomeRow): Promise<Outcome
   const reused = await lockReused(sql, spawn);
   if (!(reused instanceof Map)) return reused;
   const updated = await sql.run(
-    `update transactions set filter_output = ?, final_outcome = ?, final_text = ?, next_attempt_at = ?, lease_session_id = null,
+    `update transactions set filter_output = ?, final_outcome = ?, final_text = ?, next_attempt_at = ?, lease_session_id = null, uncertain = ?,
         version = case when version + 1 >= ? then version + 1 else ? end, updated_at = ?
       where id = ? and lease_session_id = ?`,
     [
@@ -33,6 +33,7 @@ export async function recordOutcome(sql: Sql, args: OutcomeRow): Promise<Outcome
       next.final_outcome,
       next.final_text,
       next.next_attempt_at,
+      next.uncertain,
       args.version,
       args.version,
       spawn.now,
@@ -42,6 +43,13 @@ export async function recordOutcome(sql: Sql, args: OutcomeRow): Promise<Outcome
   );
   if (updated === 0) return { kind: 'leaseLost' };
   if (next.final_outcome === null) await endCancelled(sql, { txId: args.txId }, spawn.now);
+  // A later attempt was begun by whoever found this one in doubt, and sends nothing.
+  if (next.uncertain === 1) {
+    await sql.run('delete from attempts where transaction_id = ? and number > ? and ended_at is null', [
+      args.txId,
+      args.attempt.number,
+    ]);
+  }
   await putAttempt(sql, args.txId, args.attempt);
   await insertPlanned(sql, spawn, reused);
   return { kind: 'recorded' };

@@ -23,6 +23,11 @@ export function lockRows(sql: Sql, of?: string): string {
   return of === undefined ? ' for update' : ` for update of ${of}`;
 }
 
+/** Ends a select of a row that must not change before this transaction ends. */
+export function freezeRows(sql: Sql): string {
+  return sql.locks === 'database' ? '' : ' for share';
+}
+
 /** Ends a select of candidates, any of which will do: those somebody else is working on are passed over. */
 export function skipLocked(sql: Sql): string {
   return sql.locks === 'database' ? '' : ' for update skip locked';

@@ -89,7 +89,7 @@ function policyText({ tag, name, action, rcpt, place }: HistoryJson['policies'][
 
 type Attempt = HistoryJson['attempt_list'][number];
 
-function attemptText({ number, started_at, ended_at, hosts, ...replies }: Attempt): string[] {
+function attemptText({ number, started_at, ended_at, dot_sent_at, hosts, ...replies }: Attempt): string[] {
   const seconds = ended_at === undefined ? undefined : (Date.parse(ended_at) - Date.parse(started_at)) / 1000;
   const lasted = seconds === undefined ? 'under way, or cut off' : `${seconds.toFixed(1)} s`;
   const { mail_response: mail, rcpt_response: rcpts = [], data_response: data } = replies;
@@ -97,6 +97,9 @@ function attemptText({ number, started_at, ended_at, hosts, ...replies }: Attemp
     `${number}. ${shortTime(started_at)}, ${lasted}${hosts.length === 0 ? '' : `, to ${hosts.map(hostText).join(', then ')}`}`,
     ...(mail === undefined ? [] : [`     MAIL  ${replyText(mail)}`]),
     ...rcpts.map((reply) => `     RCPT  ${replyText(reply)}`),
+    ...(dot_sent_at === undefined || data !== undefined
+      ? []
+      : [`     DATA  sent ${shortTime(dot_sent_at)}, no answer`]),
     ...(data === undefined ? [] : [`     DATA  ${replyText(data)}`]),
   ];
 }

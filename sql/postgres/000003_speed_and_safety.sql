@@ -1,0 +1,8 @@
+-- Speed and safety. Migrations only add: routers of the version before go on working while they are replaced one by one.
+
+-- The delivery journal.
+-- The end of the message was handed to the far end, at this instant: without an end of the attempt nobody knows whether it was taken.
+alter table attempts add column dot_sent_at bigint;
+-- 1: nobody knows whether it was delivered, and nobody tries again until somebody has decided.
+alter table transactions add column uncertain integer not null default 0;
+create index transactions_uncertain on transactions (created_at, id) where uncertain = 1;
