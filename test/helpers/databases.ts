@@ -35,7 +35,7 @@ export const sqlite: DatabaseKind = {
   },
 };
 
-const postgres: DatabaseKind = {
+export const postgres: DatabaseKind = {
   name: 'postgres',
   create: async () => {
     count += 1;

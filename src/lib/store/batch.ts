@@ -27,6 +27,8 @@ export interface BatchConnection {
   readonly sql: Sql;
   readonly begin: string;
   readonly failureKind: (error: unknown) => FailureKind;
+  /** How a batch in which nothing is wrong is run, and answers the result of each operation; without it, one after the other. */
+  readonly runAll?: (sql: Sql, operations: readonly Operation[]) => Promise<readonly unknown[]>;
 }
 
 export interface BatchResult {
@@ -38,25 +40,30 @@ export interface BatchResult {
 /** Throws when nothing of the batch was committed, or when that is not known: the caller promises nothing to anybody. */
 export async function runBatch(connection: BatchConnection, operations: readonly Operation[]): Promise<BatchResult> {
   try {
-    return await runOnce(connection, operations, runPlainly);
+    return await runOnce(connection, operations, runUnguarded);
   } catch (error) {
     if (connection.failureKind(error) !== 'operation') throw error;
-    return runOnce(connection, operations, runGuarded);
+    return runOnce(connection, operations, oneByOne(runGuarded));
   }
 }
 
+type RunOperations = (
+  connection: BatchConnection,
+  sql: Sql,
+  operations: readonly Operation[],
+) => Promise<readonly Settled[]>;
 type RunOperation = (connection: BatchConnection, sql: Sql, operation: Operation) => Promise<Settled>;
 
 async function runOnce(
   connection: BatchConnection,
   operations: readonly Operation[],
-  runOperation: RunOperation,
+  run: RunOperations,
 ): Promise<BatchResult> {
   const counted = countChanges(connection.sql);
-  const results: Settled[] = [];
+  let results: readonly Settled[];
   await connection.sql.run(connection.begin, []);
   try {
-    for (const operation of operations) results.push(await runOperation(connection, counted.sql, operation));
+    results = await run(connection, counted.sql, operations);
     await connection.sql.run('commit', []);
   } catch (error) {
     // A connection in trouble is given up, and with it the transaction; asking it for a rollback may take as long again as it took to fail.
@@ -75,10 +82,24 @@ async function rollBack(sql: Sql, cause: unknown): Promise<void> {
   }
 }
 
+const oneByOne =
+  (runOperation: RunOperation): RunOperations =>
+  async (connection, sql, operations) => {
+    const results: Settled[] = [];
+    for (const operation of operations) results.push(await runOperation(connection, sql, operation));
+    return results;
+  };
+
 const runPlainly: RunOperation = async (_connection, sql, operation) => ({
   kind: 'done',
   value: await writes[operation.verb](sql, operation.args as never),
 });
+
+const runUnguarded: RunOperations = async (connection, sql, operations) => {
+  if (connection.runAll === undefined) return oneByOne(runPlainly)(connection, sql, operations);
+  const values = await connection.runAll(sql, operations);
+  return values.map((value) => ({ kind: 'done', value }));
+};
 
 const runGuarded: RunOperation = async (connection, sql, operation) => {
   await connection.sql.run('savepoint operation', []);

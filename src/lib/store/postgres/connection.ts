@@ -31,11 +31,13 @@ export function connectionConfig(url: string, queryMs: number): pg.ClientConfig 
 /**
  * What every connection of a router asks of the server. Its limits end what a router has given up waiting for, or was cut off from, so that
  * the locks of a lost connection are not held until the server notices the loss. A server that would answer a commit before it is safe is
- * told not to. Not as start-up parameters: poolers refuse those.
+ * told not to. A statement's plan is kept for as
+ * long as the connection, so one that was made while a table was small must be good for a large one: everything has its index. Not as start-up parameters: poolers refuse those.
  */
 const sessionSettings = (queryMs: number): string => `
   set statement_timeout = ${queryMs};
   set idle_in_transaction_session_timeout = ${queryMs};
+  set enable_seqscan = off;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 export function openPool(url: string, log: Log, queryMs: number): pg.Pool {

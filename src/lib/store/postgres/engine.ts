@@ -7,6 +7,7 @@ import type { Engine } from '../engine.ts';
 import { type Args, type Operation, type ReadName, type Result, reads, snapshotReads } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
 import { isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
+import { runTogether } from './together.ts';
 
 export class PostgresEngine implements Engine {
   readonly #pool: pg.Pool;
@@ -18,7 +19,12 @@ export class PostgresEngine implements Engine {
 
   commit(operations: readonly Operation[]): Promise<BatchResult> {
     return this.#withClient(async (client) => {
-      const connection = { sql: postgresSql(client), begin: 'begin', failureKind: postgresFailureKind };
+      const connection = {
+        sql: postgresSql(client),
+        begin: 'begin',
+        failureKind: postgresFailureKind,
+        runAll: runTogether,
+      };
       for (let run = 1; ; run += 1) {
         try {
           return await runBatch(connection, operations);

@@ -1,7 +1,8 @@
 /** Makes cancelled transactions final, taking them from whoever had them. Not a verb of its own: part of those that let go of a transaction. */
 import type { Sql } from './sql.ts';
 
-const END = `update transactions
+/** To be followed by which of them. */
+export const END_CANCELLED = `update transactions
   set final_outcome = 'cancelled', final_text = 'downstream cancelled', next_attempt_at = null, lease_session_id = null, uncertain = 0,
     version = version + 1, updated_at = ?
   where cancelled = 1 and final_outcome is null`;
@@ -13,6 +14,6 @@ export function endCancelled(
   now: number,
 ): Promise<number> {
   return 'txId' in which
-    ? sql.run(`${END} and id = ? and lease_session_id is null`, [now, which.txId])
-    : sql.run(`${END} and lease_session_id = ?`, [now, which.leasedTo]);
+    ? sql.run(`${END_CANCELLED} and id = ? and lease_session_id is null`, [now, which.txId])
+    : sql.run(`${END_CANCELLED} and lease_session_id = ?`, [now, which.leasedTo]);
 }
