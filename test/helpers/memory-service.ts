@@ -2,6 +2,7 @@
  * A `TransactionService` in memory, for tests of both ends of the REST protocol: it keeps every rule of the protocol that a client can see and
  * answers SMTP phases as the test says.
  */
+import { awaitAnswers, type Patience } from '../../src/lib/core/await-answers.ts';
 import { type Body, memoryBody } from '../../src/lib/core/body.ts';
 import type { Clock } from '../../src/lib/core/deps.ts';
 import { LiveTransaction } from '../../src/lib/core/live.ts';
@@ -104,6 +105,12 @@ export class MemoryService implements TransactionService {
     const held = await tx.live.until((_, version) => version !== from, AbortSignal.any([signal, late.signal]));
     timer.abort();
     return held ? this.#view(tx) : undefined;
+  }
+
+  async settle(id: string, patience: Patience): Promise<TransactionView> {
+    const tx = this.#find(id);
+    await awaitAnswers(tx.live, patience, this.#clock);
+    return this.#view(tx);
   }
 
   update(id: string, ask: UpdateAsk, ifMatch: string): Promise<TransactionView> {

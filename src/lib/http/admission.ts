@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KeyedGate } from '../core/keyed-gate.ts';
 import { peerKey } from '../core/peer-key.ts';
 import type { Access } from './access.ts';
-import { type Caller, callerOf, itself, setCaller } from './caller.ts';
+import { type Caller, callerOf, itself } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
 import { RequestProblem } from './service.ts';
 import { discardRest } from './upload-request.ts';
@@ -16,14 +16,30 @@ const OPEN_ROUTES: readonly (string | undefined)[] = ['/livez', '/readyz'];
 
 const anybody: Caller = { name: 'anybody', senders: new Set(), isTrusted: false, isOperator: false };
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** It is counted as one at work. */
+    isAtWork: boolean;
+    /** The client address it is counted for, unless the caller is trusted. */
+    countedFor: string | undefined;
+  }
+}
+
 /** Finds out for each request of the server who is calling; without `access`, everybody is let in. */
 export function addAccess(app: FastifyInstance, access: Access | undefined): void {
+  // Every request has the same keys from the start: an engine is quick with objects of one shape only.
+  app.decorateRequest('caller', undefined);
+  app.decorateRequest('isAtWork', false);
+  app.decorateRequest('countedFor', undefined);
   app.addHook('onRequest', (request, _reply, done) => {
-    refusing(request, done, () => {
+    try {
       const isOpen = OPEN_ROUTES.includes(request.routeOptions.url);
-      const who = isOpen ? anybody : (access?.identify({ headers: request.headers, socket: request.socket }) ?? itself);
-      setCaller(request, who);
-    });
+      request.caller = isOpen ? anybody : (access?.identify(request) ?? itself);
+    } catch (error) {
+      refuse(request, error, done);
+      return;
+    }
+    done();
   });
 }
 
@@ -32,25 +48,39 @@ export function peerGate(max: number): KeyedGate {
   return new KeyedGate(max);
 }
 
-/** Counts the requests of a scope; a hanging GET is counted where it waits. */
-export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate): void {
-  const all = new InflightGate(max);
-  const inside = new WeakMap<FastifyRequest, () => void>();
-  scope.addHook('onRequest', (request, _reply, done) => {
-    refusing(request, done, () => {
-      if (request.method === 'GET' && request.headers['if-none-match'] !== undefined) return;
-      inside.set(request, enter(request, all, peers));
-    });
-  });
-  scope.addHook('onResponse', (request, _reply, done) => {
-    inside.get(request)?.();
-    inside.delete(request);
-    done();
-  });
+/** The requests of a scope that are at work. */
+export interface Gate {
+  /** A request is at work no more: it is answered, or it only waits. Idempotent. */
+  leave(request: FastifyRequest): void;
 }
 
-/** Takes a place; answers how to give it back. */
-function enter(request: FastifyRequest, all: InflightGate, peers: KeyedGate): () => void {
+/** Counts the requests of a scope; a hanging GET is counted where it waits. */
+export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate): Gate {
+  const all = new InflightGate(max);
+  const leave = (request: FastifyRequest): void => {
+    if (!request.isAtWork) return;
+    request.isAtWork = false;
+    all.leave();
+    if (request.countedFor !== undefined) peers.leave(request.countedFor);
+  };
+  scope.addHook('onRequest', (request, _reply, done) => {
+    try {
+      const isHanging = request.method === 'GET' && request.headers['if-none-match'] !== undefined;
+      if (!isHanging) enter(request, all, peers);
+    } catch (error) {
+      refuse(request, error, done);
+      return;
+    }
+    done();
+  });
+  scope.addHook('onResponse', (request, _reply, done) => {
+    leave(request);
+    done();
+  });
+  return { leave };
+}
+
+function enter(request: FastifyRequest, all: InflightGate, peers: KeyedGate): void {
   const key = callerOf(request).isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
   if (key !== undefined && !peers.tryEnter(key)) throw tooMany('too many requests at work for this address');
   try {
@@ -59,10 +89,8 @@ function enter(request: FastifyRequest, all: InflightGate, peers: KeyedGate): ()
     if (key !== undefined) peers.leave(key);
     throw error;
   }
-  return () => {
-    all.leave();
-    if (key !== undefined) peers.leave(key);
-  };
+  request.isAtWork = true;
+  request.countedFor = key;
 }
 
 /** RFC 6585 §4. */
@@ -71,13 +99,7 @@ export function tooMany(detail: string): RequestProblem {
 }
 
 /** What is refused here has its entity still in the socket: it is read and dropped, up to a limit, so that the client hears why. */
-function refusing(request: FastifyRequest, done: (error?: Error) => void, step: () => void): void {
-  try {
-    step();
-  } catch (error) {
-    discardRest(request.raw);
-    done(error as Error);
-    return;
-  }
-  done();
+function refuse(request: FastifyRequest, error: unknown, done: (error: Error) => void): void {
+  discardRest(request.raw);
+  done(error as Error);
 }

@@ -20,16 +20,16 @@ export interface Caller {
 /** The process itself, and whoever is let in without being asked (a test, the example receiver). */
 export const itself: Caller = { name: 'itself', senders: 'any', isTrusted: true, isOperator: true };
 
-const callers = new WeakMap<object, Caller>();
-
-/** Notes who made a request; called once, before any route sees it. */
-export function setCaller(request: FastifyRequest, caller: Caller): void {
-  callers.set(request.raw, caller);
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before any route sees the request: `callerOf`. */
+    caller: Caller | undefined;
+  }
 }
 
 /** Who made this request: known before any route sees it. */
 export function callerOf(request: FastifyRequest): Caller {
-  const caller = callers.get(request.raw);
+  const { caller } = request;
   must(caller !== undefined, 'every request is asked who it is from, before a route sees it');
   return caller;
 }

@@ -1,5 +1,6 @@
 /** A point in time as an AbortSignal, so that one wait can listen to both the clock and whoever may stop it. */
 import type { Clock } from '../core/deps.ts';
+import { limits } from '../core/limits.ts';
 
 export interface Deadline {
   /** Aborts at the deadline, or when the parent does. */
@@ -43,3 +44,20 @@ export function patience(deadline: Deadline): { readonly 'request-timeout'?: str
   const secondsLeft = Math.floor(deadline.leftMs() / 1000);
   return secondsLeft >= 2 ? { 'request-timeout': String(secondsLeft - 1) } : {};
 }
+
+/**
+ * How many seconds an answer to a create or a PATCH may wait for replies. Not long: while it is awaited, nothing else can be asked of the
+ * transaction, and a create cannot be taken back.
+ */
+export function answerWait(deadline: Deadline): number {
+  return Math.min(ANSWER_WAIT_SECONDS, Math.floor(deadline.leftMs() / 1000));
+}
+
+const ANSWER_WAIT_SECONDS = 1;
+
+/** The same for the upload that completes a message, after which nothing is asked any more: as long as a hanging GET. */
+export function finalAnswerWait(deadline: Deadline): number {
+  return Math.max(0, Math.floor(Math.min(limits.hangingGetMs, deadline.leftMs() - PATIENCE_MARGIN_MS) / 1000));
+}
+
+const PATIENCE_MARGIN_MS = 1000;

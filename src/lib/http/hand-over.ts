@@ -37,7 +37,7 @@ export async function handOver(remote: RemoteTransaction, what: HandOver): Promi
     const isTaken = await handOverParsed(remote, parsed, deadline, log);
     if (!isTaken) return 'parsedRefused';
   }
-  await remote.upload(body, chunkSize, deadline.signal);
+  await remote.upload(body, chunkSize, deadline);
   return 'sent';
 }
 

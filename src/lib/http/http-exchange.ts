@@ -132,7 +132,7 @@ export class HttpExchange implements Exchange {
       this.#peer,
       this.#options.endpoint,
       json,
-      deadline.signal,
+      deadline,
       this.#replies.listener(),
     )
       .then(
@@ -157,7 +157,7 @@ export class HttpExchange implements Exchange {
       this.#unsent = [];
       const offset = this.#sent;
       this.#sent += batch.length;
-      await this.#orFail(remote.addRcpts(batch, offset, deadline.signal), deadline);
+      await this.#orFail(remote.addRcpts(batch, offset, deadline), deadline);
     }).finally(() => deadline.clear());
   }
 
@@ -191,7 +191,7 @@ export class HttpExchange implements Exchange {
     this.#remote = start.remote;
     this.#replies.follow(start.remote);
     if (start.refusal !== undefined) this.#fail(start.refusal);
-    else await start.remote.upload(body, this.#options.chunkSize, deadline.signal);
+    else await start.remote.upload(body, this.#options.chunkSize, deadline);
   }
 
   /** Runs a step when those before it are done; nothing is started once the exchange failed or closed. */

@@ -27,10 +27,28 @@ function viewAnswer(description: string, headers: Readonly<Record<string, string
 
 const etag = { etag: 'The version of the transaction: a decimal number.' };
 
+const wait = {
+  prefer: {
+    ...text,
+    description: '`wait=N`: the answer may take N seconds, at most 30, and has the replies (RFC 7240).',
+  },
+};
+
 const upload = {
   summary: 'Upload a message or a part: whole, or in ranges with Content-Range',
   consumes: ['application/octet-stream'],
-  headers: { type: 'object', properties: { 'content-range': text, 'x-finalize-blob-length': text } },
+  headers: {
+    type: 'object',
+    properties: {
+      'content-range': text,
+      'x-finalize-blob-length': text,
+      prefer: {
+        ...text,
+        description:
+          '`return=representation`: the answer is the transaction; with `wait=N` once the replies are there (RFC 7240).',
+      },
+    },
+  },
   response: { 200: { description: 'Stored; content-range says what is there', type: 'object' }, '4xx': problem },
 } as const;
 
@@ -39,6 +57,7 @@ export const routeDocs = {
   create: {
     summary: 'Create a transaction',
     params: { type: 'object', properties: { sender: text }, required: ['sender'] },
+    headers: { type: 'object', properties: wait },
     body: jsonSchema(createSchema),
     response: {
       201: viewAnswer('Created', { ...etag, location: 'The URL of the transaction.' }),
@@ -66,7 +85,7 @@ export const routeDocs = {
     params: idParams,
     headers: {
       type: 'object',
-      properties: { 'if-match': { ...text, description: 'The last ETag; required to add.' } },
+      properties: { 'if-match': { ...text, description: 'The last ETag; required to add.' }, ...wait },
     },
     body: jsonSchema(updateSchema),
     response: { 200: viewAnswer('Updated', etag), '4xx': problem },

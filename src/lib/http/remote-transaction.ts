@@ -7,9 +7,10 @@ import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput } from '../core/transaction.ts';
-import { type Deadline, patience } from './deadline.ts';
+import { answerWait, type Deadline, finalAnswerWait, patience } from './deadline.ts';
 import type { HttpClient, Trust } from './http-client.ts';
 import { mergePeerView, NO_VIEW, type PeerView, readPeerView } from './peer-view.ts';
+import { isViewReturned, PREFERENCE_APPLIED, preferHeader } from './prefer.ts';
 import {
   type HttpAnswer,
   type HttpAsk,
@@ -59,15 +60,16 @@ export class RemoteTransaction {
     peer: Peer,
     endpoint: URL,
     json: object,
-    signal: AbortSignal,
+    deadline: Deadline,
     onView: (view: PeerView) => void,
   ): Promise<RemoteTransaction> {
     const answer = await httpRequest(peer.client, peer.trust, {
       method: 'POST',
       url: endpoint,
-      headers: JSON_TYPE,
+      headers: { ...JSON_TYPE, ...preferAnswers(deadline) },
       body: JSON.stringify(json),
-      signal,
+      use: 'poll',
+      signal: deadline.signal,
     });
     if (answer.status !== 201 && answer.status !== 200) throw peerRefusal(answer);
     const location = headerOf(answer, 'location');
@@ -83,11 +85,12 @@ export class RemoteTransaction {
   }
 
   /** Adds recipients behind the `offset` that are there. */
-  async addRcpts(rcpts: readonly Mailbox[], offset: number, signal: AbortSignal): Promise<void> {
+  async addRcpts(rcpts: readonly Mailbox[], offset: number, deadline: Deadline): Promise<void> {
+    const { signal } = deadline;
     const json = addRcptsJson(rcpts, offset);
     await this.#update(
       signal,
-      () => this.#patch(json, signal),
+      () => this.#patch(json, signal, preferAnswers(deadline)),
       (view) => {
         if (view.rcptCount === offset + rcpts.length) return true;
         if (view.rcptCount !== offset) throw new UpstreamTrouble('bad upstream delta');
@@ -134,11 +137,20 @@ export class RemoteTransaction {
     if (answer?.status !== 200) throw new UpstreamTrouble(`heartbeat error ${answer?.status ?? ''}`.trimEnd());
   }
 
-  /** Uploads the whole message. */
-  async upload(body: Body, chunkSize: number, signal: AbortSignal): Promise<void> {
+  /** Uploads the whole message. A peer that can waits with its answer, and shows the reply in it. */
+  async upload(body: Body, chunkSize: number, deadline: Deadline): Promise<void> {
+    const { signal } = deadline;
     if (this.#view.bodyUri === undefined) await this.#read(signal);
     const { bodyUri, isReceiver } = this.#view;
-    await this.#put(bodyUri, { body, mediaType: 'message/rfc822', chunkSize, isWholeOnly: isReceiver, signal });
+    const answer = await this.#put(bodyUri, {
+      body,
+      mediaType: 'message/rfc822',
+      chunkSize,
+      isWholeOnly: isReceiver,
+      prefer: preferHeader(finalAnswerWait(deadline), true),
+      signal,
+    });
+    if (answer !== undefined && isViewReturned(headerOf(answer, PREFERENCE_APPLIED))) this.#take(answer);
   }
 
   /** Uploads a part that was announced, never in ranges. */
@@ -204,9 +216,15 @@ export class RemoteTransaction {
     this.#take(answer, changes);
   }
 
-  #patch(json: object | undefined, signal: AbortSignal): Promise<HttpAnswer | undefined> {
-    const update = { headers: { ...JSON_TYPE, ...this.#ifMatch() }, body: JSON.stringify(json) };
-    return this.#change({ method: 'PATCH', url: this.url, signal, ...(json && update) });
+  #patch(json: object | undefined, signal: AbortSignal, more: Headers = {}): Promise<HttpAnswer | undefined> {
+    const update = { headers: { ...JSON_TYPE, ...this.#ifMatch(), ...more }, body: JSON.stringify(json) };
+    return this.#change({
+      method: 'PATCH',
+      url: this.url,
+      use: more.prefer ? 'poll' : 'short',
+      signal,
+      ...(json && update),
+    });
   }
 
   #ifMatch(): { readonly 'if-match'?: string } {
@@ -243,10 +261,10 @@ export class RemoteTransaction {
     throw new UpstreamTrouble('update conflict');
   }
 
-  async #put(uri: string | undefined, upload: Omit<UploadTarget, 'url'>): Promise<void> {
+  async #put(uri: string | undefined, upload: Omit<UploadTarget, 'url'>): Promise<HttpAnswer | undefined> {
     const url = uri === undefined ? undefined : resolveUrl(uri, this.url);
     if (url === undefined) throw new UpstreamTrouble('bad response no body uri');
-    await uploadBody((ask) => this.#request(ask), this.#peer.deps.clock, { url, ...upload });
+    return uploadBody((ask) => this.#request(ask), this.#peer.deps.clock, { url, ...upload });
   }
 
   /** Takes over what an answer shows; its ETag only if nothing was changed since `changes` were counted. */
@@ -278,4 +296,12 @@ export class RemoteTransaction {
   #request(ask: HttpAsk): Promise<HttpAnswer> {
     return httpRequest(this.#peer.client, this.#peer.trust, ask);
   }
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Asks the peer to wait a moment with its answer, for then it has the replies, and no GET is needed. */
+function preferAnswers(deadline: Deadline): Headers {
+  const seconds = answerWait(deadline);
+  return seconds === 0 ? {} : { prefer: preferHeader(seconds, false) };
 }

@@ -19,6 +19,7 @@ import type { QueueService } from './queue-service.ts';
 import { refuseGarbage } from './refuse-garbage.ts';
 import type { TransactionService } from './service.ts';
 import { addTransactionRoutes, addUploadRoutes, type RouteContext } from './transaction-routes.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface RestAnswer {
   readonly method: string;
@@ -79,11 +80,13 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
   // Outside of the gates: a server that is busy lives.
   addHealthRoutes(app, options.health ?? {});
   const closing = new AbortController();
+  const room = new WaitingRoom();
   const bases = { sessionUri: options.sessionUri ?? '', serviceUri: options.serviceUri ?? options.sessionUri ?? '' };
   const context: RouteContext = {
     service: options.service,
     bases,
     blobBytesMax: bodyLimits?.blobBytes ?? limits.messageBytes,
+    room,
     closing: closing.signal,
   };
   const maxInflight = options.maxInflight ?? MAX_INFLIGHT;
@@ -91,8 +94,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
-    addGate(scope, maxInflight, peers);
-    addTransactionRoutes(scope, context);
+    const gate = addGate(scope, maxInflight, peers);
+    addTransactionRoutes(scope, context, gate);
     if (options.queue !== undefined) addQueueRoutes(scope, options.queue, bases);
     done();
   });
@@ -100,8 +103,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     // The entity stays in the socket: the route streams it from the raw request.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-    addGate(scope, maxInflight, peers);
-    addUploadRoutes(scope, context);
+    const gate = addGate(scope, maxInflight, peers);
+    addUploadRoutes(scope, context, gate);
     done();
   });
   await app.ready();
@@ -114,6 +117,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     },
     close: (signal) => {
       closing.abort();
+      room.close();
       return close(app, signal);
     },
   };

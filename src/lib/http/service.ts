@@ -2,6 +2,7 @@
  * What the REST server serves: the transactions of a router, or of an outbound gateway. The server knows HTTP and JSON shapes and no policy;
  * a service knows transactions and no HTTP. A request that cannot be granted is a thrown `RequestProblem`.
  */
+import type { Patience } from '../core/await-answers.ts';
 import type { Origin } from '../core/envelope.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, TxState } from '../core/transaction.ts';
@@ -94,6 +95,8 @@ export interface TransactionService {
     signal: AbortSignal,
     caller?: Caller,
   ): Promise<TransactionView | undefined>;
+  /** Shows a transaction as soon as everything asked of it is answered, or when the patience is over; one that is not in work here at once. */
+  settle(id: string, patience: Patience, caller?: Caller): Promise<TransactionView>;
   /** Adds to a transaction; `ifMatch` must be its current version. */
   update(id: string, ask: UpdateAsk, ifMatch: string, caller?: Caller): Promise<TransactionView>;
   /** Keeps a transaction alive; allowed on every kind. */

@@ -30,7 +30,7 @@ export async function startAnew(
   onView: (view: PeerView) => void,
 ): Promise<NewStart> {
   const json = createJson(ask, from, rcpts);
-  const remote = await RemoteTransaction.create(peer, endpoint, json, deadline.signal, onView);
+  const remote = await RemoteTransaction.create(peer, endpoint, json, deadline, onView);
   const isAnswered = ({ mail, rcpt, isEnded }: PeerView): boolean =>
     isEnded || (mail !== undefined && (!isOk(mail) || rcpt.length >= rcpts.length));
   while (!isAnswered(remote.view) && !deadline.signal.aborted) await remote.poll(deadline);

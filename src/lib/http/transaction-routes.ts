@@ -1,25 +1,27 @@
 /** The routes of transactions (protocol §1.2 to §1.7): headers and entities in, calls of the service, JSON and headers out. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { KeyedGate } from '../core/keyed-gate.ts';
+import { isAllAnswered } from '../core/await-answers.ts';
 import { limits } from '../core/limits.ts';
-import { peerKey } from '../core/peer-key.ts';
+import type { Gate } from './admission.ts';
 import { checkClaims, checkSender } from './authorize.ts';
 import { callerOf } from './caller.ts';
-import { InflightGate } from './inflight-gate.ts';
 import { routeDocs } from './open-api.ts';
+import { readPreferences } from './prefer.ts';
 import { progressHeader } from './problem-reply.ts';
+import { sendCreated, sendProgress, sendView, sendViewAfterUpload } from './send-view.ts';
 import { RequestProblem, type TransactionService, type TransactionView } from './service.ts';
 import { discardRest, readUpload } from './upload-request.ts';
-import { DSN_HEADER, dsnHeader } from './wire-dsn.ts';
+import type { WaitingRoom } from './waiting-room.ts';
 import { readCreate, readUpdate } from './wire-request.ts';
-import { type BaseUris, transactionUri, viewToJson } from './wire-view.ts';
+import type { BaseUris } from './wire-view.ts';
 
 export interface RouteContext {
   readonly service: TransactionService;
   readonly bases: BaseUris;
   readonly blobBytesMax: number;
-  /** Aborts when the server closes: nobody is kept waiting. */
+  readonly room: WaitingRoom;
+  /** Aborts when the server closes. */
   readonly closing: AbortSignal;
 }
 
@@ -29,7 +31,7 @@ const NOTHING = Buffer.alloc(0);
 const JSON_MEDIA_TYPE = /^application\/json[ \t]*(;|$)/i;
 
 /** Create, read, update and cancel; the entity of each arrives as a `Buffer`. */
-export function addTransactionRoutes(app: FastifyInstance, context: RouteContext): void {
+export function addTransactionRoutes(app: FastifyInstance, context: RouteContext, gate: Gate): void {
   const { service, bases } = context;
   app.post<{ Params: { readonly sender: string } }>(
     '/senders/:sender/transactions',
@@ -40,17 +42,17 @@ export function addTransactionRoutes(app: FastifyInstance, context: RouteContext
       const ask = readCreate(entityOf(request));
       checkClaims(caller, ask);
       const view = await service.create(request.params.sender, ask, caller);
-      reply.code(201).header('location', transactionUri(bases.sessionUri, view.id));
-      return sendView(reply, view, bases);
+      return sendCreated(reply, await settled(context, gate, request, reply, view), bases);
     },
   );
   app.get<{ Params: IdParams }>('/transactions/:id', { schema: routeDocs.read }, readRoute(context));
   app.patch<{ Params: IdParams }>('/transactions/:id', { schema: routeDocs.update }, async (request, reply) => {
     const entity = entityOf(request);
-    const view = await (entity.length === 0
-      ? service.heartbeat(request.params.id, callerOf(request))
-      : update(context, request, entity));
-    return sendView(reply, view, bases);
+    if (entity.length === 0) {
+      return sendView(reply, await service.heartbeat(request.params.id, callerOf(request)), bases);
+    }
+    const view = await update(context, request, entity);
+    return sendView(reply, await settled(context, gate, request, reply, view), bases);
   });
   app.post<{ Params: IdParams }>('/transactions/:id/cancel', { schema: routeDocs.cancel }, async (request, reply) => {
     await service.cancel(request.params.id, callerOf(request));
@@ -59,14 +61,16 @@ export function addTransactionRoutes(app: FastifyInstance, context: RouteContext
 }
 
 /** Uploads; the entity is left in the raw request. */
-export function addUploadRoutes(app: FastifyInstance, context: RouteContext): void {
+export function addUploadRoutes(app: FastifyInstance, context: RouteContext, gate: Gate): void {
+  const { service, bases, closing } = context;
   const upload = async (request: FastifyRequest, reply: FastifyReply, id: string, blob?: string) => {
     try {
+      const caller = callerOf(request);
       const ask = readUpload(request.raw, context.blobBytesMax);
-      const progress = await context.service.upload(id, blob, ask, callerOf(request));
-      const header = progressHeader(progress);
-      if (header !== undefined) reply.header('content-range', header);
-      return reply.header('content-type', 'application/json').send(Buffer.from('{}'));
+      const progress = progressHeader(await service.upload(id, blob, ask, caller));
+      if (!readPreferences(request.headers.prefer).isViewWanted) return sendProgress(reply, progress);
+      const view = mustExist(await service.read(id, undefined, closing, caller));
+      return sendViewAfterUpload(reply, await settled(context, gate, request, reply, view), bases, progress);
     } finally {
       discardRest(request.raw);
     }
@@ -81,13 +85,27 @@ export function addUploadRoutes(app: FastifyInstance, context: RouteContext): vo
   );
 }
 
-function readRoute({ service, bases, closing }: RouteContext) {
-  const waiting = new InflightGate(limits.hangingGets);
-  const peers = new KeyedGate(limits.hangingGetsPerPeer);
-  const stops = new Set<() => void>();
-  closing.addEventListener('abort', () => {
-    for (const stop of stops) stop();
-  });
+/** The transaction, with the replies to what was asked if the client prefers to wait for them (RFC 7240). */
+async function settled(
+  { service, room }: RouteContext,
+  gate: Gate,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  view: TransactionView,
+): Promise<TransactionView> {
+  const { waitMs } = readPreferences(request.headers.prefer);
+  if (waitMs === 0 || isAllAnswered(view.state)) return view;
+  const seat = room.enter(request, reply);
+  if (seat === undefined) return view;
+  gate.leave(request);
+  try {
+    return await service.settle(view.id, { waitMs, stop: seat.stop }, callerOf(request));
+  } finally {
+    seat.leave();
+  }
+}
+
+function readRoute({ service, bases, closing, room }: RouteContext) {
   return async (request: FastifyRequest<{ Params: IdParams }>, reply: FastifyReply): Promise<FastifyReply> => {
     const { id } = request.params;
     const caller = callerOf(request);
@@ -96,27 +114,23 @@ function readRoute({ service, bases, closing }: RouteContext) {
       return sendView(reply, mustExist(await service.read(id, undefined, closing, caller)), bases);
     }
     const asked = waitMs(request.headers);
-    const abort = new AbortController();
-    const stop = (): void => abort.abort();
-    reply.raw.once('close', stop);
-    stops.add(stop);
     // Who finds no place waits by coming back: clients pace themselves when nothing changed.
-    const peer = caller.isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
-    const isPeerIn = peer === undefined || peers.tryEnter(peer);
-    const hasPlace = isPeerIn && waiting.tryEnter();
+    const seat = room.enter(request, reply);
+    const abort = new AbortController();
+    seat?.stop.listen(() => abort.abort(GONE));
     try {
-      const wait = { ifNoneMatch: entityTag(ifNoneMatch), waitMs: hasPlace && !closing.aborted ? asked : 0 };
+      const wait = { ifNoneMatch: entityTag(ifNoneMatch), waitMs: seat === undefined ? 0 : asked };
       const view = await service.read(id, wait, abort.signal, caller);
       // The peer compares this with what it sent, quotes included.
       return view === undefined ? reply.code(304).header('etag', ifNoneMatch).send() : sendView(reply, view, bases);
     } finally {
-      if (hasPlace) waiting.leave();
-      if (isPeerIn && peer !== undefined) peers.leave(peer);
-      stops.delete(stop);
-      reply.raw.removeListener('close', stop);
+      seat?.leave();
     }
   };
 }
+
+/** A reason that exists already: without one, each abort makes an exception with a stack. */
+const GONE = 'the client is gone, or the server closes';
 
 /** The order of conditions is that of protocol §1.5: an unknown or moved transaction is reported before a mistake in the entity. */
 async function update(
@@ -141,12 +155,6 @@ async function update(
     }
     throw error;
   }
-}
-
-function sendView(reply: FastifyReply, view: TransactionView, bases: BaseUris): FastifyReply {
-  return reply
-    .headers({ 'content-type': 'application/json', etag: String(view.version), [DSN_HEADER]: dsnHeader(view.state) })
-    .send(Buffer.from(JSON.stringify(viewToJson(view, bases))));
 }
 
 function entityOf(request: FastifyRequest): Buffer {

@@ -8,6 +8,7 @@ import type { Clock } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { BodyReader } from './body-reader.ts';
 import { type ContentRange, formatContentRange, parseContentRange, parseUnsatisfiedRange } from './content-range.ts';
+import type { PoolUse } from './http-client.ts';
 import { type HttpAnswer, type HttpAsk, HttpTrouble, headerOf } from './request.ts';
 import { TooLargeTrouble, UnreadableTrouble, UpstreamTrouble } from './upstream-trouble.ts';
 
@@ -19,6 +20,8 @@ export interface UploadTarget {
   readonly chunkSize: number;
   /** The peer knows no ranges. */
   readonly isWholeOnly: boolean;
+  /** What the request that completes the upload prefers (RFC 7240). */
+  readonly prefer?: string;
   readonly signal: AbortSignal;
 }
 
@@ -26,8 +29,12 @@ export type Requester = (ask: HttpAsk) => Promise<HttpAnswer>;
 
 const SETBACK_PAUSE_MS = 50;
 
-/** Returns once the peer has the whole message; throws `UpstreamTrouble`, or `HttpTrouble` when the signal aborts. */
-export async function uploadBody(request: Requester, clock: Clock, target: UploadTarget): Promise<void> {
+/** Returns once the peer has the whole message, with its last answer if that says so; throws `UpstreamTrouble`, or `HttpTrouble` when the signal aborts. */
+export async function uploadBody(
+  request: Requester,
+  clock: Clock,
+  target: UploadTarget,
+): Promise<HttpAnswer | undefined> {
   const { size } = target.body;
   const reader = new BodyReader(target.body);
   let isWhole = target.isWholeOnly || size <= target.chunkSize;
@@ -40,13 +47,13 @@ export async function uploadBody(request: Requester, clock: Clock, target: Uploa
       const answer = await attempt(request, await ask.catch(unreadable));
       const stored = answer && storedRange(answer);
       if (answer?.status === 200) {
-        if (isWhole || (end === size && stored === undefined) || isComplete(stored, size)) return;
+        if (isWhole || (end === size && stored === undefined) || isComplete(stored, size)) return answer;
         const reached = stored?.end ?? end;
         if (reached <= offset) setbacks += 1;
         offset = withinBody(reached, size);
         continue;
       }
-      if (isComplete(stored, size)) return; // a finalizing PUT whose answer was lost
+      if (isComplete(stored, size)) return undefined; // a finalizing PUT whose answer was lost
       if (answer?.status === 413) throw new TooLargeTrouble('blob upload error 413', { status: 413 });
       if (answer?.status === 416 && stored !== undefined && !isRefusingRanges) {
         offset = withinBody(stored.end, size);
@@ -83,34 +90,47 @@ function unreadable(error: unknown): never {
   });
 }
 
-async function wholePut({ url, body, mediaType, signal }: UploadTarget): Promise<HttpAsk> {
+async function wholePut({ url, body, mediaType, prefer, signal }: UploadTarget): Promise<HttpAsk> {
   const isSmall = body.whole !== undefined || body.size <= limits.blobChunkBytes;
   return {
     method: 'PUT',
     url,
-    headers: { 'content-type': mediaType, 'content-length': String(body.size) },
+    headers: { 'content-type': mediaType, 'content-length': String(body.size), ...preferring(prefer) },
+    use: useFor(prefer),
     body: body.inMemory ?? (isSmall ? await bodyBytes(body) : () => Readable.from(body.chunks())),
     signal,
   };
 }
 
 async function rangePut(
-  { url, body, mediaType, signal }: UploadTarget,
+  { url, body, mediaType, prefer, signal }: UploadTarget,
   reader: BodyReader,
   start: number,
   end: number,
 ): Promise<HttpAsk> {
   if (start === body.size) {
-    return { method: 'PUT', url, headers: { 'x-finalize-blob-length': String(body.size) }, signal };
+    const headers = { 'x-finalize-blob-length': String(body.size), ...preferring(prefer) };
+    return { method: 'PUT', url, headers, use: useFor(prefer), signal };
   }
+  const last = end === body.size ? prefer : undefined;
   const range: ContentRange = { start, end, ...(end === body.size && { total: end }) };
   return {
     method: 'PUT',
     url,
-    headers: { 'content-type': mediaType, 'content-range': formatContentRange(range) },
+    headers: { 'content-type': mediaType, 'content-range': formatContentRange(range), ...preferring(last) },
+    use: useFor(last),
     body: await reader.read(start, end - start),
     signal,
   };
+}
+
+function preferring(prefer: string | undefined): { readonly prefer?: string } {
+  return prefer === undefined ? {} : { prefer };
+}
+
+/** An answer that may wait occupies its connection. */
+function useFor(prefer: string | undefined): PoolUse {
+  return prefer === undefined ? 'short' : 'poll';
 }
 
 /** What the peer says it has; `undefined` when it says nothing that makes sense. */

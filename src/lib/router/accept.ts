@@ -7,6 +7,7 @@ import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { memoryBody } from '../core/body.ts';
+import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
@@ -125,6 +126,13 @@ export class Accept implements TransactionService {
     const isEnded = (): boolean => conversation.isAnswered;
     const changed = await awaitChange(conversation.live, wait, isEnded, this.#options.deps.clock, signal);
     return changed ? this.#options.conversations.show(conversation) : undefined;
+  }
+
+  async settle(id: string, patience: Patience, caller?: Caller): Promise<TransactionView> {
+    const conversation = this.#options.conversations.find(id, caller);
+    if (conversation === undefined) return this.#options.native.settle(id, patience, caller);
+    await awaitAnswers(conversation.live, patience, this.#options.deps.clock);
+    return this.#options.conversations.show(conversation);
   }
 
   async update(id: string, ask: UpdateAsk, ifMatch: string, caller?: Caller): Promise<TransactionView> {

@@ -3,6 +3,7 @@
  * refused recipient is known before the message is uploaded; the message follows as soon as its last byte is stored.
  */
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
+import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
 import { type Caller, sees } from '../http/caller.ts';
@@ -67,6 +68,14 @@ export class NativeTransactions {
     }
     const stored = await this.#loadHere(id, caller);
     return wait?.ifNoneMatch === String(stored.version) ? undefined : viewOfStored(stored);
+  }
+
+  /** What is not in work here is shown as it is stored. */
+  async settle(id: string, patience: Patience, caller?: Caller): Promise<TransactionView> {
+    const work = this.#find(id, caller);
+    if (work === undefined) return viewOfStored(await this.#loadHere(id, caller));
+    await awaitAnswers(work.live, patience, this.#options.deps.clock);
+    return this.#options.workshop.show(work);
   }
 
   /** What is in work here and there for this caller. */

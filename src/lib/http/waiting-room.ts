@@ -1,0 +1,57 @@
+/**
+ * Where requests wait for something to happen at their transaction: hanging GETs, and answers that a client prefers to be late (RFC 7240
+ * `wait`). They cost next to nothing, so there may be many more of them than requests at work; who finds no place is answered at once and
+ * comes back. A client that goes away, or a server that closes, ends the wait.
+ */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { KeyedGate } from '../core/keyed-gate.ts';
+import { limits } from '../core/limits.ts';
+import { peerKey } from '../core/peer-key.ts';
+import { Stop } from '../core/stop.ts';
+import { callerOf } from './caller.ts';
+import { InflightGate } from './inflight-gate.ts';
+
+/** A place in the room. */
+export interface Seat {
+  /** Pulled when the wait is to end. */
+  readonly stop: Stop;
+  /** Gives the place back; once. */
+  leave(): void;
+}
+
+export class WaitingRoom {
+  readonly #all = new InflightGate(limits.hangingGets);
+  readonly #peers = new KeyedGate(limits.hangingGetsPerPeer);
+  readonly #stops = new Set<Stop>();
+  #isClosed = false;
+
+  /** Takes a place for a request; `undefined` when there is none. */
+  enter(request: FastifyRequest, reply: FastifyReply): Seat | undefined {
+    if (this.#isClosed) return undefined;
+    const peer = callerOf(request).isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
+    if (peer !== undefined && !this.#peers.tryEnter(peer)) return undefined;
+    if (!this.#all.tryEnter()) {
+      if (peer !== undefined) this.#peers.leave(peer);
+      return undefined;
+    }
+    const stop = new Stop();
+    const gone = (): void => stop.pull();
+    reply.raw.once('close', gone);
+    this.#stops.add(stop);
+    return {
+      stop,
+      leave: () => {
+        this.#all.leave();
+        if (peer !== undefined) this.#peers.leave(peer);
+        this.#stops.delete(stop);
+        reply.raw.removeListener('close', gone);
+      },
+    };
+  }
+
+  /** Ends all waits; nobody waits after that. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stop of this.#stops) stop.pull();
+  }
+}
