@@ -14,6 +14,8 @@ export interface ChildAsk extends Origin {
   readonly parentId: string;
   /** What the filters before it find out, up to the message. */
   readonly signals: Signals;
+  /** Whom its place counts for (`shareOf`): the sender it came from, not the one it goes out through, which many share. */
+  readonly onBehalfOf: string;
   /** When there is no room for another attempt: take it all the same, parked, rather than not at all. */
   readonly mayPark: boolean;
 }

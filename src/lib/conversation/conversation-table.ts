@@ -2,7 +2,9 @@
  * All conversations of one process, and the REST verbs on them (protocol §1.4 to §1.7): read and hang, add to the envelope, upload, cancel.
  * A sweep gives up those whose client fell silent and forgets those that ended a while ago.
  */
+import { type Admission, alwaysOpen } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
+import { FairShares } from '../core/fair-shares.ts';
 import { limits } from '../core/limits.ts';
 import { decisive, IllegalStepError, reduce, type TxEvent } from '../core/transaction.ts';
 import { type Caller, sees } from '../http/caller.ts';
@@ -21,6 +23,7 @@ import { takeUpload } from './take-upload.ts';
 export interface ConversationTableOptions {
   readonly deps: Deps;
   readonly makeSpool: () => SpoolWriter;
+  readonly admission?: Admission;
   /** How long an ended conversation stays readable. */
   readonly doneTtlMs: number;
 }
@@ -34,6 +37,7 @@ export class ConversationTable {
   readonly #options: ConversationTableOptions;
   readonly #byId = new Map<string, Conversation>();
   readonly #running = new Set<Promise<void>>();
+  readonly #places = new FairShares(limits.conversations);
   #isDraining = false;
   readonly #reads = new LastReads();
 
@@ -53,12 +57,30 @@ export class ConversationTable {
   /** Opens a conversation and starts to follow it; throws `RequestProblem` when there are too many, or the process is about to end. */
   open(facts: ConversationFacts, follow: Follow): Conversation {
     if (this.#isDraining) throw new RequestProblem(503, 'shutting down');
-    if (this.#running.size >= limits.conversations) throw new RequestProblem(503, 'too many transactions at work');
+    const { share } = facts;
+    if (!this.#hasPlace(share)) throw this.#noPlace();
+    this.#places.take(share ?? '');
     const conversation = new Conversation(facts, this.#options.deps.clock.monotonicMs());
     this.#byId.set(facts.id, conversation);
-    const run = this.#run(conversation, follow).finally(() => this.#running.delete(run));
+    const run = this.#run(conversation, follow).finally(() => {
+      this.#places.leave(share ?? '');
+      this.#running.delete(run);
+    });
     this.#running.add(run);
     return conversation;
+  }
+
+  #hasPlace(share: string | undefined): boolean {
+    return share === undefined ? this.#places.used < this.#places.limit : this.#places.isOpenTo(share);
+  }
+
+  /** None at all, or none for those who have their share. */
+  #noPlace(): RequestProblem {
+    const isFull = this.#places.used >= this.#places.limit;
+    (this.#options.admission ?? alwaysOpen).refused('mail', isFull ? 'places' : 'share');
+    const headers = { 'retry-after': '1' };
+    if (isFull) return new RequestProblem(503, 'too many transactions at work', { headers });
+    return new RequestProblem(429, 'this sender has its share of the transactions at work, try again', { headers });
   }
 
   async #run(conversation: Conversation, follow: Follow): Promise<void> {

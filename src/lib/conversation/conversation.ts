@@ -13,6 +13,8 @@ export interface ConversationFacts {
   readonly origin: Origin;
   /** Whose it is: only callers that act for this sender may see it. */
   readonly sender?: string;
+  /** Whom its place counts for (`shareOf`), where there is more than one. */
+  readonly share?: string;
   /** A conversation whose client is silent for this long before its message is complete is given up. */
   readonly silenceMs: number;
   /** Its client is in this process and holds it: once it has ended, nobody will ask for it by its id. */

@@ -13,6 +13,11 @@ export interface SharesAsk {
   readonly parties: number;
 }
 
+/** Whom a place of a sender counts for: a tag is a party of its own, because one kind of mail must not keep another waiting. */
+export function shareOf({ name, tag }: { readonly name: string; readonly tag?: string | undefined }): string {
+  return tag === undefined ? name : `${name} ${tag}`;
+}
+
 /** One place in so many is kept for those who have less than their share. */
 const RESERVE_PART = 10;
 

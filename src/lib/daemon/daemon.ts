@@ -7,19 +7,32 @@ import type { GatewayConfig } from '../config/gateway-config.ts';
 import { listening } from '../config/listening.ts';
 import type { LogConfig, RouterConfig } from '../config/router-config.ts';
 import type { ConfigSource } from '../config/source.ts';
+import type { Load } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { HttpClient } from '../http/http-client.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createDns } from '../ops/dns.ts';
+import { LoadWatch } from '../ops/load-watch.ts';
 import { createLog } from '../ops/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { systemRng } from '../ops/rng.ts';
 import { Router } from '../router/router.ts';
 import { Spool } from '../spool/spool.ts';
 import { openStore } from '../store/open.ts';
+import type { Store } from '../store/store.ts';
 import { Hops } from './hops.ts';
-import { restObservers, routerMeter, smtpMeter, storeMeter, watchGateway, watchRouter, watchSpool } from './metrics.ts';
+import {
+  refusals,
+  restObservers,
+  routerMeter,
+  smtpMeter,
+  storeMeter,
+  watchAdmission,
+  watchGateway,
+  watchRouter,
+  watchSpool,
+} from './metrics.ts';
 
 export interface DaemonAsk {
   readonly router?: RouterConfig;
@@ -50,7 +63,12 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   await spool.prepare();
   const metrics = await createMetrics();
   watchSpool(metrics, spool);
-  const shared = { deps, hops, spool, metrics, observers: restObservers(metrics) };
+  const stores: Store[] = [];
+  const admission = new LoadWatch({ ...deps, waiting: () => waitingIn(stores), onRefused: refusals(metrics) });
+  watchAdmission(metrics, admission);
+  const watching = new AbortController();
+  const watch = admission.run(watching.signal);
+  const shared = { deps, hops, spool, metrics, admission, stores, observers: restObservers(metrics) };
   const parts: Part[] = [];
   const stop = async (hurry: AbortSignal): Promise<void> => {
     await Promise.all(parts.map((part) => part.quiesce(hurry)));
@@ -58,6 +76,8 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
     // The router first: what it has in work goes out through the gateway. One that fails keeps the other from nothing.
     for (const part of parts) await part.stop(hurry).catch((error: unknown) => failures.push(error));
     await client.close(hurry);
+    watching.abort();
+    await watch;
     if (failures.length > 0) throw failures[0];
   };
   try {
@@ -78,6 +98,9 @@ interface Shared {
   readonly hops: Hops;
   readonly spool: Spool;
   readonly metrics: Metrics;
+  readonly admission: LoadWatch;
+  /** Those that are open, for the admission. */
+  readonly stores: Store[];
   readonly observers: ReturnType<typeof restObservers>;
 }
 
@@ -91,13 +114,23 @@ interface Part {
 async function startRouter(
   config: RouterConfig,
   join: DaemonAsk['join'],
-  { deps, hops, spool, registry, metrics, observers }: Shared & Pick<Required<DaemonAsk>, 'registry'>,
+  {
+    deps,
+    hops,
+    spool,
+    registry,
+    metrics,
+    admission,
+    stores,
+    observers,
+  }: Shared & Pick<Required<DaemonAsk>, 'registry'>,
 ): Promise<Part> {
   const { url, autoMigrate } = config.storage;
   const store = await openStore({ url, clock: deps.clock, log: deps.log, autoMigrate, meter: storeMeter(metrics) });
   let router: Router;
   try {
-    const watched = { meter: routerMeter(metrics), observers: observers('router') };
+    stores.push(store);
+    const watched = { meter: routerMeter(metrics), admission, observers: observers('router') };
     router = new Router({ config, deps, registry, store, spool, hop: hops.resolve, ...watched });
     watchRouter(metrics, router, store, deps.clock);
   } catch (error) {
@@ -112,13 +145,14 @@ async function startRouter(
 async function startGateway(
   config: GatewayConfig,
   join: DaemonAsk['join'],
-  { deps, hops, spool, metrics, observers }: Shared,
+  { deps, hops, spool, metrics, admission, observers }: Shared,
 ): Promise<Part> {
   const gateway: Gateway = new Gateway({
     config,
     deps,
     spool,
     meter: smtpMeter(metrics),
+    admission,
     observers: observers('gateway'),
     hopOf: ({ endpoint }) => {
       const output = config.restOutputs.get(endpoint);
@@ -130,6 +164,11 @@ async function startGateway(
   watchGateway(metrics, gateway);
   if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop, takes: () => true });
   return started(gateway, config.source);
+}
+
+function waitingIn(stores: readonly Store[]): Omit<Load, 'lateMs'> {
+  const [store] = stores;
+  return { waitingWrites: store?.stats.waiting ?? 0, waitingBytes: store?.stats.waitingBytes ?? 0 };
 }
 
 /** Starts a part; one that could only start in part is stopped again. */

@@ -1,4 +1,5 @@
 /** What is measured, by which names: the meters of each part of a process, and what is read from them when a collector looks. */
+import type { Admission, Door, Refusal } from '../core/admission.ts';
 import type { Clock } from '../core/deps.ts';
 import type { RouterMeter, SmtpMeter, StoreMeter } from '../core/meters.ts';
 import { isOk, isTemporary, type Response } from '../core/response.ts';
@@ -105,6 +106,22 @@ export function smtpMeter(metrics: Metrics): SmtpMeter {
     command: (verb) => commands.with(verb).inc(),
     reply: (code) => replies.with(`${Math.floor(code / 100)}xx`).inc(),
   };
+}
+
+/** Who was sent away, where and why. */
+export function refusals(metrics: Metrics): (door: Door, why: Refusal) => void {
+  const refused = metrics.counter('koukan_refused_total', 'Refused for now, because there was too much to do.', [
+    'door',
+    'why',
+  ]);
+  return (door, why) => refused.with(door, why).inc();
+}
+
+/** 1 while the process takes on nothing new. */
+export function watchAdmission(metrics: Metrics, admission: Admission): void {
+  metrics.gauge('koukan_overloaded', '1 while nothing new is taken.', [], () =>
+    one(admission.overload === undefined ? 0 : 1),
+  );
 }
 
 /** What a router and its store are asked when somebody looks. */

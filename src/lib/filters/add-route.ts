@@ -11,6 +11,7 @@ import type { Body } from '../core/body.ts';
 import { withoutDsnParams } from '../core/dsn-request.ts';
 import { originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
+import { shareOf } from '../core/fair-shares.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
@@ -65,7 +66,7 @@ function waitedFor(c: AddRouteConfig, env: ChainEnv): Filter {
     },
     async rcpt(tx, to, next) {
       must(from !== undefined, 'MAIL comes before RCPT');
-      const child = env.children.open({ ...askOf(c, tx), mayPark: false });
+      const child = env.children.open({ ...askOf(c, tx), onBehalfOf: shareOf(env.sender), mayPark: false });
       if (child === undefined) return noRoom;
       const copy = { child, isAccepted: false };
       copies.push(copy);

@@ -3,6 +3,7 @@ import { loadSecrets } from '../auth/secrets.ts';
 import type { GatewayConfig, RestOutputConfig, SmtpServiceConfig } from '../config/gateway-config.ts';
 import { listenAt } from '../config/listening.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
+import type { Admission } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
@@ -23,6 +24,8 @@ export interface GatewayOptions {
   /** The next hop of an SMTP listener. */
   readonly hopOf: (service: SmtpServiceConfig) => Hop;
   readonly meter?: SmtpMeter;
+  /** Whether this process takes new mail by SMTP; what goes out is taken always, because that is how a load ends. */
+  readonly admission?: Admission;
   readonly observers?: RestObservers;
 }
 
@@ -59,6 +62,7 @@ export class Gateway {
         deps,
         spool,
         ...(options.meter && { meter: options.meter }),
+        ...(options.admission && { admission: options.admission }),
         ...(secrets && { authenticate: (user, secret) => secrets.verify(user, secret) }),
       });
     });

@@ -1,11 +1,14 @@
 /** The SMTP listeners of a gateway: every MAIL becomes an exchange with the next hop, and its replies go back as they came. */
 import { hostname } from 'node:os';
 import type { SmtpServiceConfig } from '../config/gateway-config.ts';
+import { type Admission, alwaysOpen, type Refusal } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { FairShares } from '../core/fair-shares.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import type { SmtpMeter } from '../core/meters.ts';
+import { peerKey } from '../core/peer-key.ts';
 import { type Response, reply } from '../core/response.ts';
 import { createSmtpListener, type SmtpListener } from '../smtp/listener/listener.ts';
 import type { Authenticate } from '../smtp/listener/server.ts';
@@ -19,6 +22,8 @@ export interface InboundOptions {
   readonly hop: Hop;
   readonly deps: Deps;
   readonly meter?: SmtpMeter;
+  /** Whether this process takes on anything new; default: always. */
+  readonly admission?: Admission;
   /** A prepared spool for large messages; several listeners may share one. */
   readonly spool: Spool;
   /** Our name in the greeting and in the answer to EHLO; default: the name of the machine. */
@@ -65,6 +70,7 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
     offersDsn: () => config.dsn ?? options.hop.offersDsn ?? false,
     open: opener(options),
     ...(options.meter && { meter: options.meter }),
+    ...(options.admission && { admission: options.admission }),
     ...(tls === undefined ? {} : { tls }),
     ...(authenticate === undefined ? {} : { authenticate }),
     ...(proxyProtocolTimeoutMs === undefined ? {} : { proxyProtocolTimeoutMs }),
@@ -75,11 +81,18 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
   });
 }
 
-/** Opens exchanges as long as there are not too many at work. */
-function opener({ config, hop, deps, maxTransactions = limits.inboundTransactions }: InboundOptions) {
-  let open = 0;
+/** Opens exchanges as long as there are not too many at work; one client does not take the last places from all others. */
+function opener(options: InboundOptions) {
+  const { config, hop, deps, maxTransactions = limits.inboundTransactions, admission = alwaysOpen } = options;
+  const places = new FairShares(maxTransactions);
+  const refused = (why: Refusal): Exchange => {
+    admission.refused('mail', why);
+    return refusing(busy);
+  };
   return (facts: SessionFacts): Exchange => {
-    if (open >= maxTransactions) return refusing(busy);
+    if (admission.overload !== undefined) return refused(admission.overload);
+    const peer = peerKey(facts.remoteHost.host);
+    if (!places.isOpenTo(peer)) return refused(places.used >= maxTransactions ? 'places' : 'peer');
     const { sender, tag, rcptTimeoutMs, dataTimeoutMs } = config;
     const { remoteHost, localHost, smtpMeta } = facts;
     const upstream = hop.open({
@@ -92,15 +105,13 @@ function opener({ config, hop, deps, maxTransactions = limits.inboundTransaction
       dataTimeoutMs,
       createAt: 'mail',
     });
-    open += 1;
+    places.take(peer);
     return new InboundExchange({
       upstream,
       times: { mailMs: limits.inboundMailMs, rcptMs: rcptTimeoutMs, dataMs: dataTimeoutMs },
       clock: deps.clock,
       log: deps.log.child({ session: facts.id, remoteHost: remoteHost.host, sender, tag }),
-      onClosed: () => {
-        open -= 1;
-      },
+      onClosed: () => places.leave(peer),
     });
   };
 }

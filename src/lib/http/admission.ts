@@ -3,7 +3,9 @@
  * back; nobody is kept waiting at the door. Trusted callers speak for many clients, so only the bound of all counts for them.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Admission } from '../core/admission.ts';
 import { KeyedGate } from '../core/keyed-gate.ts';
+import { limits } from '../core/limits.ts';
 import { peerKey } from '../core/peer-key.ts';
 import type { Access } from './access.ts';
 import { type Caller, callerOf, itself } from './caller.ts';
@@ -55,8 +57,9 @@ export interface Gate {
 }
 
 /** Counts the requests of a scope; a hanging GET is counted where it waits. */
-export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate): Gate {
+export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate, admission: Admission): Gate {
   const all = new InflightGate(max);
+  const gates = { all, peers, admission };
   const leave = (request: FastifyRequest): void => {
     if (!request.isAtWork) return;
     request.isAtWork = false;
@@ -66,7 +69,7 @@ export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate): 
   scope.addHook('onRequest', (request, _reply, done) => {
     try {
       const isHanging = request.method === 'GET' && request.headers['if-none-match'] !== undefined;
-      if (!isHanging) enter(request, all, peers);
+      if (!isHanging) enter(request, gates);
     } catch (error) {
       refuse(request, error, done);
       return;
@@ -80,17 +83,39 @@ export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate): 
   return { leave };
 }
 
-function enter(request: FastifyRequest, all: InflightGate, peers: KeyedGate): void {
+interface Gates {
+  readonly all: InflightGate;
+  readonly peers: KeyedGate;
+  readonly admission: Admission;
+}
+
+function enter(request: FastifyRequest, { all, peers, admission }: Gates): void {
+  if (admission.overload !== undefined && isCreate(request)) throw tooBusy(admission);
   const key = callerOf(request).isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
-  if (key !== undefined && !peers.tryEnter(key)) throw tooMany('too many requests at work for this address');
+  if (key !== undefined && !peers.tryEnter(key)) {
+    admission.refused('create', 'peer');
+    throw tooMany('too many requests at work for this address');
+  }
   try {
     all.enter();
   } catch (error) {
+    admission.refused('create', 'places');
     if (key !== undefined) peers.leave(key);
     throw error;
   }
   request.isAtWork = true;
   request.countedFor = key;
+}
+
+/** What is begun may go on: only who wants something new is asked to come back. */
+function isCreate({ method, routeOptions }: FastifyRequest): boolean {
+  return method === 'POST' && routeOptions.url?.endsWith('/transactions') === true;
+}
+
+function tooBusy(admission: Admission): RequestProblem {
+  admission.refused('create', admission.overload ?? 'places');
+  const headers = { 'retry-after': String(limits.overloadRetryAfterSeconds) };
+  return new RequestProblem(503, 'there is too much to do, try again later', { headers });
 }
 
 /** RFC 6585 §4. */

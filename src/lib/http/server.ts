@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { type Admission, alwaysOpen } from '../core/admission.ts';
 import type { Log } from '../core/deps.ts';
 import type { HostPort } from '../core/envelope.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
@@ -47,6 +48,8 @@ export interface RestServerOptions {
   readonly access?: Access;
   /** Requests at work at the same time, and separately uploads; hanging GETs count as neither. */
   readonly maxInflight?: number;
+  /** Whether creates are taken; default: always. */
+  readonly admission?: Admission;
   /** Of them, those of one client address that is not trusted. */
   readonly maxInflightPerPeer?: number;
   readonly bodyLimits?: { readonly jsonBytes?: number; readonly blobBytes?: number };
@@ -67,7 +70,7 @@ const MAX_INFLIGHT = 1000;
 
 /** Makes a server that does not listen yet; throws `UserError` when the TLS files cannot be read. */
 export async function createRestServer(options: RestServerOptions): Promise<RestServer> {
-  const { log, bodyLimits } = options;
+  const { log, bodyLimits, admission = alwaysOpen } = options;
   const app = createApp(options.tls, bodyLimits?.jsonBytes ?? limits.requestJsonBytes);
   // Requests are checked by the schemas in `wire-request`, which name the field at fault; here schemas only document.
   app.setValidatorCompiler(() => () => true);
@@ -94,7 +97,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
-    const gate = addGate(scope, maxInflight, peers);
+    const gate = addGate(scope, maxInflight, peers, admission);
     addTransactionRoutes(scope, context, gate);
     if (options.queue !== undefined) addQueueRoutes(scope, options.queue, bases);
     done();
@@ -103,7 +106,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     // The entity stays in the socket: the route streams it from the raw request.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-    const gate = addGate(scope, maxInflight, peers);
+    const gate = addGate(scope, maxInflight, peers, admission);
     addUploadRoutes(scope, context, gate);
     done();
   });

@@ -8,6 +8,7 @@ import { type ChainEnv, defineOutput, type TxContext } from '../chain/filter.ts'
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { shareOf } from '../core/fair-shares.ts';
 import {
   answerData,
   answerRcpt,
@@ -109,7 +110,7 @@ class ExploderExchange implements Exchange {
   }
 
   #open(): Child | undefined {
-    const { upstreamSender, upstreamTag, children } = this.#env;
+    const { sender, upstreamSender, upstreamTag, children } = this.#env;
     const { id, signals, remoteHost, localHost, smtpMeta } = this.#tx;
     return children.open({
       parentId: id,
@@ -119,6 +120,7 @@ class ExploderExchange implements Exchange {
       smtpMeta,
       sender: upstreamSender,
       tag: upstreamTag,
+      onBehalfOf: shareOf(sender),
       mayPark: this.#config.mode === 'msa',
     });
   }

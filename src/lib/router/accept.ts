@@ -6,11 +6,12 @@ import { drive } from '../chain/drive.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
-import { memoryBody } from '../core/body.ts';
 import { awaitAnswers, type Patience } from '../core/await-answers.ts';
+import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
+import { shareOf } from '../core/fair-shares.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { Caller } from '../http/caller.ts';
@@ -80,7 +81,7 @@ export class Accept implements TransactionService {
 
   /**
    * Opens a conversation with a chain that explodes. Without a `silenceMs` it is the other half of one process that opens it, without HTTP: it
-   * watches its client by itself, and holds what it has opened.
+   * watches its client by itself, and holds what it has opened. Throws `RequestProblem` when there are too many.
    */
   openConversation(route: Route, ask: Origin, silenceMs?: number): Conversation {
     const { deps, conversations, restIdEntropy } = this.#options;
@@ -107,12 +108,20 @@ export class Accept implements TransactionService {
         live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
       this.#options.journal.conversation({ id, route, origin, openedAt, state: live.state });
     };
-    return conversations.open(
-      silenceMs === undefined
-        ? { id, origin, sender, silenceMs: Number.POSITIVE_INFINITY, byCall: true }
-        : { id, origin, sender, silenceMs },
-      follow,
-    );
+    const share = shareOf(route.sender);
+    // What comes by SMTP; the requests of other clients are counted one by one.
+    const leave = origin.remoteHost === undefined ? undefined : this.#options.senderGate.converse(sender);
+    try {
+      return conversations.open(
+        silenceMs === undefined
+          ? { id, origin, sender, share, silenceMs: Number.POSITIVE_INFINITY, byCall: true }
+          : { id, origin, sender, share, silenceMs },
+        leave === undefined ? follow : (conversation) => follow(conversation).finally(leave),
+      );
+    } catch (error) {
+      leave?.();
+      throw error;
+    }
   }
 
   async read(

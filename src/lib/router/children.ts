@@ -4,6 +4,7 @@
  */
 import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../chain/child.ts';
 import { exchangeOf } from '../chain/live-exchange.ts';
+import type { Admission } from '../core/admission.ts';
 import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { Deps } from '../core/deps.ts';
@@ -31,6 +32,7 @@ export interface ChildrenOptions {
   readonly routes: () => RouteTable;
   readonly workshop: () => Workshop;
   readonly onDue: () => void;
+  readonly admission: Admission;
 }
 
 export class Children implements ChildOpener {
@@ -43,14 +45,17 @@ export class Children implements ChildOpener {
   open(ask: ChildAsk): Child | undefined {
     const { deps, notify } = this.#options;
     const workshop = this.#options.workshop();
-    const isParked = workshop.room === 0;
-    const { sender, tag, parentId, signals, mayPark } = ask;
-    if (isParked && !mayPark) return undefined;
+    const { sender, tag, parentId, signals, mayPark, onBehalfOf } = ask;
+    const isParked = !workshop.hasRoom(onBehalfOf);
+    if (isParked && !mayPark) {
+      this.#options.admission.refused('rcpt', 'places');
+      return undefined;
+    }
     const route = this.#options.routes().get(sender, tag);
     const id = newTransactionId(deps, notify.restIdEntropy);
     const now = deps.clock.now();
     const inherited = (): FilterOutput => signals.records();
-    const facts = { id, route, origin: originOf(ask), createdAt: now, parentId, inherited };
+    const facts = { id, route, origin: originOf(ask), createdAt: now, parentId, onBehalfOf, inherited };
     const work = new Work(facts, {
       state: {},
       version: 0,

@@ -4,6 +4,7 @@
  */
 import type { RouterConfig } from '../config/router-config.ts';
 import { ConversationTable } from '../conversation/conversation-table.ts';
+import type { Admission } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
@@ -24,6 +25,7 @@ export interface ClientSideOptions {
   readonly deps: Deps;
   readonly store: Store;
   readonly spool: Spool;
+  readonly admission: Admission;
 }
 
 export interface ClientSide {
@@ -34,15 +36,19 @@ export interface ClientSide {
   readonly hop: Hop;
 }
 
-export function makeClientSide({ config, deps, store, spool }: ClientSideOptions, work: WorkSide): ClientSide {
+export function makeClientSide(
+  { config, deps, store, spool, admission }: ClientSideOptions,
+  work: WorkSide,
+): ClientSide {
   const { routes, journal, session, workshop, onDue } = work;
   const { restIdEntropy } = config.global;
   const conversations = new ConversationTable({
     deps,
+    admission,
     doneTtlMs: config.storage.cacheTtlMs,
     makeSpool: () => spool.writer({ maxBytes: limits.messageBytes }),
   });
-  const senderGate = new SenderGate((sender) => config.senders.get(sender)?.maxInflight);
+  const senderGate = new SenderGate((sender) => config.senders.get(sender)?.maxInflight, admission);
   const shared = { deps, store, journal, workshop, restIdEntropy, senderGate, onDue };
   const { chunkSize } = config.restListener;
   const native = new NativeTransactions({ ...shared, chunkSize, whereabouts: new Whereabouts({ store, session }) });

@@ -5,6 +5,7 @@ import type { ConversationTable } from '../conversation/conversation-table.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop, HopAsk } from '../core/hop.ts';
 import { reply } from '../core/response.ts';
+import { RequestProblem } from '../http/service.ts';
 import type { Accept } from './accept.ts';
 import type { RouteTable } from './route-table.ts';
 
@@ -17,8 +18,13 @@ export function localRouterHop(accept: Accept, routes: RouteTable, conversations
       if (lookup.kind !== 'found') return refusing(reply(450, '4.3.5', `sender ${ask.sender} is not configured`));
       if (!lookup.route.chain.incremental)
         return refusing(reply(450, '4.3.5', `sender ${ask.sender} does not take SMTP`));
-      const conversation = accept.openConversation(lookup.route, ask);
-      return exchangeOf(conversation.live, () => conversations.cancel(conversation));
+      try {
+        const conversation = accept.openConversation(lookup.route, ask);
+        return exchangeOf(conversation.live, () => conversations.cancel(conversation));
+      } catch (error) {
+        if (error instanceof RequestProblem) return refusing(reply(451, '4.3.2', 'too much at work, try again later'));
+        throw error;
+      }
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { StepRegistry } from '../chain/step-registry.ts';
 import { listenAt } from '../config/listening.ts';
 import type { RouterConfig } from '../config/router-config.ts';
+import { type Admission, alwaysOpen } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
 import type { Hop, HopResolver } from '../core/hop.ts';
 import type { RouterMeter } from '../core/meters.ts';
@@ -26,6 +27,8 @@ export interface RouterOptions {
   readonly spool: Spool;
   readonly hop: HopResolver;
   readonly meter?: RouterMeter;
+  /** Whether this process takes on anything new; default: always. */
+  readonly admission?: Admission;
   readonly observers?: RestObservers;
 }
 
@@ -44,8 +47,9 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#work = makeWorkSide({ ...options, abandon: this.#abandon.signal });
-    this.#clients = makeClientSide(options, this.#work);
+    const { admission = alwaysOpen } = options;
+    this.#work = makeWorkSide({ ...options, admission, abandon: this.#abandon.signal });
+    this.#clients = makeClientSide({ ...options, admission }, this.#work);
   }
 
   /** The router as a next hop by a call, for a gateway in the same process. */
@@ -94,6 +98,7 @@ export class Router {
       queue: this.#clients.queue,
       ...observed(this.#options.observers, () => this.missing),
       maxInflight: config.global.restMaxInflight,
+      ...(this.#options.admission && { admission: this.#options.admission }),
     });
     this.#rest = rest;
     await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));

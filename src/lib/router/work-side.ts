@@ -5,6 +5,7 @@
 import { compileRouter } from '../chain/compile-router.ts';
 import type { StepRegistry } from '../chain/step-registry.ts';
 import type { RouterConfig } from '../config/router-config.ts';
+import type { Admission } from '../core/admission.ts';
 import type { Deps } from '../core/deps.ts';
 import type { HopResolver } from '../core/hop.ts';
 import type { RouterMeter } from '../core/meters.ts';
@@ -26,6 +27,7 @@ export interface WorkSideOptions {
   readonly store: Store;
   readonly hop: HopResolver;
   readonly meter?: RouterMeter;
+  readonly admission: Admission;
   /** Aborts when the router gives up waiting for a store that is away. */
   readonly abandon: AbortSignal;
 }
@@ -42,14 +44,14 @@ export interface WorkSide {
 }
 
 export function makeWorkSide(options: WorkSideOptions): WorkSide {
-  const { config, deps, store, abandon, meter } = options;
+  const { config, deps, store, abandon, meter, admission } = options;
   const { restIdEntropy, mailerDaemonMailbox, outputMaxInflight } = config.global;
   const notify = { mailerDaemonMailbox, restIdEntropy };
   const onDue = (): void => schedule.ring();
   const journal = new Journal({ deps, store, ...(meter && { meter }) });
   const shared = { deps, store, journal, notify, onDue };
   // Chains and the workshop lead to each other: a chain opens children, which are attempts, which run through chains.
-  const children = new Children({ ...shared, routes: () => routes, workshop: () => workshop });
+  const children = new Children({ ...shared, admission, routes: () => routes, workshop: () => workshop });
   const { senders } = compileRouter(config, options.registry, { deps, hop: options.hop, children });
   const routes = new RouteTable(
     senders.map(({ config: sender, outputHandler, chain }) => ({ sender, chain, handler: outputHandler })),

@@ -4,6 +4,7 @@ import type { OutputHandlerConfig, SenderConfig } from '../config/router-config.
 import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
+import { shareOf } from '../core/fair-shares.ts';
 import { limits } from '../core/limits.ts';
 import { LiveTransaction } from '../core/live.ts';
 import { Stop } from '../core/stop.ts';
@@ -19,11 +20,6 @@ export interface Route {
   readonly sender: SenderConfig;
   readonly chain: CompiledChain;
   readonly handler: OutputHandlerConfig;
-}
-
-/** Whom a place for an attempt counts for: a tag is a party of its own, because one kind of mail must not keep another waiting. */
-export function shareOf({ name, tag }: { readonly name: string; readonly tag?: string | undefined }): string {
-  return tag === undefined ? name : `${name} ${tag}`;
 }
 
 export interface WorkFacts {

@@ -40,6 +40,7 @@ export class GroupCommit {
       commits: this.#commits,
       promises: this.#promises,
       waiting: this.#waiting.length,
+      waitingBytes: this.#waitingBytes,
       isFailing: this.#isFailing,
     };
   }

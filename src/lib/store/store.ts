@@ -183,6 +183,8 @@ export interface StoreStats {
   readonly promises: number;
   /** Writes that wait for a commit. */
   readonly waiting: number;
+  /** What they carry, roughly. */
+  readonly waitingBytes: number;
   /** History rows that wait for one. */
   readonly historyBacklog: number;
   /** The newest batch was not committed: the database takes no writes. */

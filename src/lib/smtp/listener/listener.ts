@@ -1,5 +1,6 @@
 /** An SMTP listener: a port, and for each MAIL an exchange that the caller opens. Sockets and grammar only; what is done with mail is not decided here. */
 import type { AddressInfo } from 'node:net';
+import { type Admission, alwaysOpen } from '../../core/admission.ts';
 import type { Deps } from '../../core/deps.ts';
 import type { HostPort } from '../../core/envelope.ts';
 import type { Exchange } from '../../core/exchange.ts';
@@ -33,6 +34,8 @@ export interface SmtpListenerOptions {
   /** Defaults are those of `limits`. */
   readonly maxBytes?: number;
   readonly maxSessions?: number;
+  /** Whether sessions are taken; default: always. */
+  readonly admission?: Admission;
   /** Of one client address; by default those from this machine do not count. */
   readonly maxSessionsPerHost?: number;
   readonly idleMs?: number;
@@ -93,6 +96,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       open: options.open,
     },
     maxSessions: options.maxSessions ?? limits.smtpSessions,
+    admission: options.admission ?? alwaysOpen,
     maxSessionsPerHost: options.maxSessionsPerHost,
     idleMs,
     proxyTimeoutMs: options.proxyProtocolTimeoutMs,

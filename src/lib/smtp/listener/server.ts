@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
+import type { Admission } from '../../core/admission.ts';
 import { KeyedGate } from '../../core/keyed-gate.ts';
 import { limits } from '../../core/limits.ts';
 import { peerKey } from '../../core/peer-key.ts';
@@ -15,6 +16,7 @@ export interface ServerOptions {
   readonly library: SMTPServerOptions;
   readonly settings: SessionSettings;
   readonly maxSessions: number;
+  readonly admission: Admission;
   /** Absent: `limits.smtpSessionsPerHost` for whoever is not on this machine. */
   readonly maxSessionsPerHost: number | undefined;
   readonly idleMs: number;
@@ -57,7 +59,8 @@ export class ListenerServer extends SMTPServer {
   }
 
   override connect(socket: Socket, origin?: SMTPConnectionOptions | null): void {
-    const { settings, maxSessions, idleMs } = this.#options;
+    const { settings, idleMs, admission } = this.#options;
+    const maxSessions = admission.overload === undefined ? this.#options.maxSessions : 0;
     const place = this.#takePlace(origin?.remoteAddress ?? socket.remoteAddress ?? '');
     const onEnd = (): void => this.#forget(connection, place.key);
     const connection = new Connection({
@@ -71,6 +74,8 @@ export class ListenerServer extends SMTPServer {
       onEnd,
     });
     this.connections.add(connection);
+    if (this.connections.size > maxSessions) admission.refused('session', admission.overload ?? 'places');
+    else if (!place.isFree) admission.refused('session', 'peer');
     this.#sessions.add(connection);
     settings.meter?.sessionBegun();
     connection.on('error', (error) => this._onError(error));
