@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { Body } from '../../src/lib/core/body.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
+import { MemoryBudget } from '../../src/lib/spool/memory-budget.ts';
 import { Spool } from '../../src/lib/spool/spool.ts';
 import { SpoolWriter } from '../../src/lib/spool/spool-writer.ts';
 import { SmtpClient } from '../helpers/dialog.ts';
@@ -166,7 +167,7 @@ describe('trouble', () => {
     await using service = await smtpService();
     const client = await greeted(service);
     await rm(service.spoolDirectory, { recursive: true });
-    expect(await deliver(client, 'x'.repeat(70).concat('\r\n').repeat(10_000))).toEqual([
+    expect(await deliver(client, 'x'.repeat(70).concat('\r\n').repeat(70_000))).toEqual([
       '451 4.3.0 the message cannot be stored now, try again later',
     ]);
     expect(await deliver(client)).toEqual(['250 2.0.0 message ok']);
@@ -201,7 +202,14 @@ describe('a client that goes away', () => {
     const fail = (): never => {
       throw new Error('small messages need no file');
     };
-    const slow = new SlowWriter({ maxBytes: 1000, inMemoryBytes: 1000, openFile: fail, onCloseFailed: fail });
+    const slow = new SlowWriter({
+      maxBytes: 1000,
+      unaskedBytes: 1000,
+      inMemoryBytes: 1000,
+      budget: new MemoryBudget(0),
+      openFile: fail,
+      onCloseFailed: fail,
+    });
     const spool = new Spool('unused', fakeDeps());
     spool.writer = () => slow;
     await using service = await smtpService({ spool });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bodyBytes } from '../../src/lib/core/body.ts';
+import { bodyBytes, bytesFrom } from '../../src/lib/core/body.ts';
 import { Spool } from '../../src/lib/spool/spool.ts';
 import { BodyTooLargeError } from '../../src/lib/spool/spool-writer.ts';
 import { fakeDeps, memoryLog } from '../helpers/fake-deps.ts';
@@ -139,5 +139,66 @@ describe('a spool', () => {
     const handle = await open(spool.directory);
     expect((await handle.stat()).mode & 0o777).toBe(0o700);
     await handle.close();
+  });
+});
+
+describe('bodies in memory', () => {
+  it('stay there as long as all of them together are within the bound, and go to files beyond it', async () => {
+    const small = new Spool(join(directory, 'small'), fakeDeps({ log }), 1_000_000);
+    await small.prepare();
+    const block = (): Buffer => Buffer.alloc(300_000, 'x');
+    const take = async (blocks: number) => {
+      const writer = small.writer({ maxBytes: 10_000_000 });
+      for (let i = 0; i < blocks; i += 1) await writer.append(block());
+      return { writer, body: await writer.finish() };
+    };
+    const first = await take(2);
+    expect([small.inMemoryBytes, small.sizeBytes]).toEqual([600_000, 0]);
+    const second = await take(3);
+    expect([small.inMemoryBytes, small.sizeBytes]).toEqual([600_000, 900_000]);
+    expect((await bodyBytes(second.body)).equals(Buffer.alloc(900_000, 'x'))).toBe(true);
+    const release = first.body.retain();
+    first.writer.discard();
+    expect(small.inMemoryBytes).toBe(600_000);
+    release();
+    release();
+    second.writer.discard();
+    expect([small.inMemoryBytes, small.sizeBytes]).toEqual([0, 0]);
+    const third = await take(3);
+    expect([small.inMemoryBytes, small.sizeBytes]).toEqual([900_000, 0]);
+    third.writer.discard();
+    third.writer.discard();
+    expect(small.inMemoryBytes).toBe(0);
+  });
+
+  it('give back what they had when they are discarded before their end', async () => {
+    const writer = spool.writer({ maxBytes: 10_000_000 });
+    await writer.append(Buffer.alloc(500_000));
+    expect(spool.inMemoryBytes).toBe(500_000);
+    writer.discard();
+    expect(spool.inMemoryBytes).toBe(0);
+  });
+
+  it('give back the same bytes from any offset, however they came', async () => {
+    const sizes = fc.array(fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 70_000 })), {
+      maxLength: 30,
+    });
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.nat(), async (lengths, seed) => {
+        const writer = spool.writer({ maxBytes: 10_000_000 });
+        const parts = lengths.map((length, i) => Buffer.alloc(length, `${i} ${seed} `));
+        for (const part of parts) await writer.append(part);
+        const whole = Buffer.concat(parts);
+        const body = await writer.finish();
+        const offset = whole.length === 0 ? 0 : seed % whole.length;
+        const read: Buffer[] = [];
+        for await (const chunk of bytesFrom(body, offset)) read.push(chunk);
+        expect(Buffer.concat(read).equals(whole.subarray(offset))).toBe(true);
+        expect(Math.max(0, ...read.map(({ length }) => length))).toBeLessThanOrEqual(256 * 1024);
+        writer.discard();
+        expect(spool.inMemoryBytes).toBe(0);
+      }),
+      { numRuns: 40 },
+    );
   });
 });

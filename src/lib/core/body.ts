@@ -19,6 +19,11 @@ export interface Body {
   readonly inMemory?: Buffer;
   /** The same for a small message whose owner is to be asked before its end goes out. */
   whole?(): Promise<Buffer>;
+  /**
+   * Every CR and LF was seen to be part of a CRLF: who sends it need not look again. Only who has looked says so; whoever makes another body
+   * of this one and does not know leaves it out.
+   */
+  readonly hasOnlyCrlf?: boolean;
   /** There are no bytes to be had, and this is what the sender is told. Whoever drives an attempt answers it; nobody reads such a body. */
   readonly refusal?: Response;
 }
@@ -26,10 +31,11 @@ export interface Body {
 const NOTHING_TO_RELEASE = (): void => undefined;
 
 /** A body that is one buffer. */
-export function memoryBody(bytes: Buffer): Body {
+export function memoryBody(bytes: Buffer, hasOnlyCrlf = false): Body {
   return {
     size: bytes.length,
     inMemory: bytes,
+    hasOnlyCrlf,
     async *chunks() {
       if (bytes.length > 0) yield bytes;
     },
@@ -39,15 +45,22 @@ export function memoryBody(bytes: Buffer): Body {
 
 /** A body with bytes put before it: how a trace header is added without copying the message. */
 export function prefixedBody(prefix: Buffer, rest: Body): Body {
+  const hasOnlyCrlf = rest.hasOnlyCrlf === true && hasOnlyCrlfIn(prefix);
   const joined = rest.inMemory === undefined ? undefined : Buffer.concat([prefix, rest.inMemory]);
-  if (joined !== undefined) return memoryBody(joined);
+  if (joined !== undefined) return memoryBody(joined, hasOnlyCrlf);
   return {
     size: prefix.length + rest.size,
+    hasOnlyCrlf,
     chunks: () => joinedFrom(prefix, rest, 0),
     ...(rest.chunksFrom !== undefined && { chunksFrom: (offset) => joinedFrom(prefix, rest, offset) }),
     ...(rest.whole !== undefined && { whole: async () => Buffer.concat([prefix, await bodyBytes(rest)]) }),
     retain: () => rest.retain(),
   };
+}
+
+/** Looks at bytes of which there are few. */
+function hasOnlyCrlfIn(bytes: Buffer): boolean {
+  return !/\r(?!\n)|(?<!\r)\n/.test(bytes.toString('latin1'));
 }
 
 async function* joinedFrom(prefix: Buffer, rest: Body, offset: number): AsyncGenerator<Buffer> {

@@ -27,6 +27,7 @@ export interface HopBody extends Body {
 export function hopBody(body: Body, notes: HopBodyNotes): HopBody {
   return {
     size: body.size,
+    hasOnlyCrlf: body.hasOnlyCrlf ?? false,
     chunks: () => body.chunks(),
     retain: () => body.retain(),
     ...(body.inMemory !== undefined && { inMemory: body.inMemory }),

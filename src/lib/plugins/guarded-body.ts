@@ -16,11 +16,15 @@ export function guardedBody(part: PluginPart, value: unknown): Body {
   const body = value as Body;
   // What lies in memory is what it is: nothing can come short later.
   if (inMemory !== undefined) {
-    if (Buffer.isBuffer(inMemory) && inMemory.length === size) return body;
-    throw new TypeError(`expected 'inMemory' to be a buffer of ${String(size)} bytes`);
+    if (!Buffer.isBuffer(inMemory) || inMemory.length !== size) {
+      throw new TypeError(`expected 'inMemory' to be a buffer of ${String(size)} bytes`);
+    }
+    if (body.hasOnlyCrlf !== true) return body;
   }
+  // That somebody has looked at its line ends is not a plugin's to say: it may have copied that from the body it was given.
   return {
     ...('notes' in body ? { notes: body.notes } : {}),
+    ...(body.inMemory !== undefined && { inMemory: body.inMemory }),
     size: body.size,
     chunks: () => counted(part, body),
     retain: () => body.retain(),

@@ -28,6 +28,7 @@ export function leasedBody(body: Body, isLeaseCertain: () => Promise<boolean>, o
   const isSmall = inMemory !== undefined || whole !== undefined;
   return {
     size: body.size,
+    hasOnlyCrlf: body.hasOnlyCrlf ?? false,
     retain: () => body.retain(),
     chunks: () => underLease(body.chunks()),
     ...(chunksFrom !== undefined && { chunksFrom: (offset) => underLease(chunksFrom.call(body, offset)) }),

@@ -1,11 +1,14 @@
 /**
- * Collects one message while it comes in: in memory as long as it is small, in a file beyond that, so that a thousand clients sending large
- * messages at once do not fill the memory.
+ * Collects one message while it comes in: in memory as long as it is small, or as there is enough for all, in a file beyond that, so that a
+ * thousand clients sending large messages at once do not fill the memory.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { type Body, memoryBody } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { HeldBody } from './held-body.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { Pieces } from './pieces.ts';
 import { SpooledBody } from './spooled-body.ts';
 
 /** More was appended than the writer was made for. Nothing of the last chunk was kept. */
@@ -16,8 +19,11 @@ export class BodyTooLargeError extends Error {
 export interface SpoolWriterOptions {
   /** Size limit of the whole body. */
   readonly maxBytes: number;
-  /** Up to this size the body never touches the disk. */
+  /** Up to this size the body stays in memory without asking for it. */
+  readonly unaskedBytes: number;
+  /** Up to this size it does when the budget has so much left. */
   readonly inMemoryBytes: number;
+  readonly budget: MemoryBudget;
   /** Opens the file, once, when the body outgrows the memory. */
   readonly openFile: () => Promise<FileHandle>;
   readonly onCloseFailed: (error: unknown) => void;
@@ -25,17 +31,18 @@ export interface SpoolWriterOptions {
   readonly onStored?: (bytes: number) => void;
 }
 
-const FIRST_BUFFER_BYTES = 4096;
-
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
-  /** Bytes not yet in the file: all of them while there is none. They are copied, as tiny chunks would each pin a buffer of their own. */
-  #buffer: Buffer = Buffer.alloc(0);
-  #filled = 0;
+  /** Bytes not yet in the file: all of them while there is none. */
+  readonly #pieces = new Pieces();
+  /** What the budget has given for them. */
+  #budgetBytes = 0;
+  #size = 0;
   #flushed = 0;
+  #isSpilling = false;
   #file: FileHandle | undefined;
   #state: 'open' | 'finished' | 'discarded' = 'open';
-  #body: SpooledBody | undefined;
+  #body: SpooledBody | HeldBody | undefined;
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options;
@@ -43,75 +50,92 @@ export class SpoolWriter {
 
   /** Bytes appended so far. */
   get size(): number {
-    return this.#flushed + this.#filled;
+    return this.#size;
   }
 
   /**
-   * Adds bytes; the chunk may be reused by the caller afterwards. One call at a time. Rejects with `BodyTooLargeError`, or with the
-   * error of the file system; after either only `discard` makes sense.
+   * Adds bytes; the caller writes nothing to the chunk afterwards, as it may be kept. One call at a time. Rejects with `BodyTooLargeError`,
+   * or with the error of the file system; after either only `discard` makes sense.
    */
   async append(chunk: Buffer): Promise<void> {
     must(this.#state === 'open', 'bytes are appended before the body is finished');
     if (this.size + chunk.length > this.#options.maxBytes)
       throw new BodyTooLargeError(`the body is longer than ${this.#options.maxBytes} bytes`);
-    for (let taken = 0; taken < chunk.length; ) {
-      if (this.#filled === this.#capacityBytes) await this.#flush();
-      this.#reserve(chunk.length - taken);
-      const copied = chunk.copy(this.#buffer, this.#filled, taken);
-      this.#filled += copied;
-      taken += copied;
-    }
+    this.#pieces.add(chunk);
+    this.#size += chunk.length;
+    this.#isSpilling ||= !this.#hasRoom();
+    const isDue = this.#isSpilling && (this.#file === undefined || this.#pieces.size >= limits.blobChunkBytes);
+    if (isDue) await this.#flush();
   }
 
-  /** Ends the body. The writer keeps the first reference to it; `discard` gives it back. */
-  async finish(): Promise<Body> {
+  /** Ends the body. The writer keeps the first reference to it; `discard` gives it back. `hasOnlyCrlf` as in `Body`. */
+  async finish(hasOnlyCrlf = false): Promise<Body> {
     must(this.#state === 'open', 'a body is finished once');
-    if (this.#file !== undefined) await this.#flush();
+    if (this.#file === undefined) {
+      this.#state = 'finished';
+      return this.#inMemory(hasOnlyCrlf);
+    }
+    await this.#flush();
     this.#state = 'finished';
-    const bytes = this.#buffer.subarray(0, this.#filled);
-    this.#buffer = Buffer.alloc(0);
-    if (this.#file === undefined)
-      return memoryBody(bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
     const { onCloseFailed, onStored } = this.#options;
-    this.#body = new SpooledBody(this.#file, this.#flushed, onCloseFailed, () => onStored?.(-this.#flushed));
+    const onGone = (): void => onStored?.(-this.#flushed);
+    this.#body = new SpooledBody({ file: this.#file, size: this.#flushed, hasOnlyCrlf, onCloseFailed, onGone });
     return this.#body;
   }
 
   /** Drops what was collected, or the writer's reference to a finished body. Idempotent. */
   discard(): void {
     if (this.#state === 'discarded') return;
-    if (this.#body !== undefined) this.#body.release();
-    else if (this.#file !== undefined) {
+    this.#state = 'discarded';
+    if (this.#body !== undefined) {
+      this.#body.release();
+      return;
+    }
+    if (this.#file !== undefined) {
       this.#file.close().catch(this.#options.onCloseFailed);
       this.#options.onStored?.(-this.#flushed);
     }
-    this.#state = 'discarded';
-    this.#buffer = Buffer.alloc(0);
+    this.#pieces.take();
+    this.#giveBack();
   }
 
-  get #capacityBytes(): number {
-    return this.#file === undefined ? this.#options.inMemoryBytes : limits.blobChunkBytes;
+  /** One buffer where that is what readers of small messages hope for, else the pieces. */
+  #inMemory(hasOnlyCrlf: boolean): Body {
+    const pieces = this.#pieces.take();
+    const isOne = sizeOf(pieces) <= limits.bodyInMemoryBytes;
+    const whole = isOne && pieces.length !== 1 ? [Buffer.concat(pieces)] : pieces;
+    if (this.#budgetBytes === 0 && isOne) return memoryBody(whole[0] as Buffer, hasOnlyCrlf);
+    const held = this.#budgetBytes;
+    this.#body = new HeldBody(whole, hasOnlyCrlf, () => this.#options.budget.give(held));
+    return this.#body;
   }
 
-  /** Makes room for up to `wanted` more bytes, growing by doubling. */
-  #reserve(wanted: number): void {
-    const needed = Math.min(this.#filled + wanted, this.#capacityBytes);
-    if (needed <= this.#buffer.length) return;
-    const size = Math.min(this.#capacityBytes, Math.max(needed, this.#buffer.length * 2, FIRST_BUFFER_BYTES));
-    const grown = Buffer.allocUnsafeSlow(size);
-    this.#buffer.copy(grown, 0, 0, this.#filled);
-    this.#buffer = grown;
+  #hasRoom(): boolean {
+    const { unaskedBytes, inMemoryBytes, budget } = this.#options;
+    const { size } = this.#pieces;
+    if (size <= unaskedBytes) return true;
+    if (size > inMemoryBytes || !budget.take(size - this.#budgetBytes)) return false;
+    this.#budgetBytes = size;
+    return true;
   }
 
+  #giveBack(): void {
+    this.#options.budget.give(this.#budgetBytes);
+    this.#budgetBytes = 0;
+  }
+
+  /** Everything in one call to the system, without putting it together first. */
   async #flush(): Promise<void> {
     const file = await this.#openedFile();
-    for (let done = 0; done < this.#filled; ) {
-      const { bytesWritten } = await file.write(this.#buffer, done, this.#filled - done, this.#flushed + done);
-      done += bytesWritten;
+    let left = this.#pieces.take();
+    while (left.length > 0) {
+      const { bytesWritten } = await file.writev(left, this.#flushed);
+      if (this.#state === 'discarded') throw new Error('the body was discarded while it was written');
+      this.#flushed += bytesWritten;
+      this.#options.onStored?.(bytesWritten);
+      left = behind(left, bytesWritten);
     }
-    this.#flushed += this.#filled;
-    this.#options.onStored?.(this.#filled);
-    this.#filled = 0;
+    this.#giveBack();
   }
 
   async #openedFile(): Promise<FileHandle> {
@@ -124,4 +148,19 @@ export class SpoolWriter {
     this.#file = file;
     return file;
   }
+}
+
+function sizeOf(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** What is left of these buffers behind so many bytes. */
+function behind(buffers: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  const left: Buffer[] = [];
+  for (const buffer of buffers) {
+    if (skip < buffer.length) left.push(skip === 0 ? buffer : buffer.subarray(skip));
+    skip = Math.max(0, skip - buffer.length);
+  }
+  return left;
 }

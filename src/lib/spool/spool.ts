@@ -6,22 +6,26 @@ import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path';
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
 const PREFIX = 'koukan-spool-';
 
 export interface WriterAsk {
   readonly maxBytes: number;
-  /** Default: `limits.bodyInMemoryBytes`. */
+  /** Up to this size, and no further, it stays in memory whatever else does; else `limits.bodyHeldBytes`, when all together are not too many. */
   readonly inMemoryBytes?: number;
 }
 
 export class Spool {
   readonly directory: string;
   readonly #deps: Pick<Deps, 'rng' | 'log'>;
+  readonly #budget: MemoryBudget;
   #bytes = 0;
 
-  constructor(directory: string, deps: Pick<Deps, 'rng' | 'log'>) {
+  /** `inMemoryBytes`: what all bodies may hold in memory together. */
+  constructor(directory: string, deps: Pick<Deps, 'rng' | 'log'>, inMemoryBytes: number = limits.bodiesInMemoryBytes) {
+    this.#budget = new MemoryBudget(inMemoryBytes);
     this.directory = directory;
     this.#deps = deps;
   }
@@ -42,10 +46,17 @@ export class Spool {
     return this.#bytes;
   }
 
+  /** Of this, what lies in memory now. */
+  get inMemoryBytes(): number {
+    return this.#budget.usedBytes;
+  }
+
   writer(ask: WriterAsk): SpoolWriter {
     return new SpoolWriter({
       maxBytes: ask.maxBytes,
-      inMemoryBytes: ask.inMemoryBytes ?? limits.bodyInMemoryBytes,
+      unaskedBytes: ask.inMemoryBytes ?? limits.bodyUnaskedBytes,
+      inMemoryBytes: ask.inMemoryBytes ?? limits.bodyHeldBytes,
+      budget: this.#budget,
       openFile: () => this.#openUnnamed(),
       onStored: (bytes) => {
         this.#bytes += bytes;

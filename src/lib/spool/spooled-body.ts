@@ -4,22 +4,27 @@ import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
+export interface SpooledBytes {
+  readonly file: FileHandle;
+  readonly size: number;
+  readonly hasOnlyCrlf: boolean;
+  readonly onCloseFailed: (error: unknown) => void;
+  readonly onGone: () => void;
+}
+
 export class SpooledBody implements Body {
   readonly size: number;
+  readonly hasOnlyCrlf: boolean;
   readonly #file: FileHandle;
   readonly #onCloseFailed: (error: unknown) => void;
   readonly #onGone: () => void;
   #references = 1;
 
   /** The creator holds the first reference and gives it back with `release`. */
-  constructor(
-    file: FileHandle,
-    size: number,
-    onCloseFailed: (error: unknown) => void,
-    onGone: () => void = () => undefined,
-  ) {
+  constructor({ file, size, hasOnlyCrlf, onCloseFailed, onGone }: SpooledBytes) {
     this.#file = file;
     this.size = size;
+    this.hasOnlyCrlf = hasOnlyCrlf;
     this.#onCloseFailed = onCloseFailed;
     this.#onGone = onGone;
   }

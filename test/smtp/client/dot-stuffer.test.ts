@@ -36,6 +36,21 @@ describe('the wire form of a message', () => {
     expect(wire(...chunks)).toBe(expected);
   });
 
+  it('is the same without a look at line ends that somebody has looked at', () => {
+    const pieces = fc.array(fc.constantFrom('\r\n', '.', 'a', 'bc', '\r\n.', '..'), { maxLength: 20 });
+    fc.assert(
+      fc.property(pieces, fc.array(fc.nat(), { maxLength: 4 }), (parts, cuts) => {
+        const text = parts.join('');
+        const ends = [...cuts.map((cut) => cut % (text.length + 1)), text.length].sort((a, b) => a - b);
+        const chunks = ends.map((end, i) => Buffer.from(text.slice(ends[i - 1] ?? 0, end)));
+        const [trusting, looking] = [new DotStuffer(true), new DotStuffer()].map((stuffer) =>
+          Buffer.concat([...chunks.map((chunk) => stuffer.next(chunk)), stuffer.end()]).toString(),
+        );
+        expect(trusting).toBe(looking);
+      }),
+    );
+  });
+
   it('leaves a message alone, down to the buffer, when there is nothing to do', () => {
     const chunk = Buffer.from('Subject: x\r\n\r\nhello\r\n');
     expect(new DotStuffer().next(chunk)).toBe(chunk);

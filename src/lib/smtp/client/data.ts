@@ -27,7 +27,7 @@ export async function sendData(dialogue: Dialogue, body: Body, replies: number):
   void answers[0]?.then((response) => {
     if (progress.step === DURING_MESSAGE) progress.early = response;
   });
-  const stuffer = new DotStuffer();
+  const stuffer = new DotStuffer(body.hasOnlyCrlf);
   const whole = await inOnePiece(body);
   if (whole === 'unreadable') return unreadable(dialogue);
   if (whole === undefined) {
@@ -66,17 +66,25 @@ async function sendChunks(
   stuffer: DotStuffer,
   progress: { readonly early: Response | undefined },
 ): Promise<boolean> {
-  let sentBytes = 0;
+  let readBytes = 0;
+  let ready: Buffer[] = [];
+  let readyBytes = 0;
   try {
     for await (const chunk of body.chunks()) {
-      sentBytes += chunk.length;
-      await dialogue.send([stuffer.next(chunk)]);
+      readBytes += chunk.length;
+      ready.push(stuffer.next(chunk));
+      readyBytes += chunk.length;
+      // A chunk may be small, and a call to the system costs the same for many.
+      if (readyBytes < limits.smtpWriteBytes && readBytes < body.size) continue;
+      await dialogue.send(ready);
       if (progress.early !== undefined) return true;
+      ready = [];
+      readyBytes = 0;
     }
   } catch {
     return false;
   }
-  return sentBytes === body.size;
+  return readBytes === body.size;
 }
 
 /** The connection is in the middle of DATA, which only its end can end. */

@@ -9,6 +9,7 @@
 const CR = 0x0d;
 const LF = 0x0a;
 const DOT = 0x2e;
+const LF_DOT = Buffer.from('\n.');
 const CRLF_DOT = Buffer.from('\r\n.\r\n');
 
 /** A byte to put before a position of the chunk. */
@@ -18,13 +19,19 @@ interface Insertion {
 }
 
 export class DotStuffer {
+  readonly #hasOnlyCrlf: boolean;
   #atLineStart = true;
   #afterCr = false;
+
+  /** `hasOnlyCrlf` as in `Body`: then there are only dots to look for. */
+  constructor(hasOnlyCrlf = false) {
+    this.#hasOnlyCrlf = hasOnlyCrlf;
+  }
 
   /** The chunk in wire form; it is the same buffer when nothing had to be done. */
   next(chunk: Buffer): Buffer {
     if (chunk.length === 0) return chunk;
-    const insertions = this.#scan(chunk);
+    const insertions = this.#hasOnlyCrlf ? this.#dots(chunk) : this.#scan(chunk);
     return insertions.length === 0 ? chunk : insert(chunk, insertions);
   }
 
@@ -32,6 +39,17 @@ export class DotStuffer {
   end(): Buffer {
     if (this.#afterCr) return CRLF_DOT.subarray(1);
     return this.#atLineStart ? CRLF_DOT.subarray(2) : CRLF_DOT;
+  }
+
+  #dots(chunk: Buffer): Insertion[] {
+    const insertions: Insertion[] = [];
+    if (this.#atLineStart && chunk[0] === DOT) insertions.push({ at: 0, byte: DOT });
+    for (let lf = chunk.indexOf(LF_DOT); lf !== -1; lf = chunk.indexOf(LF_DOT, lf + 2)) {
+      insertions.push({ at: lf + 1, byte: DOT });
+    }
+    this.#atLineStart = chunk.at(-1) === LF;
+    this.#afterCr = chunk.at(-1) === CR;
+    return insertions;
   }
 
   #scan(chunk: Buffer): Insertion[] {

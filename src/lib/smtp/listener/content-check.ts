@@ -7,7 +7,6 @@ import { type Response, reply } from '../../core/response.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
-const NEAR_BYTES = 16;
 
 const refusals = {
   nul: reply(554, '5.6.0', 'message contains a NUL octet'),
@@ -44,25 +43,25 @@ export class ContentCheck {
       this.#lineBytes = 0;
     }
     for (;;) {
-      const end = lineEnd(chunk, start);
-      if (chunk[end] === LF) return refusals.lineBreak;
+      const cr = nextByte(chunk, CR, start);
+      const lf = nextByte(chunk, LF, start);
+      const end = cr === -1 ? chunk.length : cr;
+      // The first LF is to be right behind the first CR.
+      const isCrlf = lf === -1 ? end >= chunk.length - 1 : lf === cr + 1 && cr !== -1;
+      if (!isCrlf) return refusals.lineBreak;
       this.#lineBytes += end - start;
       if (this.#lineBytes > limits.smtpTextLineBytes) return refusals.longLine;
       this.#endsWithCr = end === chunk.length - 1;
       if (end >= chunk.length - 1) return undefined;
-      if (chunk[end + 1] !== LF) return refusals.lineBreak;
       this.#lineBytes = 0;
       start = end + 2;
     }
   }
 }
 
-/** Index of the next CR or LF, or the length. A search costs as much as looking at a dozen bytes, and a line may be empty: look there first. */
-function lineEnd(chunk: Buffer, from: number): number {
-  const near = Math.min(chunk.length, from + NEAR_BYTES);
-  for (let i = from; i < near; i += 1) if (chunk[i] === CR || chunk[i] === LF) return i;
-  const cr = chunk.indexOf(CR, near);
-  const lf = chunk.indexOf(LF, near);
-  if (cr === -1) return lf === -1 ? chunk.length : lf;
-  return lf === -1 ? cr : Math.min(cr, lf);
+/** A search costs as much as looking at a dozen bytes, and a line may be empty: look there first. */
+function nextByte(chunk: Buffer, byte: number, from: number): number {
+  if (chunk[from] === byte) return from;
+  if (chunk[from + 1] === byte) return from + 1;
+  return chunk.indexOf(byte, from + 2);
 }

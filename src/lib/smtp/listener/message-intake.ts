@@ -60,7 +60,7 @@ export class MessageIntake {
     this.#check.finish();
     if (this.refusal !== undefined) return { refusal: this.refusal };
     try {
-      return { body: await this.#writer.finish() };
+      return { body: await this.#writer.finish(true) };
     } catch (error) {
       this.#fail(error);
       return { refusal: this.#refusal ?? notStored(error) };
