@@ -1,7 +1,17 @@
 /** The tests' end of `machine.c`: compiles it, gives the environment in which a daemon runs on a machine that fails, and tells it how. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -26,6 +36,8 @@ export class FaultyMachine {
   private constructor(library: string, folder: string) {
     const file = path.join(folder, 'machine');
     writeFileSync(file, Buffer.alloc(HITS_AT + 8));
+    // PostgreSQL may run as another user.
+    chmodSync(file, 0o666);
     this.#control = openSync(file, 'r+');
     this.env = { LD_PRELOAD: library, FAULTY_MACHINE: file, FAULTY_DISK: folder };
   }
