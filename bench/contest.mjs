@@ -25,25 +25,46 @@ export async function runCase(theCase, { others, prepareAged }, context) {
   }
 }
 
+/** All that take part, started and warm. */
 async function gather(theCase, { others, prepareAged }, context, stops) {
-  const { options, harness, interrupted, pool } = context;
+  const { options, harness, interrupted } = context;
   const load = { ...options.load, ...theCase.load };
+  const ready = async (name, environment, isPeer = false) => {
+    const contestant = new Contestant(name, environment, load, { ...context, isPeer });
+    await contestant.warmUp(theCase);
+    return contestant;
+  };
   if (options.target !== undefined) {
     const { target, pids } = options;
-    return [new Contestant('relay', { target, pids, storePids: [], ended: interrupted }, load, context)];
+    return [await ready('relay', { target, pids, storePids: [], ended: interrupted })];
   }
-  const { nodeOptions } = options;
-  const settings = { store: theCase.store, sinkPort: harness.sinkPort, nodeOptions, interrupted };
+  const settings = {
+    store: theCase.store,
+    sinkPort: harness.sinkPort,
+    nodeOptions: options.nodeOptions,
+    interrupted,
+  };
   const koukan = (prepare) => startEnvironment(theCase, settings, stops, prepare);
-  const contestants = [new Contestant('koukan', await koukan(), load, context)];
-  if (prepareAged) contestants.push(new Contestant('koukan-aged', await koukan(prepareAged), load, context));
-  for (const name of others)
-    contestants.push(new Contestant(name, await pool.start(name), load, { ...context, isPeer: true }));
+  const contestants = [await ready('koukan', await koukan())];
+  if (prepareAged) contestants.push(await ready('koukan-aged', await koukan(prepareAged)));
+  return [...contestants, ...(await gatherPeers(others, ready, context))];
+}
+
+/** A peer that does not work is left out, and nobody else with it. */
+async function gatherPeers(names, ready, { pool, interrupted, complain }) {
+  const contestants = [];
+  for (const name of names) {
+    try {
+      contestants.push(await ready(name, await pool.start(name), true));
+    } catch (error) {
+      interrupted.throwIfAborted();
+      complain(`${name} is left out: ${error.message}`);
+    }
+  }
   return contestants;
 }
 
 async function runRounds(theCase, contestants, { options }) {
-  for (const contestant of contestants) await contestant.warmUp(theCase);
   for (let round = 0; round < options.repeat; round += 1) {
     for (const contestant of contestants) {
       if (options.isSoak) contestant.forgetPeak();

@@ -6,6 +6,11 @@ import { runRestSession } from './rest-load.mjs';
 import { runSmtpSession } from './smtp-load.mjs';
 
 const sessionsOf = { smtp: runSmtpSession, rest: runRestSession };
+/** Who says so wants the message again later. */
+const isTemporary = {
+  smtp: (code) => code >= 400 && code < 500,
+  rest: (code) => code === 429 || code === 503,
+};
 const WATCH_MS = 250;
 
 class Job {
@@ -48,7 +53,7 @@ class Job {
 
   refused(number, stage, code) {
     this.#progressAt = now();
-    if (code >= 400 && code < 500 && this.#triesLeft[number] > 0) {
+    if (isTemporary[this.protocol](code) && this.#triesLeft[number] > 0) {
       this.#triesLeft[number] -= 1;
       this.#again.push(number);
       this.deferred += 1;

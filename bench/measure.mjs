@@ -9,8 +9,9 @@ import { judge } from './tally.mjs';
 /** How long duplicates may come late and still count in their run. */
 const GRACE_MS = 300;
 const LOOK_AGAIN_MS = 10;
-/** Each takes the time of grace. */
-const READY_TRIES = 50;
+/** Each takes the time of grace at least. */
+const READY_TRIES = 20;
+const READY_PATIENCE_MS = 5_000;
 
 /**
  * `environment` is what is measured, `harness` the sink and the generator. Without an acceptance or a delivery for `patienceMs` the run is given up, and
@@ -38,7 +39,11 @@ export async function measure(environment, harness, { count, ...load }) {
 /** Resolves when a message gets through: listeners open a little before everything behind them is there. */
 export async function untilReady(environment, harness, load) {
   for (let i = 0; i < READY_TRIES; i += 1) {
-    const { accepted, refusals } = await measure(environment, harness, { ...load, count: 1 });
+    const { accepted, refusals } = await measure(environment, harness, {
+      ...load,
+      patienceMs: READY_PATIENCE_MS,
+      count: 1,
+    });
     if (accepted > 0) return;
     if (i === READY_TRIES - 1) throw new Error(`not ready: ${JSON.stringify(refusals)}`);
   }

@@ -10,6 +10,8 @@ const SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Messages of all runs together, when nothing says how many. */
 const RUN_BYTES = 64 * 1024 * 1024;
 const RUN_MESSAGES_MIN = 100;
+/** Who is refused for now comes again, as clients do. */
+const TRIES = 100;
 const SOAK_RUN_S = 60;
 const TABLE_RUN_S = 3;
 const QUICK = { seconds: 2, repeat: 3 };
@@ -97,8 +99,7 @@ function loadOf(values) {
     isPipelining: values.pipelining,
     sinkDelayMs: whole(values, 'sink-delay', 0, 3_600_000),
     sinkRefusedShare,
-    // A sink that refuses for now makes a relay do so that asks it while the client waits.
-    tries: sinkRefusedShare > 0 ? 100 : 1,
+    tries: TRIES,
     patienceMs: whole(values, 'patience', 1, 3600) * 1000,
   };
 }

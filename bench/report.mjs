@@ -12,6 +12,7 @@ export function printRun(name, run) {
     ...(run.cpu_us_per_message === undefined ? [] : [`CPU ${run.cpu_us_per_message} us`]),
     ...(run.other_cpu_cores === undefined ? [] : [`others ${run.other_cpu_cores} cores`]),
     ...(run.peak_rss_mb === undefined ? [] : [`RSS ${run.peak_rss_mb} MB`]),
+    ...(run.deferred > 0 ? [`${run.deferred} deferred`] : []),
     ...faults,
   ];
   process.stderr.write(`${name.padEnd(NAME_COLUMNS)} ${figures.join(', ')}\n`);

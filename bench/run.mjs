@@ -67,9 +67,16 @@ async function runAll(options, stops) {
   const results = [];
   for (const theCase of options.target ? [OTHER_RELAY] : options.cases) {
     const others = othersOf(theCase, options, found);
-    const contestants = await runCase(theCase, { others, prepareAged }, context);
-    const result = judgeCase(theCase, options.load, contestants);
-    results.push(result);
+    try {
+      const contestants = await runCase(theCase, { others, prepareAged }, context);
+      results.push(judgeCase(theCase, options.load, contestants));
+    } catch (error) {
+      // What ends one case does not end the others: the figures of a quarter of an hour would be gone with it.
+      interrupted.throwIfAborted();
+      complain(`${theCase.name}: ${error.message}`);
+      continue;
+    }
+    const result = results.at(-1);
     if (!options.compares) process.stdout.write(`${JSON.stringify(lineOf(result))}\n`);
     if (!result.isClean) process.exitCode = 1;
   }

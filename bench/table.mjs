@@ -14,6 +14,7 @@ const COLUMNS = [
   ['PSS MB', ({ who }) => who.pss_mb],
   ['syncs', ({ who }) => who.syncs_per_message],
   ['ratio', ({ ratio }) => ratio],
+  ['deferred', ({ who }) => (who.deferred > 0 ? who.deferred : '')],
   ['faults', ({ who }) => (who.faults > 0 ? who.faults : '')],
 ];
 

@@ -27,7 +27,7 @@ export const haraka = {
   async start(name, { dir, sinkPort, interrupted }, stops) {
     const [port] = await freePorts(1);
     const home = path.join(dir, name);
-    await writeHarakaHome(home, { port, sinkPort, isForwarding: name === 'haraka-forward' });
+    await writeHarakaHome(home, { packageDir: PACKAGE, port, sinkPort, isForwarding: name === 'haraka-forward' });
     const command = [process.execPath, path.join(PACKAGE, 'bin/haraka'), '-c', home];
     const daemon = new Daemon(name, command, { isChatty: true });
     stops.add(() => daemon.stop({ isOrderly: () => true }));
