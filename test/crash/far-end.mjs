@@ -1,9 +1,16 @@
-/** An SMTP server that remembers which message came from whom. One recipient in ten is put off at first, so that retries are under way at every kill. */
+/**
+ * An SMTP server that remembers which message came from whom. One recipient in ten is put off at first, so that retries are under way at every
+ * kill, and one message in four is answered late, so that kills meet messages that were sent and not answered.
+ */
 import { createServer } from 'node:net';
+
+const LATE_MS = 40;
 
 export class FarEnd {
   /** Who sent each message, by its id, once for each time it came: the name given at EHLO, that of the router if it wrote one, and when. */
   arrivals = new Map();
+  /** Notifications that came. */
+  notifications = 0;
   #refusals = new Set();
   #sockets = new Set();
   #server = createServer((socket) => this.#serve(socket));
@@ -26,6 +33,14 @@ export class FarEnd {
     let text = '';
     let isMessage = false;
     let client = '';
+    /** Answers leave in the order of their commands. */
+    let before = Promise.resolve();
+    const say = (answer, delayMs) => {
+      before = before.then(async () => {
+        if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+        socket.write(`${answer}\r\n`);
+      });
+    };
     socket.on('data', (bytes) => {
       text += bytes.toString('latin1');
       for (;;) {
@@ -34,11 +49,11 @@ export class FarEnd {
         if (at === -1) return;
         const unit = text.slice(0, at);
         text = text.slice(at + end.length);
-        if (isMessage) this.#arrived(unit, client);
-        else if (/^EHLO /i.test(unit)) client = unit.slice(5);
+        if (/^EHLO /i.test(unit) && !isMessage) client = unit.slice(5);
+        const isLate = isMessage && this.#arrived(unit, client);
         const answer = isMessage ? '250 2.0.0 ok' : this.#answer(unit);
         isMessage = !isMessage && answer.startsWith('354');
-        socket.write(`${answer}\r\n`);
+        say(answer, isLate ? LATE_MS : 0);
       }
     });
   }
@@ -53,9 +68,15 @@ export class FarEnd {
     return isPutOff ? '450 4.2.0 not yet' : '250 2.0.0 ok';
   }
 
+  /** Says whether the answer takes its time. */
   #arrived(message, client) {
+    if (/^Auto-Submitted:/im.test(message)) {
+      this.notifications += 1;
+      return false;
+    }
     const id = /^X-Id: (\S+)/im.exec(message)?.[1] ?? 'unknown';
     const router = /^Received:[\s\S]*?\bby (\S+)/i.exec(message)?.[1];
     this.arrivals.set(id, [...(this.arrivals.get(id) ?? []), { client, router, at: performance.now() }]);
+    return Number(id.slice(1)) % 4 === 0;
   }
 }

@@ -1,0 +1,55 @@
+/** The YAML of the programs that are crashed: an application, a submission that stores, and one that waits for the far end's own answer. */
+
+/** Of a router; with `cluster`, one of several. `far` is the port of the far end, `out` that of the gateway. */
+export function routerYaml({ url, rest, service, out, far, policy, cluster, log = 'silent' }, life) {
+  const session = cluster
+    ? `, session_refresh_interval: ${cluster.refreshSeconds}, session_ttl: ${cluster.ttlSeconds}`
+    : '';
+  return `
+global: {mailer_daemon_mailbox: mailer-daemon@example.com}
+rest_listener:
+  addr: [127.0.0.1, ${rest}]
+  session_uri: http://127.0.0.1:${rest}
+  service_uri: http://127.0.0.1:${service}
+storage: {url: '${url}'${session}}
+log: {level: ${log}, format: text}
+sender:
+- {name: app, output_chain: deliver, retry: output_chain, notification: output_chain, uncertain: ${policy}}
+- {name: bounces, output_chain: deliver, retry: output_chain, uncertain: ${policy}}
+- name: msa
+  open_relay: true
+  output_chain: deliver
+  uncertain: ${policy}
+  tag:
+  - {name: smtp, output_chain: stored, upstream_tag: out}
+  - {name: wait, output_chain: waiting, upstream_tag: out}
+  - {name: out, output_chain: deliver}
+rest_endpoint:
+- {name: gateway, endpoint: 'http://127.0.0.1:${out}/senders/router/transactions', sender: router, tag: outbound}
+endpoint:
+- {name: stored, chain: [{filter: exploder, msa: true, rcpt_timeout: 0, data_timeout: 0}]}
+- {name: waiting, chain: [{filter: exploder, msa: true, rcpt_timeout: 5, data_timeout: 5}]}
+- name: deliver
+  output_handler:
+    retry_params: {max_attempts: 1000, min_attempt_time: 1, max_attempt_time: 1, deadline: 3600}
+    notification: {sender: bounces}
+  chain:
+  - {filter: received_header, received_hostname: ${life}}
+  - {filter: router, destination: {endpoint: gateway, host_list: [{host: 127.0.0.1, port: ${far}}]}}
+  - {filter: rest_output}
+`;
+}
+
+/** Of a gateway: one listener for mail that is stored, one for mail that is cut through. */
+export function gatewayYaml({ port, smtp, cut, service, log = 'silent' }, life) {
+  return `
+rest_listener: {addr: [127.0.0.1, ${port}], session_uri: 'http://127.0.0.1:${port}'}
+smtp_output: {hosts: {outbound: {ehlo_host: ${life}, timeout: 10}}}
+smtp_listener:
+  services:
+  - {addr: [127.0.0.1, ${smtp}], endpoint: router, sender: msa, tag: smtp}
+  - {addr: [127.0.0.1, ${cut}], endpoint: router, sender: msa, tag: wait}
+rest_output: [{name: router, endpoint: 'http://127.0.0.1:${service}/senders/msa/transactions'}]
+log: {level: ${log}, format: text}
+`;
+}

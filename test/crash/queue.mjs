@@ -1,0 +1,52 @@
+/** The queue of a router as an operator sees it: what is left in it, and what is done about what is uncertain. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const OPEN_STATES = ['active', 'deferred', 'incomplete'];
+
+/** All transactions in a state, from whichever router answers. */
+export async function listed(ports, query) {
+  for (let turn = 0; ; turn += 1) {
+    try {
+      return await pages(`http://127.0.0.1:${ports[turn % ports.length]}/transactions?${query}`);
+    } catch (error) {
+      if (turn === 600) throw error;
+      await sleep(100); // it is not up yet
+    }
+  }
+}
+
+async function pages(first) {
+  const found = [];
+  for (let url = first; url !== undefined; ) {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(`${url}: ${response.status}`);
+    const { transactions, next } = await response.json();
+    found.push(...transactions);
+    url = next;
+  }
+  return found;
+}
+
+/** What somebody still has to do. */
+export async function leftOver(ports) {
+  const left = [];
+  for (const state of OPEN_STATES) left.push(...(await listed(ports, `state=${state}`)));
+  return left;
+}
+
+/** An operator who knows what has arrived: `retry` for what has not, `cancel` for what has. */
+export async function decide(ports, { uri }, verb) {
+  const { pathname } = new URL(uri);
+  for (let turn = 0; turn < 600; turn += 1) {
+    try {
+      const response = await fetch(`http://127.0.0.1:${ports[turn % ports.length]}${pathname}/${verb}`, {
+        method: 'POST',
+      });
+      if (response.ok) return;
+    } catch {
+      // not up yet
+    }
+    await sleep(100);
+  }
+  throw new Error(`${pathname} could not be decided`);
+}
