@@ -27,6 +27,9 @@ export interface ConnectionOptions {
   readonly onEnd: () => void;
 }
 
+/** More than this is handed to the socket at once: it is the socket that notices a client who does not read. */
+const UNSENT_MAX_CHARS = 16_384;
+
 const timedOut = reply(421, '4.4.2', 'timeout, closing connection');
 const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
 const tooManyOfHost = reply(421, '4.7.0', 'too many connections from your address, try again later');
@@ -36,7 +39,8 @@ export class Connection extends SMTPConnection implements SessionPort {
   readonly #options: ConnectionOptions;
   readonly #session: SmtpSession;
   #authFailures = 0;
-  #corked: Socket | undefined;
+  /** Replies that wait for the end of this turn. */
+  #unsent = '';
   /** The client does not read its replies. */
   #isBlocked = false;
 
@@ -100,27 +104,31 @@ export class Connection extends SMTPConnection implements SessionPort {
 
   write(text: string): void {
     if (this._upgrading || this._closing || this._socket.destroyed || !this._socket.writable) return;
-    if (this.#corked === undefined) {
-      // Replies to pipelined commands leave in one segment (RFC 2920 §3.2).
-      this.#corked = this._socket;
-      this.#corked.cork();
-      process.nextTick(() => this.#flush());
-    }
-    this._socket.write(text);
+    // Replies to pipelined commands leave in one segment (RFC 2920 §3.2).
+    if (this.#unsent === '') process.nextTick(flush, this);
+    this.#unsent += text;
+    if (this.#unsent.length >= UNSENT_MAX_CHARS) this.flush();
   }
 
-  async writable(): Promise<void> {
+  /** Writes the replies that are there. */
+  flush(): void {
+    const text = this.#unsent;
+    this.#unsent = '';
+    if (text !== '' && this._socket.writable) this._socket.write(text);
+  }
+
+  writable(): Promise<void> | undefined {
     const socket = this._socket;
-    if (!socket.writableNeedDrain || socket.destroyed) return;
+    if (!socket.writableNeedDrain || socket.destroyed) return undefined;
     this.#isBlocked = true;
-    await new Promise<void>((resolve) => {
+    return new Promise<void>((resolve) => {
       const done = (): void => {
         socket.off('drain', done).off('close', done);
+        this.#isBlocked = false;
         resolve();
       };
       socket.on('drain', done).on('close', done);
     });
-    this.#isBlocked = false;
   }
 
   async authenticate(line: Buffer): Promise<void> {
@@ -137,7 +145,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   }
 
   startTls(): void {
-    this.#flush();
+    this.flush();
     this.upgrade(
       () => undefined,
       () => this.#session.onSecured(),
@@ -164,6 +172,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   }
 
   override close(): void {
+    this.flush();
     super.close();
     this.#end();
   }
@@ -184,14 +193,12 @@ export class Connection extends SMTPConnection implements SessionPort {
     else this.hangUp(timedOut);
   }
 
-  #flush(): void {
-    const socket = this.#corked;
-    this.#corked = undefined;
-    socket?.uncork();
-  }
-
   #end(): void {
     this.#session.onClosed();
     this.#options.onEnd();
   }
+}
+
+function flush(connection: Connection): void {
+  connection.flush();
 }

@@ -23,6 +23,9 @@ export interface MailDialogOptions {
 }
 
 const badSequence = (text: string): Response => reply(503, '5.5.1', text);
+const tooManyRcpts = reply(452, '4.5.3', 'too many recipients');
+const goAhead: Response = { code: 354, text: 'end data with <CR><LF>.<CR><LF>' };
+const DATA = /^DATA *$/i;
 const BDAT = /^BDAT +(\d{1,15})( +LAST)?$/i;
 
 export class MailDialog {
@@ -31,7 +34,9 @@ export class MailDialog {
   #intake: MessageIntake | undefined;
   /** A BDAT transfer is under way: only BDAT, RSET and QUIT may come next (RFC 3030 §2). */
   #isChunking = false;
-  #closing: Promise<void> = Promise.resolve();
+  /** Exchanges that have ended and are not closed yet. */
+  #closings = 0;
+  readonly #onClosed: (() => void)[] = [];
 
   constructor(options: MailDialogOptions) {
     this.#options = options;
@@ -44,12 +49,13 @@ export class MailDialog {
 
   /** Resolves when the exchanges that ended are closed. */
   get closed(): Promise<void> {
-    return this.#closing;
+    if (this.#closings === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onClosed.push(resolve));
   }
 
-  async mail(line: string): Promise<undefined> {
+  /** To be called, like `data`, when what came before is answered. */
+  mail(line: string): undefined {
     const { replies, refuse, offer, settings, facts } = this.#options;
-    await replies.idle();
     if (this.isOpen) return refuse(badSequence('nested MAIL'));
     const { mailbox: from, refusal } = parseMailFrom(line);
     if (from === undefined) return refuse(refusal);
@@ -57,13 +63,13 @@ export class MailDialog {
     if (unacceptable !== undefined) return refuse(unacceptable);
     this.reset();
     const session = facts();
-    const tx = new MailTransaction(settings.open(session), from, settings.deps.log.child({ session: session.id }));
+    const tx = new MailTransaction(settings.open(session), from, { log: settings.deps.log, session: session.id });
     this.#tx = tx;
     replies.push(tx.mail);
     return undefined;
   }
 
-  async rcpt(line: string): Promise<undefined> {
+  rcpt(line: string): Promise<undefined> | undefined {
     const { replies, refuse, offer } = this.#options;
     const tx = this.#tx;
     if (tx === undefined) return refuse(badSequence('need MAIL first'));
@@ -72,16 +78,15 @@ export class MailDialog {
     if (to === undefined) return refuse(refusal);
     const unacceptable = checkRcpt(to, offer(), tx.isSmtpUtf8);
     if (unacceptable !== undefined) return refuse(unacceptable);
-    if (replies.pending > limits.rcptsPerTransaction) await replies.idle();
-    if (tx.rcpts >= limits.rcptsPerTransaction) replies.push(reply(452, '4.5.3', 'too many recipients'));
-    else replies.push(tx.rcpt(to));
-    return undefined;
+    const ask = (): undefined => {
+      replies.push(tx.rcpts >= limits.rcptsPerTransaction ? tooManyRcpts : tx.rcpt(to));
+    };
+    return replies.pending > limits.rcptsPerTransaction ? replies.idle().then(ask) : ask();
   }
 
-  async data(line: string): Promise<Payload | undefined> {
+  data(line: string): Payload | undefined {
     const { replies, refuse } = this.#options;
-    await replies.idle();
-    if (!/^DATA *$/i.test(line)) return refuse(reply(501, '5.5.4', 'DATA has no parameters'));
+    if (!DATA.test(line)) return refuse(reply(501, '5.5.4', 'DATA has no parameters'));
     const tx = this.#tx;
     if (tx === undefined) return refuse(badSequence('need MAIL first'));
     if (this.#isChunking) return refuse(badSequence('DATA inside a BDAT transfer'));
@@ -91,7 +96,7 @@ export class MailDialog {
       return undefined;
     }
     const intake = this.#newIntake();
-    replies.push({ code: 354, text: 'end data with <CR><LF>.<CR><LF>' });
+    replies.push(goAhead);
     return new DataPayload(
       (content) => this.#take(intake, content),
       () => this.#deliver(tx, intake),
@@ -125,8 +130,12 @@ export class MailDialog {
     if (tx === undefined) return;
     const intake = this.#intake;
     this.#intake = undefined;
-    const closed = tx.close().then(() => intake?.discard());
-    this.#closing = Promise.all([this.#closing, closed]).then(() => undefined);
+    this.#closings += 1;
+    void tx.close().then(() => {
+      intake?.discard();
+      this.#closings -= 1;
+      if (this.#closings === 0) for (const wake of this.#onClosed.splice(0)) wake();
+    });
   }
 
   #newIntake(): MessageIntake {

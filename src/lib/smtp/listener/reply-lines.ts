@@ -7,9 +7,18 @@ export interface ReplyStyle {
   readonly isPlain?: boolean;
 }
 
+const DIGIT_0 = 0x30;
+const ORDINARY: ReplyStyle = {};
+/** One line as it stands: nothing to clean, nothing to trim. */
+const SIMPLE = /^(?:[\t\x20-\x7e]*[\x21-\x7e])?$/;
+
 /** The reply with its line ends, ready for the socket. */
-export function encodeReply(response: Response, style: ReplyStyle = {}): string {
+export function encodeReply(response: Response, style: ReplyStyle = ORDINARY): string {
   const enhanced = style.isPlain === true ? '' : enhancedPrefix(response);
+  const { code, text: whole } = response;
+  // Three digits, a space and the line end come to it.
+  if (enhanced.length + whole.length + 6 <= limits.smtpReplyLineBytes && SIMPLE.test(whole))
+    return `${code} ${enhanced}${whole}\r\n`;
   const room = limits.smtpReplyLineBytes - `${response.code}-${enhanced}\r\n`.length;
   const texts = response.text.split(/\r\n|\r|\n/).flatMap((line) => wrap(clean(line), room));
   const last = texts.length - 1;
@@ -23,7 +32,8 @@ export function encodeReply(response: Response, style: ReplyStyle = {}): string 
 function enhancedPrefix({ code, enhanced }: Response): string {
   const cls = Math.floor(code / 100);
   if (cls !== 2 && cls !== 4 && cls !== 5) return '';
-  return enhanced?.startsWith(`${cls}.`) ? `${enhanced} ` : `${cls}.0.0 `;
+  if (enhanced === undefined || enhanced.charCodeAt(0) !== DIGIT_0 + cls || enhanced[1] !== '.') return `${cls}.0.0 `;
+  return `${enhanced} `;
 }
 
 /** RFC 5321 §4.2: textstring is HT and printable characters. */

@@ -1,10 +1,16 @@
 /** Sends replies in the order of the commands they answer, whatever the order in which they become known (RFC 2920 §3.2). */
 import type { Response } from '../../core/response.ts';
 
+interface Slot {
+  /** Absent while nobody knows. */
+  response: Response | undefined;
+}
+
 export class ReplyQueue {
   readonly #write: (response: Response) => void;
-  #last: Promise<void> = Promise.resolve();
-  #pending = 0;
+  /** Of the commands that are not answered yet, oldest first. */
+  readonly #slots: Slot[] = [];
+  #onIdle: (() => void)[] = [];
 
   constructor(write: (response: Response) => void) {
     this.#write = write;
@@ -12,28 +18,39 @@ export class ReplyQueue {
 
   /** Replies that are not written yet. */
   get pending(): number {
-    return this.#pending;
+    return this.#slots.length;
   }
 
   /** Queues the answer of a command; a promise must not reject. */
   push(answer: Response | Promise<Response>): void {
-    if (this.#pending === 0 && !(answer instanceof Promise)) {
-      this.#write(answer);
-      return;
-    }
-    this.#pending += 1;
-    this.#last = this.#after(this.#last, answer);
+    if (answer instanceof Promise) this.#await(answer);
+    else if (this.#slots.length === 0) this.#write(answer);
+    else this.#slots.push({ response: answer });
   }
 
-  /** Resolves when everything queued so far is written. */
+  /** Resolves when no reply is left to be written. */
   idle(): Promise<void> {
-    return this.#last;
+    if (this.#slots.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  async #after(earlier: Promise<void>, answer: Response | Promise<Response>): Promise<void> {
-    const response = await answer;
-    await earlier;
-    this.#pending -= 1;
-    this.#write(response);
+  #await(answer: Promise<Response>): void {
+    const slot: Slot = { response: undefined };
+    this.#slots.push(slot);
+    void answer.then((response) => {
+      slot.response = response;
+      this.#writeKnown();
+    });
+  }
+
+  #writeKnown(): void {
+    for (let next = this.#slots[0]?.response; next !== undefined; next = this.#slots[0]?.response) {
+      this.#slots.shift();
+      this.#write(next);
+    }
+    if (this.#slots.length > 0 || this.#onIdle.length === 0) return;
+    const waiting = this.#onIdle;
+    this.#onIdle = [];
+    for (const wake of waiting) wake();
   }
 }

@@ -42,8 +42,8 @@ export interface SessionPort {
   /** The next line belongs to an AUTH exchange. */
   readonly isInAuth: boolean;
   write(text: string): void;
-  /** Resolves when the client has read enough of what was written. */
-  writable(): Promise<void>;
+  /** Resolves when the client has read enough of what was written; absent when it has. */
+  writable(): Promise<void> | undefined;
   /** AUTH or a line of its exchange; answers by itself and resolves when the next line may be read. */
   authenticate(line: Buffer): Promise<void>;
   /** A faulty line ends an AUTH exchange. */

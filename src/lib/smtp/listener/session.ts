@@ -3,11 +3,13 @@
  *
  *   greeting → EHLO|HELO → (STARTTLS → EHLO → AUTH)? → { MAIL → RCPT… → DATA | BDAT… }* → QUIT
  */
+
+import { isUtf8 } from 'node:buffer';
 import { limits } from '../../core/limits.ts';
 import { internalErrorReply } from '../../core/precondition.ts';
 import { type Response, reply } from '../../core/response.ts';
 import type { Offer } from './esmtp-params.ts';
-import { HelloDialog } from './hello-dialog.ts';
+import { type Hello, HelloDialog } from './hello-dialog.ts';
 import type { Payload } from './input-stream.ts';
 import type { CommandLine } from './line-splitter.ts';
 import { MailDialog } from './mail-dialog.ts';
@@ -15,7 +17,9 @@ import { encodeReply } from './reply-lines.ts';
 import { ReplyQueue } from './reply-queue.ts';
 import type { SessionFacts, SessionPort, SessionSettings } from './session-port.ts';
 
-type Verb = (line: string) => Promise<Payload | undefined> | undefined;
+/** A promise only where there is something to wait for. */
+type Dealt = Promise<Payload | undefined> | Payload | undefined;
+type Verb = (line: string) => Dealt;
 
 const faults: Readonly<Record<NonNullable<CommandLine['fault']>, Response>> = {
   tooLong: reply(500, '5.5.2', 'command line too long'),
@@ -25,9 +29,12 @@ const faults: Readonly<Record<NonNullable<CommandLine['fault']>, Response>> = {
 const notUtf8 = reply(501, '5.5.2', 'command is not valid UTF-8');
 const tooManyCommands = reply(421, '4.7.0', 'too many commands without a message, closing connection');
 const shuttingDown = reply(421, '4.3.2', 'service is shutting down, closing connection');
+const notHttp = reply(421, '4.7.0', 'this is not an HTTP server');
+const unknownCommand = reply(500, '5.5.2', 'command not recognized');
 const needHello = reply(503, '5.5.1', 'send EHLO or HELO first');
 const HTTP_REQUEST = /^(?:OPTIONS|GET|HEAD|POST|PUT|DELETE|TRACE|CONNECT|PATCH) \S+ HTTP\/\d/i;
 const NEEDS_HELLO = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT']);
+const NO_HELLO: Hello = { host: '', isEsmtp: false, isOfferedDsn: false };
 
 export class SmtpSession {
   readonly #settings: SessionSettings;
@@ -40,6 +47,10 @@ export class SmtpSession {
   /** Since the last accepted message; pieces of a message do not count. */
   #commands = 0;
   #isDraining = false;
+  #knownOffer: Offer | undefined;
+  #knownFacts: SessionFacts | undefined;
+  /** What was said when the facts were put together. */
+  #factsFor: Hello | undefined;
 
   constructor(settings: SessionSettings, port: SessionPort) {
     this.#settings = settings;
@@ -55,8 +66,8 @@ export class SmtpSession {
       port,
       refuse,
       replies: this.#replies,
-      offer: () => this.#offer,
-      facts: () => this.#facts,
+      offer: () => this.#offer(),
+      facts: () => this.#facts(),
       onMessageEnd: (accepted) => {
         if (accepted) this.#errors = this.#commands = 0;
         this.#leaveIfDraining();
@@ -81,19 +92,25 @@ export class SmtpSession {
   }
 
   /** Deals with one line. Never rejects. */
-  async onLine(line: CommandLine): Promise<Payload | undefined> {
+  onLine(line: CommandLine): Dealt {
     try {
-      const payload = await this.#dispatch(line);
-      if (payload === undefined) this.#leaveIfDraining();
-      await this.#port.writable();
-      return payload;
+      const dealt = this.#dispatch(line);
+      return dealt instanceof Promise ? dealt.then(this.#afterLine).catch(this.#onBug) : this.#afterLine(dealt);
     } catch (error) {
-      this.#settings.deps.log.error({ error, session: this.#port.id }, 'an SMTP command failed');
-      this.#mail.reset();
-      this.#replies.push(internalErrorReply);
-      return undefined;
+      return this.#onBug(error);
     }
   }
+
+  readonly #afterLine = (payload: Payload | undefined): Dealt => {
+    if (payload === undefined) this.#leaveIfDraining();
+    return this.#port.writable()?.then(() => payload) ?? payload;
+  };
+
+  readonly #onBug = (error: unknown): undefined => {
+    this.#settings.deps.log.error({ error, session: this.#port.id }, 'an SMTP command failed');
+    this.#mail.reset();
+    this.#replies.push(internalErrorReply);
+  };
 
   onSecured(): void {
     this.#hello.forget();
@@ -116,40 +133,63 @@ export class SmtpSession {
     this.#port.hangUp(shuttingDown);
   }
 
-  get #offer(): Offer {
+  get #said(): Hello {
+    return this.#hello.hello ?? NO_HELLO;
+  }
+
+  #offer(): Offer {
+    const { isEsmtp, isOfferedDsn } = this.#said;
+    const known = this.#knownOffer;
+    if (known !== undefined && known.isEsmtp === isEsmtp && known.offersDsn === isOfferedDsn) return known;
     const { maxBytes, offersAuth } = this.#settings;
-    const { isEsmtp = false, isOfferedDsn: offersDsn = false } = this.#hello.hello ?? {};
-    return { isEsmtp, maxBytes, offersAuth, offersDsn };
+    this.#knownOffer = { isEsmtp, maxBytes, offersAuth, offersDsn: isOfferedDsn };
+    return this.#knownOffer;
   }
 
-  get #facts(): SessionFacts {
-    const { id, remoteHost, localHost, isSecure: tls, isAuthenticated: auth } = this.#port;
-    const { host: ehloHost = '', isEsmtp: esmtp = false } = this.#hello.hello ?? {};
-    return { id, remoteHost, localHost, smtpMeta: { ehloHost, esmtp, tls, auth } };
+  /** The same object for all messages of a session, unless the client says hello again, or goes on in TLS, or logs in. */
+  #facts(): SessionFacts {
+    const { isSecure: tls, isAuthenticated: auth } = this.#port;
+    const { host: ehloHost, isEsmtp: esmtp } = this.#said;
+    const known = this.#knownFacts;
+    if (known !== undefined && this.#factsFor === this.#said) {
+      const { smtpMeta } = known;
+      if (smtpMeta.tls === tls && smtpMeta.auth === auth) return known;
+    }
+    const { id, remoteHost, localHost } = this.#port;
+    this.#factsFor = this.#said;
+    this.#knownFacts = { id, remoteHost, localHost, smtpMeta: { ehloHost, esmtp, tls, auth } };
+    return this.#knownFacts;
   }
 
-  async #dispatch(line: CommandLine): Promise<Payload | undefined> {
+  #dispatch(line: CommandLine): Dealt {
     if (line.fault !== undefined) {
-      await this.#replies.idle();
-      this.#port.abortAuth();
-      return this.#refuse(faults[line.fault]);
+      const { fault } = line;
+      return this.#whenAnswered(() => {
+        this.#port.abortAuth();
+        return this.#refuse(faults[fault]);
+      });
     }
-    if (this.#port.isInAuth) {
-      await this.#port.authenticate(line.bytes);
-      return undefined;
-    }
-    const text = line.bytes.toString('utf8');
-    if (!Buffer.from(text).equals(line.bytes)) return this.#refuse(notUtf8);
-    const name = /^[A-Za-z]+/.exec(text)?.[0].toUpperCase() ?? '';
+    if (this.#port.isInAuth) return this.#port.authenticate(line.bytes).then(() => undefined);
+    if (!line.isAscii && !isUtf8(line.bytes)) return this.#refuse(notUtf8);
+    const text = line.bytes.toString(line.isAscii ? 'latin1' : 'utf8');
+    const name = verbOf(text);
     if (name !== 'BDAT') this.#commands += 1;
     if (this.#commands > limits.smtpCommandsPerMessage) return this.#port.hangUp(tooManyCommands);
     // A recipient need not wait for the answers to what came before it.
-    if (name !== 'RCPT') await this.#replies.idle();
-    if (HTTP_REQUEST.test(text)) return this.#port.hangUp(reply(421, '4.7.0', 'this is not an HTTP server'));
+    if (name === 'RCPT' || this.#replies.pending === 0) return this.#do(name, text);
+    return this.#whenAnswered(() => this.#do(name, text));
+  }
+
+  #whenAnswered(step: () => Dealt): Dealt {
+    return this.#replies.pending === 0 ? step() : this.#replies.idle().then(step);
+  }
+
+  #do(name: string, text: string): Dealt {
     const verb = this.#verbs.get(name);
+    if (verb === undefined && HTTP_REQUEST.test(text)) return this.#port.hangUp(notHttp);
     this.#settings.meter?.command(verb === undefined ? 'OTHER' : name);
-    if (verb === undefined) return this.#refuse(reply(500, '5.5.2', 'command not recognized'));
-    if (NEEDS_HELLO.has(name) && this.#hello.hello === undefined) return this.#refuse(needHello);
+    if (verb === undefined) return this.#refuse(unknownCommand);
+    if (this.#hello.hello === undefined && NEEDS_HELLO.has(name)) return this.#refuse(needHello);
     return verb(text.trimEnd());
   }
 
@@ -208,4 +248,14 @@ export class SmtpSession {
       }
     });
   }
+}
+
+/** The letters a line begins with, in capitals. */
+function verbOf(text: string): string {
+  let end = 0;
+  for (; end < text.length; end += 1) {
+    const letter = text.charCodeAt(end) | 0x20;
+    if (letter < 0x61 || letter > 0x7a) break;
+  }
+  return text.slice(0, end).toUpperCase();
 }
