@@ -15,8 +15,10 @@ const END = '<!-- end of figures -->';
 const line = (cells) => `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
 const table = (titles, rows) => [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
 
-const whole = (value) => (value === undefined ? undefined : String(Math.round(value)));
-const range = ([least, greatest]) => `${Math.round(least)}–${Math.round(greatest)}`;
+/** Whole numbers, and of small ones two digits. */
+const whole = (value) =>
+  value === undefined ? undefined : String(value < 10 ? Number(value.toPrecision(2)) : Math.round(value));
+const range = ([least, greatest]) => `${whole(least)}–${whole(greatest)}`;
 const rate = (who) => `${whole(who.delivered_per_s)} (${range(who.delivered_per_s_range)})`;
 
 /** What a goal is about, of one contestant. */
