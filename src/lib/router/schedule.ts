@@ -24,7 +24,8 @@ export interface ScheduleOptions {
 
 export class Schedule {
   readonly #options: ScheduleOptions;
-  #alarm = new AbortController();
+  /** Ends the pause between two looks. */
+  #wake: () => void = () => undefined;
   #isRung = false;
   /** There was more due than there were slots. */
   #isStarved = false;
@@ -42,7 +43,7 @@ export class Schedule {
   /** Something may have fallen due. */
   ring(): void {
     this.#isRung = true;
-    this.#alarm.abort();
+    this.#wake();
   }
 
   /** Whether a transaction is claimed by this router and about to be started. */
@@ -57,12 +58,15 @@ export class Schedule {
 
   /** Claims and starts until `stop` aborts. */
   async run(stop: AbortSignal): Promise<void> {
+    const onStop = (): void => this.ring();
+    stop.addEventListener('abort', onStop, { once: true });
     while (!stop.aborted) {
       this.#isRung = false;
       const claimed = await this.#claim();
       if (claimed === CLAIM_AT_ONCE || this.#isRung) continue;
-      await this.#sleep(stop);
+      await this.#pause();
     }
+    stop.removeEventListener('abort', onStop);
   }
 
   async #claim(): Promise<number> {
@@ -160,9 +164,14 @@ export class Schedule {
     await store.releaseLeases([lease], deps.clock.now() + limits.unknownSenderPauseMs, true);
   }
 
-  async #sleep(stop: AbortSignal): Promise<void> {
-    this.#alarm = new AbortController();
-    if (this.#isRung) return;
-    await this.#options.deps.clock.sleep(POLL_MS, AbortSignal.any([stop, this.#alarm.signal]));
+  /** Until somebody rings. Without a signal of its own: what is made of a signal that lives as long as the router is remembered as long. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.deps.clock.after(POLL_MS, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 }
