@@ -4,7 +4,8 @@ import { describe, it, type TestContext } from 'vitest';
 import { Journey, type Shape, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { EIO, ENOSPC, EROFS, type Fault, FaultyMachine, whyNoFaultyMachine } from './faulty-machine.ts';
-import { isPromise, kinds, Load, puttingOff } from './load.ts';
+import { type Answer, isPromise, type Kind, kinds, Load, puttingOff } from './load.ts';
+import { smallDisk } from './small-disk.ts';
 
 const whyNot = whyNoFaultyMachine();
 if (whyNot !== undefined)
@@ -32,26 +33,30 @@ const faults: readonly DiskFault[] = [
   },
 ];
 
-async function sees(
-  context: TestContext,
-  load: Load,
-  { name, smtp, fault }: DiskFault,
-  machine: FaultyMachine,
-): Promise<void> {
+/** What needs the disk is refused in these words; what the far end takes at once needs none. */
+function isFine({ kind, text }: Answer, smtp: RegExp): boolean {
+  return { app: /^HTTP 503 retry-after: \d+/, stored: smtp, through: /^250 / }[kind].test(text);
+}
+
+async function sees(context: TestContext, load: Load, disk: DiskFault, machine: FaultyMachine): Promise<void> {
   const { expect } = context;
   const { hits } = machine;
-  machine.fails(fault);
+  machine.fails(disk.fault);
   const answers = await load.next(2);
-  const wrong = answers.filter((answer) =>
-    answer.kind === 'through'
-      ? !isPromise(answer)
-      : !(answer.kind === 'app' ? /^HTTP 503 retry-after: \d+/ : smtp).test(answer.text),
-  );
-  expect(wrong, name).toEqual([]);
-  expect(machine.hits, name).toBeGreaterThan(hits);
+  const wrong = answers.filter((answer) => !isFine(answer, disk.smtp));
+  expect(wrong, disk.name).toEqual([]);
+  expect(machine.hits, disk.name).toBeGreaterThan(hits);
   machine.recovers();
+  await recovers(load);
+}
+
+async function recovers(load: Load, of: readonly Kind[] = kinds): Promise<void> {
   const from = load.answers.length;
-  for (const kind of kinds) await load.sees(kind, /^2|^HTTP 201/, 3, from);
+  for (const kind of of) await load.sees(kind, /^2|^HTTP 201/, 3, from);
+}
+
+function arrived({ sink }: Journey): readonly string[] {
+  return sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
 }
 
 function isSound(databaseUrl: string): unknown {
@@ -72,6 +77,24 @@ async function ground(context: TestContext) {
   return { far, journey, machine };
 }
 
+/** `unrecorded`: what the far end had when the process died that could not write so down. */
+async function accountFor(
+  context: TestContext,
+  journey: Journey,
+  load: Load,
+  takeAll: () => void,
+  unrecorded: readonly string[] = [],
+) {
+  takeAll();
+  const account = await load.account(
+    () => journey.sink.messages,
+    (count) => journey.sink.received(count),
+  );
+  context.expect(account.promised).toBeGreaterThan(0);
+  context.expect(account.twice.filter((rcpt) => !unrecorded.includes(rcpt))).toEqual([]);
+  return account;
+}
+
 describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', () => {
   it.concurrent.for(shapes)('costs temporary errors and nothing else: %s', async (shape: Shape, context) => {
     const { expect } = context;
@@ -80,15 +103,85 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
     const load = Load.start(context, journey);
     await load.next(2);
     for (const fault of faults) await sees(context, load, fault, machine);
+    machine.fails({ syncMs: 10 });
+    expect(
+      (await load.next(2)).filter((answer) => !isPromise(answer)),
+      'slow',
+    ).toEqual([]);
     await load.end();
-    far.takeAll();
-    const account = await load.account(
-      () => journey.sink.messages,
-      (count) => journey.sink.received(count),
-    );
+    const { unasked } = await accountFor(context, journey, load, far.takeAll);
+    expect(unasked).toEqual([]);
     expect(await started.stop()).toEqual(started.processes.map(() => 0));
-    expect(account).toEqual({ promised: expect.any(Number), twice: [], unasked: [] });
     expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
     expect(isSound(journey.databaseUrl)).toBe('ok');
+  });
+
+  it.concurrent('and a crash while it fails lose nothing that was promised before', async (context) => {
+    const { expect } = context;
+    const { far, journey, machine } = await ground(context);
+    const first = await journey.serve();
+    const load = Load.start(context, journey, { kinds: ['stored', 'app'] });
+    await load.next(2, ['stored', 'app']);
+    machine.fails({ syncErrno: EIO });
+    await load.sees('app', /^HTTP 503/, 2);
+    await first.crash();
+    await load.end();
+    const unrecorded = arrived(journey);
+    machine.recovers();
+    const second = await journey.serve();
+    await accountFor(context, journey, load, far.takeAll, unrecorded);
+    expect(await second.terminate()).toEqual({ code: 0, signal: null });
+    expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
+    expect(isSound(journey.databaseUrl)).toBe('ok');
+  });
+
+  it.concurrent('where the write-ahead log cannot be moved to the file, all stays in the log', async (context) => {
+    const { expect } = context;
+    const { far, journey, machine } = await ground(context);
+    const serve = await journey.serve();
+    const load = Load.start(context, journey, { kinds: ['app'], message: LARGE });
+    machine.fails({ syncErrno: EIO, onlyMain: 1 });
+    while (machine.hits === 0) await load.next(2, ['app']);
+    await load.next(5, ['app']);
+    expect(load.answers.filter((answer) => !isPromise(answer))).toEqual([]);
+    await serve.crash();
+    await load.end();
+    const unrecorded = arrived(journey);
+    machine.recovers();
+    const second = await journey.serve();
+    await accountFor(context, journey, load, far.takeAll, unrecorded);
+    expect(await second.terminate()).toEqual({ code: 0, signal: null });
+    expect(isSound(journey.databaseUrl)).toBe('ok');
+  });
+});
+
+const LARGE = `Subject: large\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(2000)}`;
+
+describe('a disk that is really full', () => {
+  it.concurrent('costs temporary errors until there is room again', async (context) => {
+    const { expect } = context;
+    const far = puttingOff();
+    const disk = smallDisk(context, 8);
+    const databaseUrl = `sqlite:///${disk.folder}/koukan.sqlite`;
+    const journey = await Journey.open(context, { databaseUrl, far: far.script, times: { msaRcpt: 5, msaData: 10 } });
+    const serve = await journey.serve();
+    disk.shrink(serve);
+    const load = Load.start(context, journey, { message: LARGE });
+    await load.sees('stored', /^4/);
+    await load.sees('app', /^HTTP 503 retry-after: \d+/, 2);
+    const smtp = disk.kind === 'tmpfs' ? FULL : LOCAL;
+    await load.sees('stored', smtp);
+    const from = load.answers.length;
+    await load.sees('through', /^250 /, 3, from);
+    const wrong = load.answers.filter((answer) => !isPromise(answer) && !isFine(answer, /^45[12] 4\.3\.[01] /));
+    expect(wrong).toEqual([]);
+    disk.grow(serve);
+    await recovers(load);
+    await load.end();
+    const { unasked } = await accountFor(context, journey, load, far.takeAll);
+    expect(unasked).toEqual([]);
+    expect(await serve.terminate()).toEqual({ code: 0, signal: null });
+    expect(await unfinished(databaseUrl)).toEqual(NOTHING_LEFT);
+    expect(isSound(databaseUrl)).toBe('ok');
   });
 });

@@ -1,0 +1,48 @@
+/**
+ * A disk that is soon full and can be made larger: a tmpfs of its own where a test may mount one, otherwise a limit on the size of files,
+ * which is told to the process. Which of the two it was, the test says.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'vitest';
+import type { KoukanProcess } from '../helpers/process.ts';
+
+const MEGABYTE = 1024 * 1024;
+
+export interface SmallDisk {
+  readonly kind: 'tmpfs' | 'file size';
+  readonly folder: string;
+  /** Makes it so small that it is soon full. */
+  shrink(child: KoukanProcess): void;
+  grow(child: KoukanProcess): void;
+}
+
+export function smallDisk(context: TestContext, megabytes: number): SmallDisk {
+  const folder = mkdtempSync(path.join(tmpdir(), 'koukan-small-disk-'));
+  const remount = (size: number): void => {
+    execFileSync('mount', ['-o', `remount,size=${size}m`, folder], { stdio: 'pipe' });
+  };
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'koukan-test', folder], { stdio: 'pipe' });
+  } catch (error) {
+    console.warn(`The full disk is a limit on the size of files, not a disk: ${(error as Error).message.trim()}`);
+    context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const limit = (child: KoukanProcess, bytes: number | 'unlimited'): void => {
+      execFileSync('prlimit', ['--pid', String(child.pid), `--fsize=${bytes}:unlimited`]);
+    };
+    return {
+      kind: 'file size',
+      folder,
+      shrink: (child) => limit(child, megabytes * MEGABYTE),
+      grow: (child) => limit(child, 'unlimited'),
+    };
+  }
+  context.onTestFinished(() => {
+    // Lazily: whoever still has a file open there is about to end.
+    execFileSync('umount', ['--lazy', folder], { stdio: 'pipe' });
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { kind: 'tmpfs', folder, shrink: () => remount(megabytes), grow: () => remount(64) };
+}
