@@ -1,0 +1,100 @@
+/** The places of a router for attempts, shared among the senders they are for. */
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { mailbox } from '../../src/lib/core/mailbox.ts';
+import type { CreateAsk } from '../../src/lib/http/service.ts';
+import { sqlite } from '../helpers/databases.ts';
+import { DEFAULT_CHAINS, type Harness, openExchange, sendAs, startRouter } from '../helpers/router-harness.ts';
+
+const PLACES = 20;
+const KEPT = 2;
+
+async function router(chains = DEFAULT_CHAINS, places = PLACES): Promise<Harness> {
+  const database = await sqlite.create();
+  const globals = `, executor: {output: {max_inflight: ${places}}}`;
+  const harness = await startRouter({ databaseUrl: database.url, chains, globals });
+  onTestFinished(async () => {
+    await harness.stop();
+    await database.drop();
+  });
+  return harness;
+}
+
+function ask(to: string): CreateAsk {
+  const body = { kind: 'inline', text: 'subject: x\r\n\r\nhello\r\n' } as const;
+  return { mailFrom: mailbox('alice@example.com'), rcptTo: [mailbox(to)], body };
+}
+
+/** Takes every place that one sender gets, with messages that nobody answers. */
+async function flooded(harness: Harness): Promise<void> {
+  harness.far.answers = (stage, rcpt) => (stage === 'data' && rcpt.startsWith('flood') ? 'hang' : undefined);
+  const creates = Array.from({ length: 2 * PLACES }, (_, i) =>
+    harness.router.service.create('native', ask(`flood${i}@example.com`)),
+  );
+  await Promise.all(creates);
+}
+
+describe('a sender that floods', () => {
+  it('leaves places for the next who comes, who is served at once and in full', async () => {
+    const harness = await router();
+    await flooded(harness);
+    expect(harness.router.load.slots).toEqual({ limit: PLACES, used: PLACES - KEPT });
+    for (let i = 0; i < 10; i += 1) {
+      const { data } = await sendAs(harness, 'ingress', [`bob${i}@example.com`]);
+      expect(data?.code).toBe(250);
+    }
+    await harness.router.service.create('bounces', ask('ann@example.com'));
+    await harness.far.received(11);
+    await expect.poll(() => harness.router.load.slots.used).toBe(PLACES - KEPT);
+  });
+
+  it('is told apart from others that go out through the same sender', async () => {
+    const harness = await router();
+    harness.far.answers = (stage, rcpt) => (stage === 'rcpt' && rcpt.startsWith('flood') ? 'hang' : undefined);
+    const exchanges = Array.from({ length: 2 * PLACES }, () => openExchange(harness, 'ingress'));
+    const replies = exchanges.map(async (exchange, i) => {
+      await exchange.mail(mailbox('mallory@example.com'));
+      return (await exchange.rcpt(mailbox(`flood${i}@example.com`))).code;
+    });
+    const busy = replies.map((each) => each.then((code) => codes.push(code)));
+    const codes: number[] = [];
+    await expect.poll(() => codes.length).toBe(PLACES + KEPT);
+    expect(new Set(codes)).toEqual(new Set([451]));
+    expect((await sendAs(harness, 'submission', ['bob@example.com'])).data?.code).toBe(250);
+    await Promise.all(exchanges.map((exchange) => exchange.close()));
+    await Promise.all(busy);
+  });
+
+  it('waits in the store meanwhile, and is worked off without the places that are kept', async () => {
+    const harness = await router();
+    await flooded(harness);
+    const { store, clock } = harness;
+    expect(await store.leases(false)).toHaveLength(PLACES - KEPT);
+    await clock.advance(5000);
+    expect(await store.leases(false)).toHaveLength(PLACES - KEPT);
+  });
+});
+
+describe('the conversations of a sender', () => {
+  const LIMITED = DEFAULT_CHAINS.replace('- name: ingress\n', '- name: ingress\n  max_inflight: 2\n');
+
+  it('that come by SMTP are as many as configured; more are told to come later', async () => {
+    const harness = await router(LIMITED);
+    const from = () =>
+      harness.router.hop.open({
+        sender: 'ingress',
+        remoteHost: { host: '192.0.2.1', port: 4711 },
+        rcptTimeoutMs: 60_000,
+        dataTimeoutMs: 600_000,
+        createAt: 'mail',
+      });
+    const [one, two, three] = [from(), from(), from()];
+    const mails = await Promise.all([one, two, three].map((each) => each.mail(mailbox('alice@example.com'))));
+    expect(mails.map(({ code, enhanced }) => [code, enhanced])).toEqual([
+      [250, '2.1.0'],
+      [250, '2.1.0'],
+      [451, '4.3.2'],
+    ]);
+    await one.close();
+    await expect.poll(async () => (await from().mail(mailbox('bob@example.com'))).code).toBe(250);
+  });
+});
