@@ -1,8 +1,8 @@
 /**
- * Writes the figures of a run into docs/performance.md, between the two marks there:
+ * Writes the figures of one or more runs into docs/performance.md, between the two marks there:
  *
  *   npm run bench -- --table --json-out table.json
- *   node bench/write-tables.mjs --json table.json [--page FILE]
+ *   node bench/write-tables.mjs --json table.json [--json more.json] [--page FILE]
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -66,7 +66,11 @@ function contestantRows(result) {
 
 const ratio = (own, other) => `${(own.delivered_per_s / other.delivered_per_s).toFixed(2)} ×`;
 
-function pageOf({ machine, peers, results }) {
+/** Of several runs on one machine; what is said of the machine is that of the first. */
+function pageOf(runs) {
+  const [{ machine }] = runs;
+  const peers = Object.assign({}, ...runs.map((run) => run.peers));
+  const results = runs.flatMap((run) => run.results);
   const versions = Object.entries(peers).map(([name, { isThere, version, why }]) =>
     isThere ? `${name} ${version ?? '(bench/bare)'}` : `${name} not measured (${why})`,
   );
@@ -99,10 +103,15 @@ function pageOf({ machine, peers, results }) {
 }
 
 const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
-const { values } = parseArgs({ options: { json: { type: 'string' }, page: { type: 'string', default: PAGE } } });
+const { values } = parseArgs({
+  options: { json: { type: 'string', multiple: true }, page: { type: 'string', default: PAGE } },
+});
 const page = await readFile(values.page, 'utf8');
 const [before, rest] = page.split(BEGIN);
 const [, after] = rest?.split(END) ?? [];
 if (after === undefined) throw new Error(`${values.page} has no marks ${BEGIN} and ${END}`);
-const figures = pageOf(JSON.parse(await readFile(values.json, 'utf8')));
+if (values.json === undefined)
+  throw new Error('whose figures? --json FILE, as npm run bench -- --json-out FILE wrote it');
+const runs = await Promise.all(values.json.map(async (file) => JSON.parse(await readFile(file, 'utf8'))));
+const figures = pageOf(runs);
 await writeFile(values.page, `${before}${BEGIN}\n\n${figures}\n\n${END}${after}`);
