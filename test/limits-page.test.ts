@@ -15,7 +15,7 @@ it.each(rows)('%s is %d', (name, value) => {
   expect((limits as Readonly<Record<string, number>>)[name as string]).toBe(value);
 });
 
-it.each(['rest', 'smtp', 'request'])(
+it.each(['rest', 'smtp', 'request', 'overload'])(
   'every limit that clients meet and that begins with %s is on the page',
   (prefix) => {
     const inside = ['smtpRsetMs', 'smtpQuitMs', 'smtpReplyLineBytes'];

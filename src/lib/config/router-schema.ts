@@ -93,7 +93,11 @@ const sender = z.strictObject({
   ...senderShape,
   name: name.describe('The name in the URL `/senders/NAME/transactions`.'),
   output_chain: name.describe('Name of the `endpoint` its transactions run through.'),
-  max_inflight: count.nullish().describe('Requests for this sender at work at once; more hear 429. 500 by default.'),
+  max_inflight: count
+    .nullish()
+    .describe(
+      'Requests for this sender at work at once, and its conversations by SMTP; more hear 429 or 451. 500 requests by default.',
+    ),
   open_relay: orDefault(z.boolean(), false).describe('It may send on for everybody: do not check that it cannot.'),
   tag: listOf(senderTag).describe(
     'Variants of the sender, which a request names in its JSON. A key that a tag does not mention is the sender’s; a key it sets to ' +
