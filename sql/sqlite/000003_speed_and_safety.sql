@@ -6,3 +6,7 @@ alter table attempts add column dot_sent_at integer;
 -- 1: nobody knows whether it was delivered, and nobody tries again until somebody has decided.
 alter table transactions add column uncertain integer not null default 0;
 create index transactions_uncertain on transactions (created_at, id) where uncertain = 1;
+
+-- Large bodies.
+-- 1: the bytes are in a file beside the database (SQLite only), named after this row's id.
+alter table blobs add column in_file integer not null default 0;

@@ -109,6 +109,11 @@ export const limits = {
   configMergeDepth: 10,
   /** Bytes of a blob that are committed at once: larger bodies go to the store in pieces of this size. */
   blobWriteBytes: 1024 * 1024,
+  /** With SQLite, larger bodies are files beside the database. */
+  bodyInRowBytes: 256 * 1024,
+  /** How often files are looked for whose rows are gone, and how many are looked up at a time. */
+  orphanFilesMs: 3_600_000,
+  orphanFilesRead: 500,
   /** Writes that share one commit, at most. */
   storeBatchOperations: 512,
   storeBatchBytes: 8 * 1024 * 1024,

@@ -1,10 +1,11 @@
 /** The store: plans what is asked as plain operations, has them committed in groups, and turns refusals into the errors of the contract. */
 import type { Body } from '../core/body.ts';
 import type { Clock, Log } from '../core/deps.ts';
-import { LeaseLostError } from '../core/errors.ts';
+import { LeaseLostError, must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { StoreMeter } from '../core/meters.ts';
 import type { BatchResult } from './batch.ts';
+import type { BodyFiles } from './body-files.ts';
 import { storableChunks } from './chunking.ts';
 import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -39,6 +40,9 @@ export class DurableStore implements Store {
   readonly #group: GroupCommit;
   readonly #history: History;
   readonly #clock: Clock;
+  /** Where large bodies are, when they are not in the database. */
+  readonly #files: BodyFiles | undefined;
+  #orphansSoughtAt: number | undefined;
   readonly #log: Log;
   /** History whose bodies are being read, or written when they are too large for one commit. */
   readonly #plannedHistory = new Set<Promise<void>>();
@@ -46,7 +50,8 @@ export class DurableStore implements Store {
   #leasesOnTheWay = 0;
   #sessionUri = '';
 
-  constructor(engine: Engine, clock: Clock, log: Log, meter?: StoreMeter) {
+  constructor(engine: Engine, clock: Clock, log: Log, meter?: StoreMeter, files?: BodyFiles) {
+    this.#files = files;
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
@@ -95,7 +100,7 @@ export class DurableStore implements Store {
   async create(transactions: readonly NewTransaction[], now: number): Promise<void> {
     const isLeased = transactions.some(({ next }) => next.kind === 'leased');
     const sessionId = isLeased ? this.#session() : (this.#sessionId ?? null);
-    const { plan, sizeBytes } = await planCreate(transactions, this.#group, sessionId, now);
+    const { plan, sizeBytes } = await planCreate(transactions, this.#group, sessionId, now, this.#files);
     const write = (): Promise<Result<'createTransactions'>> => this.#group.write('createTransactions', plan, sizeBytes);
     refuse(await (isLeased ? this.#leasing(write) : write()));
   }
@@ -119,7 +124,7 @@ export class DurableStore implements Store {
 
   async recordOutcome(outcome: Outcome, now: number): Promise<void> {
     const { id, attempt, filterOutput, next } = outcome;
-    const { plan, sizeBytes } = await planCreate(outcome.spawn, this.#group, this.#sessionId ?? null, now);
+    const { plan, sizeBytes } = await planCreate(outcome.spawn, this.#group, this.#sessionId ?? null, now, this.#files);
     const row = {
       txId: id,
       sessionId: this.#session(),
@@ -194,7 +199,7 @@ export class DurableStore implements Store {
     // Nobody waits, so the bodies must outlive whoever made them.
     const releases = transaction.blobs.map(({ source }) => (source.kind === 'body' ? source.body.retain() : undefined));
     try {
-      this.#history.add(await planCreate([transaction], this.#group, this.#sessionId ?? null, now));
+      this.#history.add(await planCreate([transaction], this.#group, this.#sessionId ?? null, now, this.#files));
     } catch (error) {
       this.#log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
     } finally {
@@ -235,11 +240,31 @@ export class DurableStore implements Store {
   async openBlob(txId: string, name: string): Promise<Body | undefined> {
     const row = await this.#engine.read('loadBlob', { txId, name });
     if (row === undefined || !blobStatus(row).finalized) return undefined;
-    return storedBody(this.#engine, row.id, row.length);
+    if (row.in_file === 0) return storedBody(this.#engine, row.id, row.length);
+    must(this.#files !== undefined, 'only a store that has files writes some');
+    return this.#files.open(row.id, row.length);
   }
 
-  collectGarbage(before: number, limit: number): Promise<GcResult> {
-    return this.#group.write('collectGarbage', { before, limit });
+  async collectGarbage(before: number, limit: number): Promise<GcResult> {
+    const { files, ...result } = await this.#group.write('collectGarbage', { before, limit });
+    await this.#files?.remove(files);
+    if (!result.isMore) await this.#removeOrphans();
+    return result;
+  }
+
+  /** Files whose rows went in a commit after which there was no time to remove them; looked for at first, and then now and then. */
+  async #removeOrphans(): Promise<void> {
+    const now = this.#clock.monotonicMs();
+    const isDue = this.#orphansSoughtAt === undefined || now - this.#orphansSoughtAt >= limits.orphanFilesMs;
+    if (this.#files === undefined || !isDue) return;
+    this.#orphansSoughtAt = now;
+    const ids = await this.#files.list();
+    for (let at = 0; at < ids.length; at += limits.orphanFilesRead) {
+      const some = ids.slice(at, at + limits.orphanFilesRead);
+      // A row is committed before its file is made, so a file that was seen has one unless it was deleted.
+      const known = new Set(await this.#engine.read('fileBlobs', some));
+      await this.#files.remove(some.filter((id) => !known.has(id)));
+    }
   }
 
   async close(): Promise<void> {

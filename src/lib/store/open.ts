@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Clock, Log } from '../core/deps.ts';
 import type { StoreMeter } from '../core/meters.ts';
+import { BodyFiles } from './body-files.ts';
 import { DurableStore } from './durable-store.ts';
 import type { Engine } from './engine.ts';
 import { migrate, noSchema, oldSchema, schemaState } from './migrate.ts';
@@ -30,7 +31,13 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const state = await schemaState(url);
   if (state.kind === 'empty') throw noSchema(url);
   if (state.kind === 'old') throw oldSchema(url, state);
-  return new DurableStore(openEngine(url, log), clock, log, options.meter);
+  const files = url.kind === 'sqlite' ? new BodyFiles(bodyFolder(url.file)) : undefined;
+  return new DurableStore(openEngine(url, log), clock, log, options.meter, files);
+}
+
+/** Beside the database, and like it for nobody else. */
+export function bodyFolder(file: string): string {
+  return `${file}-bodies`;
 }
 
 function isNewFile(url: StoreUrl): boolean {

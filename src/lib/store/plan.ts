@@ -1,10 +1,11 @@
 /**
- * Turns the transactions to be created into plain data for one commit. Small bodies travel inside it; large ones are written first, piece
- * by piece in commits of their own, and the plan only refers to them.
+ * Turns the transactions to be created into plain data for one commit. Small bodies travel inside it; large ones are written first, to a file
+ * or piece by piece in commits of their own, and the plan only refers to them.
  */
 import { type Body, bodyBytes } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { BodyFiles } from './body-files.ts';
 import { chunkGroups, storableChunks } from './chunking.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { attemptRow, newTxRow, nextColumns } from './rows.ts';
@@ -25,6 +26,7 @@ export async function planCreate(
   writer: GroupCommit,
   sessionId: number | null,
   now: number,
+  files?: BodyFiles,
 ): Promise<Planned> {
   const bodies: PlannedBody[] = [];
   const indexes = new Map<Body, number>();
@@ -32,8 +34,9 @@ export async function planCreate(
   let inlineBytes = 0;
   for (const source of transactions.flatMap(({ blobs }) => blobs.map((blob) => blob.source))) {
     if (source.kind !== 'body' || indexes.has(source.body)) continue;
-    const isInline = inlineBytes + source.body.size <= limits.blobWriteBytes;
-    const planned = isInline ? await inlineBody(source.body) : await writtenBody(source.body, writer, now);
+    const mayBeInline = files === undefined || source.body.size <= limits.bodyInRowBytes;
+    const isInline = mayBeInline && inlineBytes + source.body.size <= limits.blobWriteBytes;
+    const planned = isInline ? await inlineBody(source.body) : await writtenBefore(source.body, writer, now, files);
     if (isInline) inlineBytes += source.body.size;
     indexes.set(source.body, bodies.push(planned) - 1);
   }
@@ -65,6 +68,16 @@ async function inlineBody(body: Body): Promise<PlannedBody> {
   const bytes = await bodyBytes(body);
   must(bytes.length === body.size, 'a body is as long as it says');
   return { kind: 'inline', size: bytes.length, chunks: storableChunks(bytes) };
+}
+
+function writtenBefore(body: Body, writer: GroupCommit, now: number, files?: BodyFiles): Promise<PlannedBody> {
+  return files === undefined ? writtenBody(body, writer, now) : filedBody(body, writer, now, files);
+}
+
+async function filedBody(body: Body, writer: GroupCommit, now: number, files: BodyFiles): Promise<PlannedBody> {
+  const blobId = await writer.writePiece('beginFileBlob', { length: body.size, now });
+  await files.write(blobId, body);
+  return { kind: 'written', blobId };
 }
 
 /** One piece in flight at a time: memory holds two, whatever the size of the body. */

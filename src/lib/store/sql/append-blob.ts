@@ -40,9 +40,11 @@ export async function appendBlob(sql: Sql, args: Append): Promise<AppendResult> 
   return { kind: 'stored', status, inputDone };
 }
 
-async function findBlob(sql: Sql, txId: string, name: string): Promise<BlobRow | undefined> {
-  const rows = await sql.all<BlobRow>(
-    `select b.id, r.name, b.length, b.total_length from transaction_blobs r join blobs b on b.id = r.blob_id
+export type FoundBlob = BlobRow & { readonly in_file: number };
+
+async function findBlob(sql: Sql, txId: string, name: string): Promise<FoundBlob | undefined> {
+  const rows = await sql.all<FoundBlob>(
+    `select b.id, r.name, b.length, b.total_length, b.in_file from transaction_blobs r join blobs b on b.id = r.blob_id
       where r.transaction_id = ? and r.name = ?`,
     [txId, name],
   );
@@ -92,6 +94,6 @@ async function completeInput(sql: Sql, args: Append): Promise<boolean> {
 export async function loadBlob(
   sql: Sql,
   args: { readonly txId: string; readonly name: string },
-): Promise<BlobRow | undefined> {
+): Promise<FoundBlob | undefined> {
   return findBlob(sql, args.txId, args.name);
 }

@@ -11,7 +11,10 @@ export interface Garbage {
   readonly limit: number;
 }
 
-export async function collectGarbage(sql: Sql, args: Garbage): Promise<GcResult> {
+/** What was deleted, with the blobs whose files are to go now that it is committed. */
+export type Collected = GcResult & { readonly files: readonly number[] };
+
+export async function collectGarbage(sql: Sql, args: Garbage): Promise<Collected> {
   const ended = await candidates(sql, 'final_outcome is not null', args);
   const rest = { ...args, limit: args.limit - ended.length };
   const unfinished = await candidates(
@@ -23,7 +26,8 @@ export async function collectGarbage(sql: Sql, args: Garbage): Promise<GcResult>
   const ids = [...ended, ...unfinished].sort();
   await Promise.all(ids.map((id) => deleteTransaction(sql, id)));
   const blobs = await deleteBlobs(sql, args);
-  return { transactions: ids.length, blobs: blobs.deleted, isMore: ids.length >= args.limit || blobs.isMore };
+  const isMore = ids.length >= args.limit || blobs.isMore;
+  return { transactions: ids.length, blobs: blobs.deleted, isMore, files: blobs.files };
 }
 
 async function candidates(sql: Sql, which: string, { before, limit }: Garbage): Promise<readonly string[]> {
@@ -52,22 +56,24 @@ async function deleteTransaction(sql: Sql, id: string): Promise<void> {
 async function deleteBlobs(
   sql: Sql,
   { before, limit }: Garbage,
-): Promise<{ readonly deleted: number; readonly isMore: boolean }> {
-  const blobs = await sql.all<{ id: number }>(
-    `select id from blobs where reference_count = 0 and touched_at < ? order by touched_at limit ?${skipLocked(sql)}`,
+): Promise<{ readonly deleted: number; readonly isMore: boolean; readonly files: readonly number[] }> {
+  const blobs = await sql.all<{ id: number; in_file: number }>(
+    `select id, in_file from blobs where reference_count = 0 and touched_at < ? order by touched_at limit ?${skipLocked(sql)}`,
     [before, limit],
   );
   let deleted = 0;
   let chunks = limits.gcChunks;
-  for (const { id } of blobs) {
+  const files: number[] = [];
+  for (const { id, in_file } of blobs) {
     const gone = await sql.run(
       `delete from blob_chunks where blob_id = ? and start_offset in (
           select start_offset from blob_chunks where blob_id = ? order by start_offset limit ?)`,
       [id, id, chunks],
     );
     chunks -= gone;
-    if (chunks === 0) return { deleted, isMore: true };
+    if (chunks === 0) return { deleted, isMore: true, files };
     deleted += await sql.run('delete from blobs where id = ?', [id]);
+    if (in_file === 1) files.push(id);
   }
-  return { deleted, isMore: blobs.length >= limit };
+  return { deleted, isMore: blobs.length >= limit, files };
 }

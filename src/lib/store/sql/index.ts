@@ -17,11 +17,12 @@ import { queueDepth } from './queue-depth.ts';
 import { readChunk } from './read-chunk.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { refreshSession } from './refresh-session.ts';
-import { beginBlob, writeBlob } from './write-blob.ts';
+import { beginBlob, beginFileBlob, fileBlobs, writeBlob } from './write-blob.ts';
 
 export const writes = {
   appendBlob,
   beginBlob,
+  beginFileBlob,
   cancel,
   claimDue,
   collectGarbage,
@@ -39,6 +40,7 @@ export const writes = {
 } as const;
 
 export const reads = {
+  fileBlobs,
   listLeases,
   listSessions,
   listTransactions,

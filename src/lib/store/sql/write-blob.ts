@@ -21,6 +21,25 @@ export async function beginBlob(sql: Sql, blob: NewBlobRow): Promise<number> {
   return (rows[0] as { id: number }).id;
 }
 
+/** Answers the id of a blob whose bytes are yet to be written to the file that is named after it, and to which nobody refers yet. */
+export async function beginFileBlob(
+  sql: Sql,
+  { length, now }: { readonly length: number; readonly now: number },
+): Promise<number> {
+  const rows = await sql.all<{ id: number }>(
+    'insert into blobs (length, total_length, reference_count, touched_at, in_file) values (?, ?, 0, ?, 1) returning id',
+    [length, length, now],
+  );
+  return (rows[0] as { id: number }).id;
+}
+
+/** Of these blobs, those that have a row and are in a file. */
+export async function fileBlobs(sql: Sql, ids: readonly number[]): Promise<readonly number[]> {
+  const places = ids.map(() => '?').join(', ');
+  const rows = await sql.all<{ id: number }>(`select id from blobs where in_file = 1 and id in (${places})`, ids);
+  return rows.map(({ id }) => id);
+}
+
 export interface BlobWrite {
   readonly blobId: number;
   /** Where the first chunk goes: the blob's length so far. */

@@ -1,0 +1,151 @@
+/**
+ * Large bodies beside the database (SQLite): one file each, named after its blob's row. A row in the database costs the bytes three times, in the
+ * log, in the file and in checksums; a file costs them once.
+ *
+ * The order is what makes it safe. The row is committed first, with nobody referring to it; then the file is written and synced, and its folder; then
+ * the commit that creates the transaction refers to the row. So who finds a reference finds all bytes, who finds a file without a row may delete it, and
+ * what a crash leaves in between is garbage that is collected like any other.
+ */
+import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Body } from '../core/body.ts';
+import { must, StoreUnavailableError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { isSystemError } from '../core/storage-trouble.ts';
+import { fileBody } from './file-body.ts';
+
+/** Codes of the operating system that mean want of space. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+export class BodyFiles {
+  readonly #folder: string;
+  #made: Promise<void> | undefined;
+  /** A sync of the folder that has not begun yet: whoever has made a file meanwhile waits for the same one. */
+  #nextSync: Promise<void> | undefined;
+  #lastSync: Promise<void> = Promise.resolve();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Resolves when all bytes, and the name of the file, are on the disk. Rejects with `StoreUnavailableError`, and then nothing is promised. */
+  async write(blobId: number, body: Body): Promise<void> {
+    try {
+      this.#made ??= this.#make();
+      await this.#made;
+      await writeSynced(this.#path(blobId), body);
+      await this.#syncFolder();
+    } catch (error) {
+      this.#made = undefined;
+      // What is left of the file goes with its row.
+      if (!isSystemError(error)) throw error;
+      const isFull = FULL.has(error.code ?? '');
+      throw new StoreUnavailableError(`cannot write to ${this.#folder}: ${error.message}`, { cause: error, isFull });
+    }
+  }
+
+  open(blobId: number, size: number): Body {
+    return fileBody(this.#path(blobId), size);
+  }
+
+  /** Removes the files of blobs whose rows are gone. */
+  async remove(blobIds: readonly number[]): Promise<void> {
+    for (const id of blobIds) await unlinkIfThere(this.#path(id));
+  }
+
+  /** The blobs that have a file now. */
+  async list(): Promise<readonly number[]> {
+    try {
+      return (await readdir(this.#folder)).filter((name) => /^[0-9]{1,15}$/.test(name)).map(Number);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  #path(blobId: number): string {
+    return join(this.#folder, String(blobId));
+  }
+
+  async #make(): Promise<void> {
+    const first = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    if (first !== undefined) await syncPath(dirname(this.#folder));
+  }
+
+  /** One at a time, each for all files that were made before it began. */
+  #syncFolder(): Promise<void> {
+    this.#nextSync ??= this.#lastSync.then(() => {
+      this.#nextSync = undefined;
+      const sync = syncPath(this.#folder);
+      this.#lastSync = sync.catch(() => undefined);
+      return sync;
+    });
+    return this.#nextSync;
+  }
+}
+
+async function writeSynced(path: string, body: Body): Promise<void> {
+  const release = body.retain();
+  // A file of this name can only be left from a database that was put back to an earlier state.
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'w', 0o600);
+    const written = await writeBody(file, body);
+    must(written === body.size, 'a body is as long as it says');
+    await file.datasync();
+  } finally {
+    release();
+    await file?.close();
+  }
+}
+
+/** Answers how many bytes there were. */
+async function writeBody(file: FileHandle, body: Body): Promise<number> {
+  let position = 0;
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  const flush = async (): Promise<void> => {
+    await writeAll(file, held, position);
+    position += heldBytes;
+    held = [];
+    heldBytes = 0;
+  };
+  for await (const chunk of body.chunks()) {
+    held.push(chunk);
+    heldBytes += chunk.length;
+    if (heldBytes >= limits.blobWriteBytes) await flush();
+  }
+  if (heldBytes > 0) await flush();
+  return position;
+}
+
+async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
+  let [left, at] = [[...buffers], position];
+  while (left.length > 0) {
+    const { bytesWritten } = await file.writev(left, at);
+    at += bytesWritten;
+    let skip = bytesWritten;
+    left = left.flatMap((buffer) => {
+      const skipped = Math.min(skip, buffer.length);
+      skip -= skipped;
+      return skipped === buffer.length ? [] : [buffer.subarray(skipped)];
+    });
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

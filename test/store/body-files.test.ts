@@ -1,0 +1,102 @@
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
+import { StoreUnavailableError } from '../../src/lib/core/errors.ts';
+import { bodyFolder } from '../../src/lib/store/open.ts';
+import { type BlobSource, BODY_BLOB, type Store } from '../../src/lib/store/store.ts';
+import { openTestStore, sqlite, type TestDatabase } from '../helpers/databases.ts';
+import { sampleTransaction } from '../helpers/sample-transactions.ts';
+
+const ENDED = { kind: 'final', final: { outcome: 'delivered', text: 'upstream response success' } } as const;
+const LARGE = Buffer.from(Array.from({ length: 700_000 }, (_, i) => (i * 7) % 251));
+
+describe('a large body on SQLite', () => {
+  let database: TestDatabase;
+  let store: Store;
+  let folder: string;
+
+  beforeEach(async () => {
+    database = await sqlite.create();
+    folder = bodyFolder(database.url.slice('sqlite:///'.length));
+    store = await openTestStore(database);
+  });
+
+  afterEach(async () => {
+    await store.close();
+    await database.drop();
+  });
+
+  const create = (id: string, source: BlobSource = { kind: 'body', body: memoryBody(LARGE) }): Promise<void> =>
+    store.create([sampleTransaction(id, { body: source, next: ENDED })], 1000);
+  const read = async (id: string): Promise<Buffer | undefined> => {
+    const body = await store.openBlob(id, BODY_BLOB);
+    return body === undefined ? undefined : bodyBytes(body);
+  };
+  const files = (): Promise<string[]> => readdir(folder).catch(() => []);
+
+  it('is a file that nobody else may read, and there again for who opens the store anew', async () => {
+    await create('a');
+    const [name = ''] = await files();
+    expect((await stat(`${folder}/${name}`)).mode & 0o777).toBe(0o600);
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+    await store.close();
+    store = await openTestStore(database);
+    expect((await read('a'))?.equals(LARGE)).toBe(true);
+  });
+
+  it('is read from any byte on, and a small one needs no file', async () => {
+    await create('a');
+    const body = await store.openBlob('a', BODY_BLOB);
+    const tail: Buffer[] = [];
+    for await (const chunk of body?.chunksFrom?.(699_990) ?? []) tail.push(chunk);
+    expect(Buffer.concat(tail).equals(LARGE.subarray(699_990))).toBe(true);
+    await create('b', { kind: 'body', body: memoryBody(Buffer.alloc(100_000)) });
+    expect(await files()).toHaveLength(1);
+  });
+
+  it('lives as long as somebody shares it, and its file goes with the last of them', async () => {
+    await create('a');
+    const shared = { kind: 'reuse', txId: 'a', name: BODY_BLOB } as const;
+    await store.create([sampleTransaction('b', { body: shared, next: ENDED })], 5000);
+    await store.collectGarbage(2000, 100);
+    expect(await store.load('a')).toBeUndefined();
+    expect((await read('b'))?.equals(LARGE)).toBe(true);
+    await store.collectGarbage(9000, 100);
+    expect(await files()).toEqual([]);
+  });
+
+  it('leaves no file behind whose row is gone, and nothing else is touched', async () => {
+    await create('a');
+    await writeFile(`${folder}/4711`, 'left by a crash');
+    await writeFile(`${folder}/notes`, 'not ours');
+    await store.collectGarbage(0, 100);
+    expect((await files()).sort()).toEqual(['1', 'notes']);
+    expect((await read('a'))?.equals(LARGE)).toBe(true);
+  });
+
+  it('is promised to nobody when it cannot be written, and the next one can be', async () => {
+    await writeFile(folder, 'in the way');
+    await expect(create('a')).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(await store.load('a')).toBeUndefined();
+    await rm(folder);
+    await mkdir(folder, { mode: 0o700 });
+    await create('b');
+    expect((await read('b'))?.equals(LARGE)).toBe(true);
+    // What was begun and came to nothing is garbage like any other.
+    expect((await store.collectGarbage(2000, 100)).blobs).toBe(2);
+    expect(await files()).toEqual([]);
+  });
+
+  it('that is shorter than it says is not stored', async () => {
+    const short = { ...memoryBody(LARGE), size: LARGE.length + 1 };
+    await expect(create('a', { kind: 'body', body: short })).rejects.toThrow(/as long as it says/);
+    expect(await store.load('a')).toBeUndefined();
+  });
+
+  it('written by many at once is there for each', async () => {
+    const ids = Array.from({ length: 12 }, (_, i) => `tx${i}`);
+    const bytes = (i: number): Buffer => Buffer.alloc(300_000 + i, `${i} `);
+    await Promise.all(ids.map((id, i) => create(id, { kind: 'body', body: memoryBody(bytes(i)) })));
+    for (const [i, id] of ids.entries()) expect((await read(id))?.equals(bytes(i))).toBe(true);
+  });
+});
