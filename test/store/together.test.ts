@@ -35,6 +35,12 @@ const anyNext = fc.constantFrom<NextStep>(
   { kind: 'final', final: { outcome: 'failed', text: 'it\'s "over"\\' } },
 );
 
+const anyEnd = fc.constantFrom<NextStep>(
+  { kind: 'due', at: 11 },
+  { kind: 'uncertain' },
+  { kind: 'final', final: { outcome: 'delivered', text: 'ok' } },
+);
+
 const anyCreate = fc
   .record({
     next: anyNext,
@@ -57,14 +63,14 @@ const anyCreate = fc
   });
 
 const anyOutcome = fc
-  .record({ txId: fc.constantFrom(...KNOWN), next: anyNext, version: fc.nat({ max: 9 }), spawns: fc.boolean() })
+  .record({ txId: fc.constantFrom(...KNOWN), next: anyEnd, version: fc.nat({ max: 9 }), spawns: fc.boolean() })
   .map(({ txId, next, version, spawns }) => (id: string): Operation<'recordOutcome'> => {
     const args = {
       txId,
       sessionId: SESSION,
       attempt: attemptRow({ number: 1, startedAt: 5, endedAt: 8, replies: { rcpt: [undefined] } }),
       filterOutput: '{"a":1}',
-      next: nextColumns(next.kind === 'leased' ? { kind: 'due', at: 11 } : next, null),
+      next: nextColumns(next, null),
       version,
       spawn: spawns ? { ...NO_PLAN, transactions: [planned(id, { kind: 'due', at: 9 })] } : NO_PLAN,
     };

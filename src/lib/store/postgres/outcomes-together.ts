@@ -4,9 +4,12 @@ import { END_CANCELLED } from '../sql/end-cancelled.ts';
 import type { OutcomeResult, OutcomeRow } from '../sql/record-outcome.ts';
 import type { Sql } from '../sql/sql.ts';
 
-/** Whether an outcome creates nothing; one that does may only do so if the lease is still held, so it runs by itself. */
-export function isOnlyUpdate({ spawn }: OutcomeRow): boolean {
-  return spawn.transactions.length === 0;
+/**
+ * Whether an outcome is only the end of its attempt. One that creates something may only do so if the lease is still held, and one that is in
+ * doubt takes later attempts back: they run by themselves.
+ */
+export function isOnlyUpdate({ spawn, next }: OutcomeRow): boolean {
+  return spawn.transactions.length === 0 && next.uncertain === 0;
 }
 
 const ATTEMPT = `transaction_id, ${ATTEMPT_COLUMNS.join(', ')}`;
@@ -17,7 +20,8 @@ const NEW_ATTEMPT = ATTEMPT_COLUMNS.filter((column) => column !== 'number').map(
 const UPDATE = `with
   updated as (
     update transactions t set filter_output = o.filter_output, final_outcome = o.final_outcome, final_text = o.final_text,
-        next_attempt_at = o.next_attempt_at, lease_session_id = null, version = greatest(t.version + 1, o.version), updated_at = o.now
+        next_attempt_at = o.next_attempt_at, lease_session_id = null, uncertain = 0,
+        version = greatest(t.version + 1, o.version), updated_at = o.now
       from json_to_recordset(?::json) as o(id text, session_id bigint, filter_output text, final_outcome text, final_text text,
         next_attempt_at bigint, version bigint, now bigint)
       where t.id = o.id and t.lease_session_id = o.session_id
