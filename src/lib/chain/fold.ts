@@ -1,7 +1,7 @@
 /**
- * A chain is the fold of its filters over its output. Each link keeps the order of phases: what comes later enters a filter only after the
- * earlier step has been passed on or answered, so that a slow lookup at MAIL cannot be overtaken by RCPT. Where nothing waits, a step
- * goes through at once, by a call.
+ * A chain is the fold of its filters over its output. Each filter keeps the order of phases: what comes later enters a filter only after the
+ * earlier step has been passed on or answered, so that a slow lookup at MAIL cannot be overtaken by RCPT. Where nothing waits, a step goes
+ * through at once, by a call, past the filters that have no part in its phase.
  */
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
@@ -9,129 +9,145 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { cancelledReply, mailFailed } from '../core/precondition.ts';
 import { isOk, type Response } from '../core/response.ts';
-import type { Filter, Next, TxContext } from './filter.ts';
+import type { Filter, Next, Phase, TxContext } from './filter.ts';
 
 export function fold(filters: readonly Filter[], tx: TxContext, output: Exchange): Exchange {
-  return filters.reduceRight<Exchange>((upstream, filter) => new Link(filter, tx, upstream), output);
+  return filters.length === 0 ? output : new Fold(filters, tx, output);
+}
+
+/** What a phase is about. */
+interface Values {
+  readonly mail: Mailbox;
+  readonly rcpt: Mailbox;
+  readonly data: Body;
 }
 
 /** A filter's part in one phase. */
-type Hook<T> = (tx: TxContext, value: T, next: Next<T>) => Promise<Response>;
+type Hook<P extends Phase> = (tx: TxContext, value: Values[P], next: Next<Values[P]>) => Promise<Response>;
 
-type OnAnswer = (response: Response) => void;
-
-/** One filter and everything upstream of it. */
-class Link implements Exchange {
-  readonly #filter: Filter;
+class Fold implements Exchange {
+  readonly #filters: readonly Filter[];
   readonly #tx: TxContext;
-  readonly #upstream: Exchange;
-  /** The filter has a step that it has neither passed on nor answered. */
-  #isBusy = false;
-  /** Steps that came meanwhile, in order. */
-  readonly #waiting: (() => void)[] = [];
-  #isMailPassedOn = false;
-  #mailRefusal: Response | undefined;
+  readonly #output: Exchange;
+  /** Filters that have a step they have neither passed on nor answered, and the steps that came meanwhile, in order. */
+  readonly #busy = new Map<number, (() => void)[]>();
+  /** How far MAIL has come: filters that have passed it on. */
+  #mailPassedBy = 0;
+  /** Refused MAILs by who refused: a filter that has a part in it, or the output. */
+  #mailRefusals: Map<number, Response> | undefined;
   #isClosed = false;
 
-  constructor(filter: Filter, tx: TxContext, upstream: Exchange) {
-    this.#filter = filter;
+  constructor(filters: readonly Filter[], tx: TxContext, output: Exchange) {
+    this.#filters = filters;
     this.#tx = tx;
-    this.#upstream = upstream;
+    this.#output = output;
   }
 
   mail(from: Mailbox): Promise<Response> {
-    return this.#inTurn(this.#filter.mail, from, this.#mailOnward, this.#onMailAnswer);
+    return this.#enter('mail', from, 0);
   }
 
   rcpt(to: Mailbox): Promise<Response> {
-    return this.#inTurn(this.#filter.rcpt, to, this.#rcptOnward);
+    return this.#enter('rcpt', to, 0);
   }
 
   data(body: Body): Promise<Response> {
-    return this.#inTurn(this.#filter.data, body, this.#dataOnward);
+    return this.#enter('data', body, 0);
   }
 
   close(): Promise<void> {
     this.#isClosed = true;
-    return this.#upstream.close();
+    return this.#output.close();
   }
 
-  readonly #mailOnward = (from: Mailbox): Promise<Response> => {
-    this.#isMailPassedOn = true;
-    return this.#upstream.mail(from);
-  };
-
-  readonly #rcptOnward = (to: Mailbox): Promise<Response> => {
-    this.#mustHavePassedMail();
-    return this.#upstream.rcpt(to);
-  };
-
-  readonly #dataOnward = (body: Body): Promise<Response> => {
-    this.#mustHavePassedMail();
-    return this.#upstream.data(body);
-  };
-
-  readonly #onMailAnswer = (response: Response): void => {
-    if (!isOk(response)) this.#mailRefusal = response;
-  };
-
-  #mustHavePassedMail(): void {
-    must(this.#isMailPassedOn, 'a filter that keeps MAIL to itself must answer what follows by itself');
-  }
-
-  #inTurn<T>(hook: Hook<T> | undefined, value: T, onward: Next<T>, onAnswer?: OnAnswer): Promise<Response> {
-    if (!this.#isBusy) return this.#step(hook, value, onward, onAnswer);
-    return new Promise((resolve) => {
-      this.#waiting.push(() => resolve(this.#step(hook, value, onward, onAnswer)));
-    });
+  /** Takes a step to filter number `at`, or past it. Whoever throws where it should have rejected is a bug like any other. */
+  #enter<P extends Phase>(phase: P, value: Values[P], at: number): Promise<Response> {
+    try {
+      return this.#go(phase, value, at);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Once closed, nothing is passed on any more. */
-  #step<T>(hook: Hook<T> | undefined, value: T, onward: Next<T>, onAnswer: OnAnswer | undefined): Promise<Response> {
-    if (this.#isClosed) return this.#passed(Promise.resolve(cancelledReply));
-    if (this.#mailRefusal !== undefined) return this.#passed(Promise.resolve(mailFailed(this.#mailRefusal)));
-    if (hook === undefined) return this.#passed(heard(guarded(onward, value), onAnswer));
-    this.#isBusy = true;
+  #go<P extends Phase>(phase: P, value: Values[P], at: number): Promise<Response> {
+    for (let i = at; i < this.#filters.length; i += 1) {
+      const waiting = this.#busy.get(i);
+      if (waiting !== undefined) {
+        const here = i;
+        return new Promise((resolve) => waiting.push(() => resolve(this.#enter(phase, value, here))));
+      }
+      if (this.#isClosed) return Promise.resolve(cancelledReply);
+      const refusal = this.#mailRefusalAt(i);
+      if (refusal !== undefined) return Promise.resolve(mailFailed(refusal));
+      const filter = this.#filters[i];
+      const hook = filter?.[phase] as Hook<P> | undefined;
+      if (filter !== undefined && hook !== undefined) return this.#ask(phase, filter, hook, value, i);
+      this.#passedBy(phase, i);
+    }
+    return this.#askOutput(phase, value);
+  }
+
+  /** Asks a filter; whatever comes meanwhile waits until it has passed the step on, or answered it. */
+  #ask<P extends Phase>(phase: P, filter: Filter, hook: Hook<P>, value: Values[P], at: number): Promise<Response> {
+    const waiting: (() => void)[] = [];
+    this.#busy.set(at, waiting);
     let isPassed = false;
     const pass = (): void => {
       if (isPassed) return;
       isPassed = true;
-      this.#isBusy = false;
-      this.#waiting.shift()?.();
+      this.#busy.delete(at);
+      for (const enter of waiting) enter();
     };
-    const next = (passed: T): Promise<Response> => {
+    const next = (passed: Values[P]): Promise<Response> => {
       if (this.#isClosed) return Promise.resolve(cancelledReply);
-      const answer = onward(passed);
+      this.#passedBy(phase, at);
+      const answer = this.#enter(phase, passed, at + 1);
       pass();
       return answer;
     };
-    // Heard before the next step has its turn: a RCPT that waits already must not get past a refused MAIL.
-    const answer = heard(
-      guarded((given) => hook.call(this.#filter, this.#tx, given, next), value),
-      onAnswer,
-    );
+    let answer: Promise<Response>;
+    try {
+      answer = hook.call(filter, this.#tx, value, next);
+    } catch (error) {
+      answer = Promise.reject(error as Error);
+    }
+    // Noted before the next step has its turn: a RCPT that waits already must not get past a refused MAIL.
+    if (phase === 'mail') this.#noteRefusal(answer, at);
     if (!isPassed) answer.then(pass, pass);
     return answer;
   }
 
-  /** A step that the filter has no part in: whoever waits behind it comes next. */
-  #passed(answer: Promise<Response>): Promise<Response> {
-    this.#waiting.shift()?.();
+  #askOutput<P extends Phase>(phase: P, value: Values[P]): Promise<Response> {
+    const ask = this.#output[phase] as (value: Values[P]) => Promise<Response>;
+    const answer = ask.call(this.#output, value);
+    if (phase === 'mail') this.#noteRefusal(answer, this.#filters.length);
     return answer;
   }
-}
 
-/** A filter that throws where it should have rejected is a bug like any other. */
-function guarded<T>(step: Next<T>, value: T): Promise<Response> {
-  try {
-    return step(value);
-  } catch (error) {
-    return Promise.reject(error as Error);
+  #passedBy(phase: Phase, at: number): void {
+    if (phase === 'mail') this.#mailPassedBy = at + 1;
+    else must(this.#mailPassedBy > at, 'a filter that keeps MAIL to itself must answer what follows by itself');
   }
-}
 
-function heard(answer: Promise<Response>, onAnswer: OnAnswer | undefined): Promise<Response> {
-  // A rejection is the business of whoever asked.
-  if (onAnswer !== undefined) answer.then(onAnswer, () => undefined);
-  return answer;
+  /** A rejection is the business of whoever asked. */
+  #noteRefusal(answer: Promise<Response>, by: number): void {
+    answer.then(
+      (response) => {
+        if (isOk(response)) return;
+        this.#mailRefusals ??= new Map();
+        this.#mailRefusals.set(by, response);
+      },
+      () => undefined,
+    );
+  }
+
+  /** What filter number `at` has heard in answer to MAIL, when it was a refusal: the word of the first from there on that has one. */
+  #mailRefusalAt(at: number): Response | undefined {
+    if (this.#mailRefusals === undefined) return undefined;
+    for (let i = at; i < this.#filters.length; i += 1) {
+      if (this.#filters[i]?.mail !== undefined) return this.#mailRefusals.get(i);
+    }
+    return this.#mailRefusals.get(this.#filters.length);
+  }
 }

@@ -40,6 +40,8 @@ export interface Dns {
 
 /** Structured logging: fields first, then a fixed sentence. No message content at any level above `debug`. */
 export interface Log {
+  /** Nothing below a warning is written anywhere: whoever has much to say may spare himself the fields. */
+  readonly isQuiet?: boolean;
   debug(fields: object, text: string): void;
   info(fields: object, text: string): void;
   warn(fields: object, text: string): void;

@@ -55,11 +55,15 @@ export function isValidDsnParam({ keyword, value }: EsmtpParam): boolean {
   }
 }
 
+/** What a sender asked that said nothing of it, as nearly all do. */
+const NOTHING_ASKED: DsnRequest = { notify: { success: false, failure: true, delay: true }, returnsMessage: false };
+
 /**
  * What was asked for a recipient. A parameter that is badly written says nothing. Without NOTIFY a failure is reported, and so may be a
  * delay (RFC 3461 §4.1).
  */
 export function dsnRequest(from: Mailbox | undefined, to: Mailbox): DsnRequest {
+  if (to.params.length === 0 && (from === undefined || from.params.length === 0)) return NOTHING_ASKED;
   const envelopeId = from && validValue(from, 'ENVID');
   const orcpt = validValue(to, 'ORCPT');
   const originalRecipient = orcpt === undefined ? undefined : parseOrcpt(orcpt);

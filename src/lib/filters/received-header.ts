@@ -23,7 +23,7 @@ export const receivedHeader = defineFilter<z.output<typeof config>>({
   create:
     (c, { deps }) =>
     () => ({
-      async data(tx, body, next) {
+      data(tx, body, next) {
         const line = writeReceived(factsOf(tx, c.received_hostname ?? undefined, deps.clock.now()));
         return next(prefixedBody(Buffer.from(line), body));
       },
@@ -37,12 +37,12 @@ function factsOf(tx: TxContext, by: string | undefined, atMs: number): ReceivedF
   const peerName = remote?.fcrdns === true ? remote.remoteHostname : undefined;
   const rcptTo = tx.rcptTo.length === 1 ? tx.rcptTo[0]?.address : undefined;
   return {
-    ...(tx.smtpMeta && { ehloHost: tx.smtpMeta.ehloHost }),
-    ...(isIP(host) !== 0 && { peerAddress: host }),
-    ...(peerName !== undefined && { peerName }),
-    ...(by !== undefined && { by }),
+    ehloHost: tx.smtpMeta?.ehloHost,
+    peerAddress: isIP(host) === 0 ? undefined : host,
+    peerName,
+    by,
     protocol: tx.smtpMeta === undefined ? 'X-RESTMTP' : protocolOf(tx.smtpMeta, utf8),
-    ...(rcptTo !== undefined && { rcptTo }),
+    rcptTo,
     utf8,
     atMs,
   };

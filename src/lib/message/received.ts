@@ -5,16 +5,16 @@ import { formatDate } from './date.ts';
 
 export interface ReceivedFacts {
   /** What the peer called itself. */
-  readonly ehloHost?: string;
-  readonly peerAddress?: string;
+  readonly ehloHost?: string | undefined;
+  readonly peerAddress?: string | undefined;
   /** The peer's name in DNS, when it leads back to its address. */
-  readonly peerName?: string;
+  readonly peerName?: string | undefined;
   /** Our name. */
-  readonly by?: string;
+  readonly by?: string | undefined;
   /** `ESMTPSA`, `X-RESTMTP`, … */
   readonly protocol: string;
   /** The only recipient. */
-  readonly rcptTo?: string;
+  readonly rcptTo?: string | undefined;
   /** RFC 6531: the header may hold UTF-8. */
   readonly utf8: boolean;
   readonly atMs: number;

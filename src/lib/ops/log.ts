@@ -54,6 +54,7 @@ function lazily(make: () => Logger, levels: Readonly<Record<Level, boolean>>): L
     return made;
   };
   return {
+    isQuiet: !levels.info,
     debug: levels.debug ? (fields, text) => logger().debug(fields, text) : unheard,
     info: levels.info ? (fields, text) => logger().info(fields, text) : unheard,
     warn: levels.warn ? (fields, text) => logger().warn(fields, text) : unheard,

@@ -126,7 +126,7 @@ class ExploderExchange implements Exchange {
   }
 
   async data(body: Body): Promise<Response> {
-    await Promise.allSettled(this.#rcptAnswers);
+    if (this.#recipients.some(({ standing }) => standing === undefined)) await Promise.allSettled(this.#rcptAnswers);
     const recipients = this.#recipients.filter(({ standing }) => standing === 'accepted' || standing === 'held');
     const outcomes = await Promise.all(recipients.map((recipient) => this.#outcome(recipient, body)));
     const { response, adopt } = answerData(outcomes, this.#config.mode);

@@ -9,7 +9,7 @@ import type { SenderConfig } from '../config/router-config.ts';
 import { ConfigError } from '../config/source.ts';
 import type { Body } from '../core/body.ts';
 import { type HostPort, withOverrides } from '../core/envelope.ts';
-import { must } from '../core/errors.ts';
+import { InvariantError, must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Hop } from '../core/hop.ts';
 import type { Mailbox } from '../core/mailbox.ts';
@@ -111,8 +111,8 @@ class RestExchange implements Exchange {
     return this.#offer(endpoint, hosts.length === 0 ? [undefined] : hosts, this.#from, to);
   }
 
-  async data(body: Body): Promise<Response> {
-    must(this.#hop !== undefined, 'DATA follows an accepted RCPT');
+  data(body: Body): Promise<Response> {
+    if (this.#hop === undefined) return Promise.reject(new InvariantError('DATA follows an accepted RCPT'));
     return this.#hop.data(hopBody(body, this.#notes()));
   }
 
@@ -134,15 +134,17 @@ class RestExchange implements Exchange {
     from: Mailbox,
     to: Mailbox,
   ): Promise<Response> {
-    for (const [i, host] of hosts.entries()) {
+    for (let i = 0; i < hosts.length; i += 1) {
       if (this.#isClosed) break;
+      const host = hosts[i];
       this.#tx.offering?.(host ?? hostOf(endpoint));
       const next = this.#output.hopAt(endpoint);
       const hop = this.#output.offers.open(next, () => this.#open(next, host), from, to);
       this.#hop = hop;
-      const [mail, rcpt] = [hop.mail(from), hop.rcpt(to)];
+      const mail = hop.mail(from);
+      const rcpt = hop.rcpt(to);
       // After a refused MAIL nobody waits for RCPT any more, so it must not fail unheard either.
-      void Promise.allSettled([mail, rcpt]);
+      rcpt.catch(() => undefined);
       const mailResponse = await mail;
       if (!isTemporary(mailResponse) || i === hosts.length - 1) {
         this.#answerMail(mailResponse);

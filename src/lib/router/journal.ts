@@ -7,7 +7,7 @@ import type { Deps } from '../core/deps.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import type { AttemptOutcome, RouterMeter } from '../core/meters.ts';
-import { formatResponse, isOk } from '../core/response.ts';
+import { formatResponse, isOk, type Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { decisive, type Final, type TxState } from '../core/transaction.ts';
 import type { UncertainPolicy } from '../core/uncertainty.ts';
@@ -40,6 +40,7 @@ export class Journal {
   accepted(record: TxRecord, sizeBytes?: number): void {
     const { deps, meter } = this.#options;
     meter?.accepted(record.sender);
+    if (deps.log.isQuiet) return;
     const { remoteHost } = record.origin;
     deps.log.info(
       {
@@ -68,6 +69,7 @@ export class Journal {
     const outcome = outcomeOf(decision);
     if (reply?.inDoubt === true && work.isDurable) this.#doubt(name, 'reply', work.whenUncertain);
     meter?.attempt({ sender: name, outcome, durationMs, ...(reply && { reply }) });
+    if (deps.log.isQuiet) return;
     const host = work.hosts.at(-1);
     const sizeBytes = live.state.body?.size;
     deps.log.info(
@@ -110,18 +112,29 @@ export class Journal {
 
   /** A conversation ended. One in which something was refused leaves a row behind, where somebody can look up why. */
   conversation(end: ConversationEnd): void {
-    const { deps } = this.#options;
-    const { id, route, origin, openedAt, state } = end;
+    const { state } = end;
     if (state.mailFrom === undefined) return;
     const reply = decisive(state);
-    const refused = state.replies.rcpt.filter((each) => each !== undefined && !isOk(each)).length;
+    let refused = 0;
+    for (const each of state.replies.rcpt) if (each !== undefined && !isOk(each)) refused += 1;
+    if (this.#options.deps.log.isQuiet !== true) this.#sayEnded(end, reply, refused);
+    const isRefused = refused > 0 || (reply !== undefined && !isOk(reply));
+    if (isRefused && state.final !== undefined) this.#keep(end, state.final);
+  }
+
+  #sayEnded(
+    { id, route, origin, openedAt, state }: ConversationEnd,
+    reply: Response | undefined,
+    refused: number,
+  ): void {
+    const { deps } = this.#options;
     const sizeBytes = state.body?.size;
     deps.log.info(
       {
         tx: id,
         ...principal(route.sender.name, route.sender.tag),
         ...envelope(
-          state.mailFrom.address,
+          state.mailFrom?.address,
           state.rcptTo.map(({ address }) => address),
         ),
         ...(origin.remoteHost && { remoteHost: origin.remoteHost.host }),
@@ -133,8 +146,6 @@ export class Journal {
       },
       'conversation ended',
     );
-    const isRefused = refused > 0 || (reply !== undefined && !isOk(reply));
-    if (isRefused && state.final !== undefined) this.#keep(end, state.final);
   }
 
   #keep({ id, route, origin, openedAt, state }: ConversationEnd, final: Final): void {
