@@ -9,7 +9,7 @@ export async function cancelRemote({ deps }: Peer, remote: RemoteTransaction): P
   const { clock, log } = deps;
   const deadline = startDeadline(clock, limits.cancelMs);
   try {
-    await remote.cancel(deadline.signal);
+    await remote.cancel(deadline);
   } catch (error) {
     log.debug({ error }, 'a cancel did not reach the next hop');
   } finally {

@@ -1,42 +1,120 @@
-/** A point in time as an AbortSignal, so that one wait can listen to both the clock and whoever may stop it. */
+/**
+ * A point in time that ends requests and waits, together with whoever may end them before. Each message takes several, so one costs a timer and
+ * nothing else: an AbortSignal is made only for those who need one.
+ */
 import type { Clock } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 
-export interface Deadline {
-  /** Aborts at the deadline, or when the parent does. */
+/** What may end something early. */
+export interface Ending {
+  readonly isEnded: boolean;
+  /** Calls back once, when it ends, unless that has happened already; the returned function takes that back. */
+  onEnd(listener: () => void): () => void;
+}
+
+export interface Deadline extends Ending {
+  /** Aborts at the deadline, or when the exchange ends. */
   readonly signal: AbortSignal;
   /** Milliseconds left, never negative. */
   leftMs(): number;
-  /** Whether the time is over (rather than the parent aborted). */
+  /** Whether the time is over (rather than the exchange). */
   isOver(): boolean;
-  /** Releases the timer; the signal never aborts after that. */
+  /** Releases the timer; nothing ends after that. */
   clear(): void;
+}
+
+/** Those deadlines of one exchange that are running: it ends them all when it ends. */
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #running = new Set<() => void>();
+  #isStopped = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** Starts a deadline `ms` from now. The caller clears it when done. */
+  start(ms: number): Deadline {
+    const deadline = new Timed(this.#clock, ms, this.#running);
+    if (this.#isStopped) deadline.end();
+    return deadline;
+  }
+
+  /** Ends those that run, and every later one at once. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const end of [...this.#running]) end();
+  }
+}
+
+/** Starts a deadline `ms` from now. The caller clears it when done. */
+export function startDeadline(clock: Clock, ms: number): Deadline {
+  return new Timed(clock, ms, undefined);
 }
 
 /** A reason of one's own: the default one is an exception with a stack, made anew each time. */
 const OVER = 'over';
 
-/** Starts a deadline `ms` from now. The caller clears it when done. */
-export function startDeadline(clock: Clock, ms: number, parent?: AbortSignal): Deadline {
-  const at = clock.monotonicMs() + ms;
-  const abort = new AbortController();
-  let isOver = false;
-  const stop = (): void => abort.abort(OVER);
-  if (parent?.aborted) stop();
-  else parent?.addEventListener('abort', stop, { once: true });
-  const forget = clock.after(ms, () => {
-    isOver = true;
-    stop();
-  });
-  return {
-    signal: abort.signal,
-    leftMs: () => Math.max(0, at - clock.monotonicMs()),
-    isOver: () => isOver,
-    clear: () => {
-      forget();
-      parent?.removeEventListener('abort', stop);
-    },
+class Timed implements Deadline {
+  readonly #clock: Clock;
+  readonly #at: number;
+  readonly #group: Set<() => void> | undefined;
+  readonly #forget: () => void;
+  readonly #listeners = new Set<() => void>();
+  #abort: AbortController | undefined;
+  #isEnded = false;
+  #isOver = false;
+  readonly end = (): void => {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.clear();
+    this.#abort?.abort(OVER);
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
   };
+
+  constructor(clock: Clock, ms: number, group: Set<() => void> | undefined) {
+    this.#clock = clock;
+    this.#at = clock.monotonicMs() + ms;
+    this.#group = group;
+    group?.add(this.end);
+    this.#forget = clock.after(ms, () => {
+      this.#isOver = true;
+      this.end();
+    });
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#isEnded) this.#abort.abort(OVER);
+    return this.#abort.signal;
+  }
+
+  onEnd(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  leftMs(): number {
+    return Math.max(0, this.#at - this.#clock.monotonicMs());
+  }
+
+  isOver(): boolean {
+    return this.#isOver;
+  }
+
+  clear(): void {
+    this.#forget();
+    this.#group?.delete(this.end);
+  }
 }
 
 /** What a peer is told of our patience (protocol §1.1): a second less than we have, nothing when that is too little to say. */

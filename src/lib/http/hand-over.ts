@@ -44,7 +44,7 @@ export async function handOver(remote: RemoteTransaction, what: HandOver): Promi
 /** An application that cannot hear of findings still gets its mail; only the deadline ends the attempt. */
 async function tell(remote: RemoteTransaction, news: FilterOutput, { deadline, log }: HandOver): Promise<void> {
   try {
-    await remote.addFilterOutput(news, deadline.signal);
+    await remote.addFilterOutput(news, deadline);
   } catch (error) {
     if (!(error instanceof UpstreamTrouble)) throw error;
     log.warn({ why: error.message, detail: error.detail }, 'the next hop does not take filter_output: sent without it');
@@ -63,7 +63,7 @@ async function handOverParsed(
       log.warn({}, 'the next hop has no place for each part of the parsed message: sent without it');
       return false;
     }
-    for (const [id, blob] of blobs) await remote.uploadPart(id, blob, deadline.signal);
+    for (const [id, blob] of blobs) await remote.uploadPart(id, blob, deadline);
     return true;
   } catch (error) {
     if (!(error instanceof UpstreamTrouble)) throw error;

@@ -3,9 +3,11 @@
  * its connection. Shared by every hop of a process, and closed once, by its owner.
  */
 import { readFileSync } from 'node:fs';
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { collectAnswer } from './collect-answer.ts';
+import type { HttpSender, SentAnswer, SentRequest } from './request.ts';
 
 /** How a server's certificate is judged (by the system's authorities, or not at all), or more than that. */
 export type Trust = boolean | PeerTrust;
@@ -27,6 +29,9 @@ export interface PeerTrust {
 /** What a connection is used for. */
 export type PoolUse = 'short' | 'poll';
 
+const VERIFIED: PeerTrust = { verify: true };
+const UNVERIFIED: PeerTrust = { verify: false };
+
 /** Reads the `verify` of a configuration: `true`, `false`, or the path of a CA file. Throws `UserError` when the file cannot be read. */
 export function readTrust(verify: boolean | string): boolean | { readonly ca: string } {
   if (typeof verify === 'boolean') return verify;
@@ -37,21 +42,43 @@ export function readTrust(verify: boolean | string): boolean | { readonly ca: st
   }
 }
 
-export class HttpClient {
+/** A pool as requests see it. */
+interface Requests {
+  request(ask: SentRequest): Promise<SentAnswer>;
+}
+
+export class HttpClient implements HttpSender {
   readonly #pools = new Map<string, Pool>();
+  /** The same by what a request has at hand: to say a trust in words costs as much as to find out that nothing has changed. */
+  #known = new WeakMap<PeerTrust, Map<string, Requests>>();
   #isClosed = false;
 
   /** The pool for an origin; made when first asked for. */
-  pool(origin: string, trust: Trust, use: PoolUse): Dispatcher {
+  pool(origin: string, trust: Trust, use: PoolUse): Requests {
     if (this.#isClosed) throw new Error('the HTTP client is closed');
-    const { verify = true, ca, identity } = typeof trust === 'boolean' ? { verify: trust } : (trust as PeerTrust);
+    const who = typeof trust === 'boolean' ? (trust ? VERIFIED : UNVERIFIED) : (trust as PeerTrust);
+    let known = this.#known.get(who);
+    if (known === undefined) {
+      known = new Map();
+      this.#known.set(who, known);
+    }
+    const key = use === 'poll' ? `poll ${origin}` : origin;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const pool = this.#pool(origin, who, use);
+    const requests: Requests = { request: (ask) => collectAnswer(pool, ask) };
+    known.set(key, requests);
+    return requests;
+  }
+
+  #pool(origin: string, { verify = true, ca, identity }: PeerTrust, use: PoolUse): Pool {
     const key = JSON.stringify([use, origin, verify, ca, identity]);
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     this.#makeRoom();
     const pool = new Pool(origin, {
       connections: use === 'poll' ? limits.httpPollConnections : limits.httpConnections,
-      // Every request carries a deadline of the clock as its signal: a second timer would only race with it.
+      // Every request carries a deadline of the clock: a second timer would only race with it.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: { rejectUnauthorized: verify, ...(ca !== undefined && { ca }), ...identity },
@@ -78,6 +105,7 @@ export class HttpClient {
     if (this.#pools.size < 2 * limits.httpOrigins) return;
     const [key, oldest] = this.#pools.entries().next().value as [string, Pool];
     this.#pools.delete(key);
+    this.#known = new WeakMap();
     void oldest.close();
   }
 }

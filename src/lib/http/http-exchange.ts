@@ -2,7 +2,6 @@
  * An exchange with the next hop over REST. Requests that change something go one after the other; beside them one hanging GET follows the
  * transaction while somebody waits for a reply, and a heartbeat keeps it alive until the message is sent.
  */
-import { setMaxListeners } from 'node:events';
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
@@ -13,7 +12,7 @@ import { cancelledReply, mailFailed, rcptsFailed } from '../core/precondition.ts
 import { isOk, type Response, reply } from '../core/response.ts';
 import { inDoubt } from '../core/uncertainty.ts';
 import { cancelRemote } from './cancel-remote.ts';
-import { type Deadline, startDeadline } from './deadline.ts';
+import { type Deadline, Deadlines, startDeadline } from './deadline.ts';
 import { handOver } from './hand-over.ts';
 import { keepAlive } from './heartbeat.ts';
 import type { PeerView } from './peer-view.ts';
@@ -36,10 +35,10 @@ export class HttpExchange implements Exchange {
   readonly #peer: Peer;
   readonly #options: HttpExchangeOptions;
   readonly #ask: HopAsk;
-  readonly #stop = new AbortController();
+  readonly #deadlines: Deadlines;
   readonly #replies: ReplyFollower;
-  /** Aborts when heartbeats are needed no more. */
-  readonly #calm = new AbortController();
+  /** Ends the heartbeats, when they are needed no more. */
+  #calm: () => void = () => undefined;
   #from: Mailbox | undefined;
   readonly #rcpts: { readonly to: Mailbox; readonly answer: Promise<Response> }[] = [];
   /** Recipients that are asked but not yet sent, and how many were sent. */
@@ -56,11 +55,10 @@ export class HttpExchange implements Exchange {
     this.#peer = peer;
     this.#options = options;
     this.#ask = ask;
-    // Each recipient that waits listens to it.
-    setMaxListeners(0, this.#stop.signal);
+    this.#deadlines = new Deadlines(peer.deps.clock);
     this.#replies = new ReplyFollower({
       deps: peer.deps,
-      stop: this.#stop.signal,
+      deadlines: this.#deadlines,
       writes: () => this.#writes,
       onTrouble: (response) => this.#fail(response),
     });
@@ -98,7 +96,7 @@ export class HttpExchange implements Exchange {
     // A recipient whose answer came too late for us would get the message all the same, and again when the client retries.
     const isRcptInDoubt = answers.some((answer, i) => answer === timeoutReply && !isRefused(asked?.rcpt[i]));
     if (isRcptInDoubt) return inDoubtReply;
-    this.#calm.abort();
+    this.#calm();
     const deadline = this.#deadline(this.#ask.dataTimeoutMs);
     const accepted = this.#rcpts.filter((_, i) => isOk(answers[i] as Response)).map(({ to }) => to);
     const kept = [body, ...(notesOf(body).parsed?.blobs.values() ?? [])].map((each) => each.retain());
@@ -114,8 +112,8 @@ export class HttpExchange implements Exchange {
   }
 
   close(): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.resolve();
-    this.#stop.abort();
+    if (this.#deadlines.isStopped) return Promise.resolve();
+    this.#deadlines.stop();
     this.#fail(cancelledReply);
     void this.#writes.then(() => this.#cancel());
     return Promise.resolve();
@@ -140,7 +138,7 @@ export class HttpExchange implements Exchange {
           this.#remote = remote;
           this.#lastWriteAt = clock.monotonicMs();
           this.#replies.follow(remote);
-          void this.#keepAlive();
+          this.#keepAlive();
         },
         (error: unknown) => this.#fail(troubleReply(error, deadline, log)),
       )
@@ -172,8 +170,8 @@ export class HttpExchange implements Exchange {
       // A peer that has answered already may refuse the upload; then its answer is what counts.
       const remote = this.#remote ?? first;
       const trouble = troubleReply(error, deadline, log);
-      if (!deadline.signal.aborted) {
-        await remote.read(deadline.signal).catch((error: unknown) => log.debug({ error }, 'no answer after an upload'));
+      if (!deadline.isEnded) {
+        await remote.read(deadline).catch((error: unknown) => log.debug({ error }, 'no answer after an upload'));
       }
       if (remote.view.data !== undefined) return;
       this.#isNotOffered = isNotOffered(error);
@@ -214,7 +212,7 @@ export class HttpExchange implements Exchange {
   }
 
   #fail(response: Response): void {
-    this.#calm.abort();
+    this.#calm();
     this.#replies.fail(response);
   }
 
@@ -223,21 +221,21 @@ export class HttpExchange implements Exchange {
   }
 
   #deadline(ms: number): Deadline {
-    return startDeadline(this.#peer.deps.clock, ms, this.#stop.signal);
+    return this.#deadlines.start(ms);
   }
 
-  #keepAlive(): Promise<void> {
+  #keepAlive(): void {
     const { clock, log } = this.#peer.deps;
-    return keepAlive({
+    if (this.#replies.failure !== undefined) return;
+    this.#calm = keepAlive({
       clock,
       intervalMs: this.#options.refreshIntervalMs,
       lastHeardAt: () => this.#lastWriteAt,
-      signal: this.#calm.signal,
       beat: () =>
         this.#write(async (remote) => {
           const deadline = this.#deadline(this.#ask.rcptTimeoutMs);
           // The next request will tell whether a failure matters.
-          await remote.heartbeat(deadline.signal).catch((error: unknown) => log.debug({ error }, 'a heartbeat failed'));
+          await remote.heartbeat(deadline).catch((error: unknown) => log.debug({ error }, 'a heartbeat failed'));
           deadline.clear();
         }),
     });

@@ -6,21 +6,22 @@ import { limits } from '../core/limits.ts';
 import { type Response, reply, responseClass, responseFromText } from '../core/response.ts';
 import { isJsonObject } from './request.ts';
 
+/** Every key is always there: each answer makes a new one, and an engine is quick with objects of one shape only. */
 export interface PeerView {
-  readonly mail?: Response;
+  readonly mail: Response | undefined;
   /** In the order of the recipients; ends at the first that is not answered. */
   readonly rcpt: readonly Response[];
-  readonly data?: Response;
+  readonly data: Response | undefined;
   /** How many recipients the peer knows of. */
   readonly rcptCount: number;
   /** It will do no more: cancelled, or not tried again. */
   readonly isEnded: boolean;
   /** Where the message is uploaded, as the peer names it. */
-  readonly bodyUri?: string;
+  readonly bodyUri: string | undefined;
   /** It behaves as an application that receives mail: uploads must be whole. */
   readonly isReceiver: boolean;
   /** Where it takes the parsed message, as it names the place; only a receiver has one. */
-  readonly builderUri?: string;
+  readonly builderUri: string | undefined;
   /** It has the parsed message. */
   readonly hasParsed: boolean;
   /** The parts of the parsed message that it knows of, by id. */
@@ -34,32 +35,36 @@ export interface PeerPart {
   readonly isComplete: boolean;
 }
 
+const NO_PARTS: ReadonlyMap<string, PeerPart> = new Map();
+
 export const NO_VIEW: PeerView = {
+  mail: undefined,
   rcpt: [],
+  data: undefined,
   rcptCount: 0,
   isEnded: false,
+  bodyUri: undefined,
   isReceiver: false,
+  builderUri: undefined,
   hasParsed: false,
-  parts: new Map(),
+  parts: NO_PARTS,
 };
 
 const DEFAULT_TEXT = { ok: 'ok', temporary: 'temporary error', permanent: 'permanent error', other: 'error' } as const;
 
 export function readPeerView(json: Readonly<Record<string, unknown>>): PeerView {
-  const mail = readResponse(json.mail_response);
-  const data = readResponse(json.data_response);
   const body = objectAt(json, 'body');
   const blob = objectAt(body, 'blob_status');
   const builder = objectAt(body, 'message_builder');
   return {
-    ...(mail && { mail }),
+    mail: readResponse(json.mail_response),
     rcpt: readResponses(json.rcpt_response),
-    ...(data && { data }),
+    data: readResponse(json.data_response),
     rcptCount: Array.isArray(json.rcpt_to) ? json.rcpt_to.length : 0,
     isEnded: json.cancelled === true || typeof json.final_attempt_reason === 'string',
-    ...(typeof blob?.uri === 'string' && { bodyUri: blob.uri }),
+    bodyUri: typeof blob?.uri === 'string' ? blob.uri : undefined,
     isReceiver: blob?.finalized === false || typeof builder?.uri === 'string',
-    ...(typeof builder?.uri === 'string' && { builderUri: builder.uri }),
+    builderUri: typeof builder?.uri === 'string' ? builder.uri : undefined,
     hasParsed: builder !== undefined && builder.uri === undefined,
     parts: readParts(objectAt(builder, 'blob_status')),
   };
@@ -70,19 +75,15 @@ export function readPeerView(json: Readonly<Record<string, unknown>>): PeerView 
  * to, whose host may differ from answer to answer.
  */
 export function mergePeerView(known: PeerView, shown: PeerView): PeerView {
-  const mail = known.mail ?? shown.mail;
-  const data = known.data ?? shown.data;
-  const bodyUri = known.bodyUri ?? shown.bodyUri;
-  const builderUri = known.builderUri ?? shown.builderUri;
   return {
-    ...(mail && { mail }),
-    rcpt: [...known.rcpt, ...shown.rcpt.slice(known.rcpt.length)],
-    ...(data && { data }),
+    mail: known.mail ?? shown.mail,
+    rcpt: known.rcpt.length === 0 ? shown.rcpt : [...known.rcpt, ...shown.rcpt.slice(known.rcpt.length)],
+    data: known.data ?? shown.data,
     rcptCount: Math.max(known.rcptCount, shown.rcptCount),
     isEnded: shown.isEnded,
-    ...(bodyUri !== undefined && { bodyUri }),
+    bodyUri: known.bodyUri ?? shown.bodyUri,
     isReceiver: known.isReceiver || shown.isReceiver,
-    ...(builderUri !== undefined && { builderUri }),
+    builderUri: known.builderUri ?? shown.builderUri,
     hasParsed: known.hasParsed || shown.hasParsed,
     parts: mergeParts(known.parts, shown.parts),
   };
@@ -102,8 +103,9 @@ function mergeParts(
 }
 
 function readParts(status: Readonly<Record<string, unknown>> | undefined): ReadonlyMap<string, PeerPart> {
+  if (status === undefined) return NO_PARTS;
   const parts = new Map<string, PeerPart>();
-  for (const id of Object.keys(status ?? {})) {
+  for (const id of Object.keys(status)) {
     const part = objectAt(status, id);
     if (typeof part?.uri === 'string') parts.set(id, { uri: part.uri, isComplete: part.finalized === true });
   }

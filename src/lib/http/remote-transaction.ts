@@ -36,6 +36,8 @@ export interface Peer {
 
 const JSON_TYPE = { 'content-type': 'application/json' } as const;
 const CONFLICT_PAUSE_MS = 10;
+/** A reason of one's own: the default one is an exception with a stack, made anew each time. */
+const NEWS = 'news';
 
 export class RemoteTransaction {
   readonly url: URL;
@@ -47,7 +49,7 @@ export class RemoteTransaction {
   #changes = 0;
   #lastPoll: { readonly at: number; readonly etag: string | undefined } | undefined;
   /** Ends the pause between two polls when a PATCH has news. */
-  #pause = new AbortController();
+  #pause: AbortController | undefined;
 
   private constructor(peer: Peer, url: URL, onView: (view: PeerView) => void) {
     this.#peer = peer;
@@ -69,7 +71,7 @@ export class RemoteTransaction {
       headers: { ...JSON_TYPE, ...preferAnswers(deadline) },
       body: JSON.stringify(json),
       use: 'poll',
-      signal: deadline.signal,
+      signal: deadline,
     });
     if (answer.status !== 201 && answer.status !== 200) throw peerRefusal(answer);
     const location = headerOf(answer, 'location');
@@ -86,11 +88,10 @@ export class RemoteTransaction {
 
   /** Adds recipients behind the `offset` that are there. */
   async addRcpts(rcpts: readonly Mailbox[], offset: number, deadline: Deadline): Promise<void> {
-    const { signal } = deadline;
     const json = addRcptsJson(rcpts, offset);
     await this.#update(
-      signal,
-      () => this.#patch(json, signal, preferAnswers(deadline)),
+      deadline,
+      () => this.#patch(json, deadline, preferAnswers(deadline)),
       (view) => {
         if (view.rcptCount === offset + rcpts.length) return true;
         if (view.rcptCount !== offset) throw new UpstreamTrouble('bad upstream delta');
@@ -100,11 +101,11 @@ export class RemoteTransaction {
   }
 
   /** Adds what filters found out. What is there cannot be read back, so it is said again until it was heard. */
-  async addFilterOutput(filterOutput: FilterOutput, signal: AbortSignal): Promise<void> {
+  async addFilterOutput(filterOutput: FilterOutput, deadline: Deadline): Promise<void> {
     const json = addFilterOutputJson(filterOutput);
     await this.#update(
-      signal,
-      () => this.#patch(json, signal),
+      deadline,
+      () => this.#patch(json, deadline),
       () => false,
     );
   }
@@ -114,7 +115,6 @@ export class RemoteTransaction {
    * again: what the receiver has made of the JSON cannot be told from its state.
    */
   async announce(json: object, parts: Iterable<string>, deadline: Deadline): Promise<boolean> {
-    const { signal } = deadline;
     const { builderUri } = this.#view;
     const url = builderUri === undefined ? undefined : resolveUrl(builderUri, this.url);
     if (url === undefined) throw new UpstreamTrouble('bad response no message_builder uri');
@@ -122,25 +122,24 @@ export class RemoteTransaction {
     const body = JSON.stringify(json);
     const post = async (): Promise<HttpAnswer | undefined> => {
       const headers = { ...JSON_TYPE, ...this.#ifMatch(), ...patience(deadline) };
-      const answer = await this.#change({ method: 'POST', url, headers, body, signal });
+      const answer = await this.#change({ method: 'POST', url, headers, body, signal: deadline });
       if (answer !== undefined && answer.status >= 500) throw peerRefusal(answer);
       return answer;
     };
     const areKnown = (view: PeerView): boolean => ids.every((id) => view.parts.has(id));
-    await this.#update(signal, post, (view) => view.hasParsed && areKnown(view));
+    await this.#update(deadline, post, (view) => view.hasParsed && areKnown(view));
     return areKnown(this.#view);
   }
 
   /** Keeps the transaction alive. */
-  async heartbeat(signal: AbortSignal): Promise<void> {
-    const answer = await this.#patch(undefined, signal);
+  async heartbeat(deadline: Deadline): Promise<void> {
+    const answer = await this.#patch(undefined, deadline);
     if (answer?.status !== 200) throw new UpstreamTrouble(`heartbeat error ${answer?.status ?? ''}`.trimEnd());
   }
 
   /** Uploads the whole message. A peer that can waits with its answer, and shows the reply in it. */
   async upload(body: Body, chunkSize: number, deadline: Deadline): Promise<void> {
-    const { signal } = deadline;
-    if (this.#view.bodyUri === undefined) await this.#read(signal);
+    if (this.#view.bodyUri === undefined) await this.#read(deadline);
     const { bodyUri, isReceiver } = this.#view;
     const answer = await this.#put(bodyUri, {
       body,
@@ -148,34 +147,34 @@ export class RemoteTransaction {
       chunkSize,
       isWholeOnly: isReceiver,
       prefer: preferHeader(finalAnswerWait(deadline), true),
-      signal,
+      deadline,
     });
     if (answer !== undefined && isViewReturned(headerOf(answer, PREFERENCE_APPLIED))) this.#take(answer);
   }
 
   /** Uploads a part that was announced, never in ranges. */
-  async uploadPart(id: string, body: Body, signal: AbortSignal): Promise<void> {
+  async uploadPart(id: string, body: Body, deadline: Deadline): Promise<void> {
     const uri = this.#view.parts.get(id)?.uri;
     const whole = { mediaType: 'application/octet-stream', chunkSize: Number.POSITIVE_INFINITY, isWholeOnly: true };
     try {
-      await this.#put(uri, { body, ...whole, signal });
+      await this.#put(uri, { body, ...whole, deadline });
     } catch (error) {
       // Whoever takes a part only once refuses the repetition of an upload whose answer was lost.
       if (!isJudgement(error)) throw error;
-      await this.#read(signal);
+      await this.#read(deadline);
       if (this.#view.parts.get(id)?.isComplete !== true) throw error;
     }
   }
 
   /** Reads the state anew, whatever the ETag. */
-  read(signal: AbortSignal): Promise<void> {
-    return this.#read(signal);
+  read(deadline: Deadline): Promise<void> {
+    return this.#read(deadline);
   }
 
   /** One hanging GET, not sooner than a moment after the last one that brought nothing new. */
   async poll(deadline: Deadline): Promise<void> {
-    await this.#keepDistance(deadline.signal);
-    if (deadline.signal.aborted) return;
+    await this.#keepDistance(deadline);
+    if (deadline.isEnded) return;
     const { clock } = this.#peer.deps;
     const etag = this.#etag;
     const changes = this.#changes;
@@ -187,10 +186,10 @@ export class RemoteTransaction {
     this.#take(answer, changes);
   }
 
-  async cancel(signal: AbortSignal): Promise<void> {
+  async cancel(deadline: Deadline): Promise<void> {
     const url = new URL(this.url);
     url.pathname = `${url.pathname}/cancel`;
-    await this.#request({ method: 'POST', url, signal });
+    await this.#request({ method: 'POST', url, signal: deadline });
   }
 
   /**
@@ -199,30 +198,29 @@ export class RemoteTransaction {
    */
   async #hang(etag: string | undefined, deadline: Deadline): Promise<HttpAnswer> {
     const headers = { ...(etag !== undefined && { 'if-none-match': etag }), ...patience(deadline) };
-    const { signal } = deadline;
     try {
-      const answer = await this.#request({ method: 'GET', url: this.url, headers, use: 'poll', signal });
+      const answer = await this.#request({ method: 'GET', url: this.url, headers, use: 'poll', signal: deadline });
       if (answer.status < 500) return answer;
     } catch (error) {
       if (!(error instanceof HttpTrouble) || error.code !== 'network') throw error;
     }
-    return this.#request({ method: 'GET', url: this.url, signal });
+    return this.#request({ method: 'GET', url: this.url, signal: deadline });
   }
 
-  async #read(signal: AbortSignal): Promise<void> {
+  async #read(deadline: Deadline): Promise<void> {
     const changes = this.#changes;
-    const answer = await this.#request({ method: 'GET', url: this.url, signal });
+    const answer = await this.#request({ method: 'GET', url: this.url, signal: deadline });
     if (answer.status !== 200) throw peerRefusal(answer);
     this.#take(answer, changes);
   }
 
-  #patch(json: object | undefined, signal: AbortSignal, more: Headers = {}): Promise<HttpAnswer | undefined> {
+  #patch(json: object | undefined, deadline: Deadline, more: Headers = {}): Promise<HttpAnswer | undefined> {
     const update = { headers: { ...JSON_TYPE, ...this.#ifMatch(), ...more }, body: JSON.stringify(json) };
     return this.#change({
       method: 'PATCH',
       url: this.url,
       use: more.prefer ? 'poll' : 'short',
-      signal,
+      signal: deadline,
       ...(json && update),
     });
   }
@@ -246,7 +244,7 @@ export class RemoteTransaction {
 
   /** Makes a change under If-Match; a lost race or a lost answer is resolved by reading what is there now. */
   async #update(
-    signal: AbortSignal,
+    deadline: Deadline,
     change: () => Promise<HttpAnswer | undefined>,
     isDone: (view: PeerView) => boolean,
   ): Promise<void> {
@@ -254,8 +252,8 @@ export class RemoteTransaction {
       const answer = await change();
       if (answer?.status === 200) return;
       if (answer !== undefined && answer.status !== 412 && answer.status < 500) throw peerRefusal(answer);
-      await this.#pauseBriefly(tries, signal);
-      await this.#read(signal);
+      await this.#pauseBriefly(tries, deadline);
+      await this.#read(deadline);
       if (isDone(this.#view)) return;
     }
     throw new UpstreamTrouble('update conflict');
@@ -272,14 +270,17 @@ export class RemoteTransaction {
     const json = jsonObject(answer);
     if (json === undefined) throw new UpstreamTrouble('bad resp json');
     if (changes === this.#changes) this.#etag = headerOf(answer, 'etag') ?? this.#etag;
-    this.#pause.abort();
+    this.#pause?.abort(NEWS);
     const source = readDsnHeader(headerOf(answer, DSN_HEADER));
     this.#peer.heardDsn?.(source !== undefined);
-    this.#view = mergePeerView(this.#view, withSource(readPeerView(json), source ?? {}));
+    this.#view = mergePeerView(
+      this.#view,
+      source === undefined ? readPeerView(json) : withSource(readPeerView(json), source),
+    );
     this.#onView(this.#view);
   }
 
-  async #keepDistance(signal: AbortSignal): Promise<void> {
+  async #keepDistance({ signal }: Deadline): Promise<void> {
     const last = this.#lastPoll;
     if (last === undefined || last.etag !== this.#etag) return;
     this.#pause = new AbortController();
@@ -288,7 +289,7 @@ export class RemoteTransaction {
     if (left > 0) await clock.sleep(left, AbortSignal.any([signal, this.#pause.signal]));
   }
 
-  async #pauseBriefly(tries: number, signal: AbortSignal): Promise<void> {
+  async #pauseBriefly(tries: number, { signal }: Deadline): Promise<void> {
     const { clock, rng } = this.#peer.deps;
     await clock.sleep(rng.uniform() * CONFLICT_PAUSE_MS * 2 ** tries, signal);
   }

@@ -6,7 +6,7 @@ import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { cancelledReply } from '../core/precondition.ts';
 import { type Response, reply } from '../core/response.ts';
-import { type Deadline, startDeadline } from './deadline.ts';
+import type { Deadline, Deadlines } from './deadline.ts';
 import type { PeerView } from './peer-view.ts';
 import type { RemoteTransaction } from './remote-transaction.ts';
 import { type PickReply, ReplyWatch } from './reply-watch.ts';
@@ -14,8 +14,7 @@ import { timeoutReply, troubleReply } from './upstream-trouble.ts';
 
 export interface ReplyFollowerOptions {
   readonly deps: Pick<Deps, 'clock' | 'log'>;
-  /** Aborts when the exchange ends. */
-  readonly stop: AbortSignal;
+  readonly deadlines: Deadlines;
   /** The end of the line of requests that change something; never rejects. */
   readonly writes: () => Promise<void>;
   /** Hears that the peer cannot be followed any more. */
@@ -78,19 +77,19 @@ export class ReplyFollower {
   }
 
   async #poll(): Promise<void> {
-    const { deps, stop, writes } = this.#options;
+    const { deadlines, writes } = this.#options;
     for (;;) {
       for (let seen: unknown; seen !== writes(); ) {
         seen = writes();
         await seen;
       }
-      if (!this.#watch.isWaitedFor || stop.aborted) {
+      if (!this.#watch.isWaitedFor || deadlines.isStopped) {
         // In the same turn as the look at who waits: the next wait must start a new loop.
         this.#isPolling = false;
         return;
       }
       // Not shorter than a pause: a wait that is about to end must not make us spin.
-      const deadline = startDeadline(deps.clock, Math.max(limits.pollPauseMs, this.#watch.leftMs()), stop);
+      const deadline = deadlines.start(Math.max(limits.pollPauseMs, this.#watch.leftMs()));
       await this.#pollOnce(deadline);
       deadline.clear();
     }
@@ -103,7 +102,7 @@ export class ReplyFollower {
       await this.#remote?.poll(deadline);
     } catch (error) {
       // When the deadline passed, each wait ended with its own.
-      if (!deadline.signal.aborted && create === this.#creates) onTrouble(troubleReply(error, deadline, deps.log));
+      if (!deadline.isEnded && create === this.#creates) onTrouble(troubleReply(error, deadline, deps.log));
     }
   }
 }

@@ -28,30 +28,29 @@ export class ReplyWatch {
 
   /** The time until nobody waits any more. */
   leftMs(): number {
-    return Math.max(0, ...[...this.#waiters].map((waiter) => waiter.deadline.leftMs()));
+    return Math.max(0, ...Array.from(this.#waiters, ({ deadline }) => deadline.leftMs()));
   }
 
-  /** Waits for a reply; when the deadline's signal aborts first, answers what `onAbort` says. Clears the deadline. */
+  /** Waits for a reply; when the deadline ends first, answers what `onAbort` says. Clears the deadline. */
   async wait(pick: PickReply, deadline: Deadline, onAbort: () => Response): Promise<Response> {
     const early = pick(this.#view) ?? this.#failure;
-    if (early !== undefined || deadline.signal.aborted) {
+    if (early !== undefined || deadline.isEnded) {
       deadline.clear();
       return early ?? onAbort();
     }
     return new Promise((resolve) => {
-      const abort = (): void => waiter.settle(onAbort());
       const waiter: Waiter = {
         pick,
         deadline,
         settle: (response) => {
           this.#waiters.delete(waiter);
-          deadline.signal.removeEventListener('abort', abort);
+          forget();
           deadline.clear();
           resolve(response);
         },
       };
       this.#waiters.add(waiter);
-      deadline.signal.addEventListener('abort', abort, { once: true });
+      const forget = deadline.onEnd(() => waiter.settle(onAbort()));
     });
   }
 

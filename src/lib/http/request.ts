@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { limits } from '../core/limits.ts';
+import type { Ending } from './deadline.ts';
 import type { PoolUse, Trust } from './http-client.ts';
 
 export interface HttpAsk {
@@ -17,8 +18,8 @@ export interface HttpAsk {
   readonly use?: PoolUse;
   /** Not to be repeated on another connection: it may have worked although its answer was lost (a create that carries its message). */
   readonly isOnce?: boolean;
-  /** The deadline of the whole request, redirects included. */
-  readonly signal: AbortSignal;
+  /** Ends the whole request, redirects included. */
+  readonly signal: AbortSignal | Ending;
 }
 
 /** One request as it goes out. */
@@ -27,13 +28,13 @@ export interface SentRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer | string | Readable | null;
-  readonly signal: AbortSignal;
+  readonly ending: Ending;
 }
 
 export interface SentAnswer {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  readonly body: Readable;
+  readonly body: Buffer | Readable;
 }
 
 /** What requests go out through: the `HttpClient` of a daemon, or the lighter one of a command. */
@@ -137,30 +138,51 @@ function isStaleConnection(error: unknown): boolean {
 }
 
 async function send(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
-  const { body } = ask;
+  const { body, signal } = ask;
+  const ending = signal instanceof AbortSignal ? endingOf(signal) : signal;
   try {
-    const answer = await client.pool(url.origin, trust, ask.use ?? 'short').request({
+    const {
+      statusCode,
+      headers,
+      body: said,
+    } = await client.pool(url.origin, trust, ask.use ?? 'short').request({
       method: ask.method,
       path: `${url.pathname}${url.search}`,
-      headers: { ...ask.headers, ...authorization(trust, url) },
+      headers: withAuthorization(ask.headers ?? NO_HEADERS, trust, url),
       body: typeof body === 'function' ? body() : (body ?? null),
-      signal: ask.signal,
+      ending,
     });
-    return { status: answer.statusCode, headers: answer.headers, body: await readBounded(answer.body), url };
+    return { status: statusCode, headers, body: Buffer.isBuffer(said) ? said : await readBounded(said), url };
   } catch (error) {
     if (error instanceof HttpTrouble) throw error;
-    if (ask.signal.aborted) throw new HttpTrouble('aborted', 'the deadline passed or the exchange ended');
+    if (ending.isEnded) throw new HttpTrouble('aborted', 'the deadline passed or the exchange ended');
     throw new HttpTrouble('network', (error as Error).message, { cause: error });
   }
 }
 
+function endingOf(signal: AbortSignal): Ending {
+  return {
+    get isEnded() {
+      return signal.aborted;
+    },
+    onEnd(listener) {
+      signal.addEventListener('abort', listener, { once: true });
+      return () => signal.removeEventListener('abort', listener);
+    },
+  };
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+const NO_HEADERS: Headers = {};
+
 /** RFC 6750 §2.1. */
-function authorization(trust: Trust, url: URL): { readonly authorization?: string } {
-  if (typeof trust === 'boolean' || trust.token === undefined) return {};
+function withAuthorization(headers: Headers, trust: Trust, url: URL): Headers {
+  if (typeof trust === 'boolean' || trust.token === undefined) return headers;
   if (trust.isTokenForTlsOnly === true && url.protocol !== 'https:') {
     throw new HttpTrouble('redirect', 'a peer that was asked over https sent us to http');
   }
-  return { authorization: `Bearer ${trust.token()}` };
+  return { ...headers, authorization: `Bearer ${trust.token()}` };
 }
 
 async function readBounded(stream: Readable): Promise<Buffer> {

@@ -33,7 +33,7 @@ export async function startAnew(
   const remote = await RemoteTransaction.create(peer, endpoint, json, deadline, onView);
   const isAnswered = ({ mail, rcpt, isEnded }: PeerView): boolean =>
     isEnded || (mail !== undefined && (!isOk(mail) || rcpt.length >= rcpts.length));
-  while (!isAnswered(remote.view) && !deadline.signal.aborted) await remote.poll(deadline);
+  while (!isAnswered(remote.view) && !deadline.isEnded) await remote.poll(deadline);
   return { remote, refusal: refusalOf(remote.view) };
 }
 

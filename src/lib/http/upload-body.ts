@@ -8,6 +8,7 @@ import type { Clock } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { BodyReader } from './body-reader.ts';
 import { type ContentRange, formatContentRange, parseContentRange, parseUnsatisfiedRange } from './content-range.ts';
+import type { Deadline } from './deadline.ts';
 import type { PoolUse } from './http-client.ts';
 import { type HttpAnswer, type HttpAsk, HttpTrouble, headerOf } from './request.ts';
 import { TooLargeTrouble, UnreadableTrouble, UpstreamTrouble } from './upstream-trouble.ts';
@@ -22,7 +23,7 @@ export interface UploadTarget {
   readonly isWholeOnly: boolean;
   /** What the request that completes the upload prefers (RFC 7240). */
   readonly prefer?: string;
-  readonly signal: AbortSignal;
+  readonly deadline: Deadline;
 }
 
 export type Requester = (ask: HttpAsk) => Promise<HttpAnswer>;
@@ -63,7 +64,7 @@ export async function uploadBody(
         isWhole = true;
         isRefusingRanges = true;
       } else {
-        await clock.sleep(SETBACK_PAUSE_MS * setbacks, target.signal);
+        await clock.sleep(SETBACK_PAUSE_MS * setbacks, target.deadline.signal);
       }
       setbacks += 1;
     }
@@ -90,7 +91,7 @@ function unreadable(error: unknown): never {
   });
 }
 
-async function wholePut({ url, body, mediaType, prefer, signal }: UploadTarget): Promise<HttpAsk> {
+async function wholePut({ url, body, mediaType, prefer, deadline }: UploadTarget): Promise<HttpAsk> {
   const isSmall = body.whole !== undefined || body.size <= limits.blobChunkBytes;
   return {
     method: 'PUT',
@@ -98,19 +99,19 @@ async function wholePut({ url, body, mediaType, prefer, signal }: UploadTarget):
     headers: { 'content-type': mediaType, 'content-length': String(body.size), ...preferring(prefer) },
     use: useFor(prefer),
     body: body.inMemory ?? (isSmall ? await bodyBytes(body) : () => Readable.from(body.chunks())),
-    signal,
+    signal: deadline,
   };
 }
 
 async function rangePut(
-  { url, body, mediaType, prefer, signal }: UploadTarget,
+  { url, body, mediaType, prefer, deadline }: UploadTarget,
   reader: BodyReader,
   start: number,
   end: number,
 ): Promise<HttpAsk> {
   if (start === body.size) {
     const headers = { 'x-finalize-blob-length': String(body.size), ...preferring(prefer) };
-    return { method: 'PUT', url, headers, use: useFor(prefer), signal };
+    return { method: 'PUT', url, headers, use: useFor(prefer), signal: deadline };
   }
   const last = end === body.size ? prefer : undefined;
   const range: ContentRange = { start, end, ...(end === body.size && { total: end }) };
@@ -120,7 +121,7 @@ async function rangePut(
     headers: { 'content-type': mediaType, 'content-range': formatContentRange(range), ...preferring(last) },
     use: useFor(last),
     body: await reader.read(start, end - start),
-    signal,
+    signal: deadline,
   };
 }
 

@@ -29,19 +29,25 @@ export interface PeerSource extends ReplySource {
   readonly inDoubt?: boolean;
 }
 
+const NO_SOURCE: PeerSource = {};
+const MTA_PARAM = /; *mta=([^; ]+)/;
+const HANDOVER_PARAM = /; *handover=([^; ]+)/;
+const IN_DOUBT_PARAM = /; *in-doubt=([^; ]+)/;
+
 /** `undefined` from a peer that does not know of it. */
 export function readDsnHeader(value: string | undefined): PeerSource | undefined {
   if (value === undefined || !/^yes *(;|$)/.test(value)) return undefined;
-  const [mta, handover] = [paramOf(value, 'mta'), paramOf(value, 'handover')];
+  if (!value.includes(';')) return NO_SOURCE;
+  const [mta, handover] = [paramOf(value, MTA_PARAM), paramOf(value, HANDOVER_PARAM)];
   return {
     ...(MTA.test(mta) && { mta }),
     ...(isHandover(handover) && { handover }),
-    ...(paramOf(value, 'in-doubt') === 'yes' && { inDoubt: true }),
+    ...(paramOf(value, IN_DOUBT_PARAM) === 'yes' && { inDoubt: true }),
   };
 }
 
-function paramOf(header: string, name: 'mta' | 'handover' | 'in-doubt'): string {
-  return new RegExp(`; *${name}=([^; ]+)`).exec(header)?.[1] ?? '';
+function paramOf(header: string, pattern: RegExp): string {
+  return pattern.exec(header)?.[1] ?? '';
 }
 
 function isHandover(word: string): word is Handover {
@@ -49,16 +55,18 @@ function isHandover(word: string): word is Handover {
 }
 
 /** The replies of a view with who gave them; only the answer to the message hands anything over. */
-export function withSource(view: PeerView, { mta, handover, inDoubt: isInDoubt = false }: PeerSource): PeerView {
+export function withSource(view: PeerView, source: PeerSource): PeerView {
+  if (source === NO_SOURCE) return view;
+  const { mta, handover, inDoubt: isInDoubt = false } = source;
   const by = (response: Response): Response => (mta === undefined ? response : { ...response, source: { mta } });
   const handedOver = (data: Response): Response =>
     handover === undefined ? by(data) : { ...data, source: { ...(mta && { mta }), handover } };
   const { mail, data } = view;
   return {
     ...view,
-    ...(mail && { mail: by(mail) }),
+    mail: mail && by(mail),
     rcpt: view.rcpt.map(by),
-    ...(data && { data: isInDoubt ? inDoubt(by(data)) : handedOver(data) }),
+    data: data && (isInDoubt ? inDoubt(by(data)) : handedOver(data)),
   };
 }
 

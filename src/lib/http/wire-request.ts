@@ -1,4 +1,5 @@
 /** Request JSON to what a service is asked: checks shape and bounds, and says which field is wrong. Nothing here judges mail. */
+import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
@@ -79,13 +80,16 @@ function withoutForeignOffsets(json: Readonly<Record<string, unknown>>): Readonl
   );
 }
 
+const BYTE_ORDER_MARK = '\ufeff';
+
 function parseJson(entity: Buffer): unknown {
+  if (!isUtf8(entity)) throw new RequestProblem(400, 'invalid JSON: not UTF-8');
+  const text = entity.toString('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(entity));
+    value = JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
   } catch (error) {
-    const why = error instanceof SyntaxError ? error.message : 'not UTF-8';
-    throw new RequestProblem(400, `invalid JSON: ${why}`);
+    throw new RequestProblem(400, `invalid JSON: ${(error as SyntaxError).message}`);
   }
   if (isDeeperThan(value, limits.requestJsonDepth)) throw new RequestProblem(400, 'the JSON is nested too deeply');
   return value;
@@ -94,7 +98,10 @@ function parseJson(entity: Buffer): unknown {
 function isDeeperThan(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (depth === 0) return true;
-  return Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
+  for (const key in value) {
+    if (isDeeperThan((value as Readonly<Record<string, unknown>>)[key], depth - 1)) return true;
+  }
+  return false;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

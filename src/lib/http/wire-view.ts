@@ -24,23 +24,32 @@ export function viewToJson(view: TransactionView, bases: BaseUris): ViewJson {
   const { state, origin } = view;
   const { mail, data } = state.replies;
   const rcpts = answeredRcpts(state.replies);
-  return {
-    ...(origin.remoteHost && { remote_host: hostPortJson(origin.remoteHost) }),
-    ...(origin.localHost && { local_host: hostPortJson(origin.localHost) }),
-    ...(state.mailFrom && { mail_from: {} }),
-    ...(state.rcptTo.length > 0 && { rcpt_to: state.rcptTo.map(() => ({})) }),
-    sender: {},
-    ...(Object.keys(state.filterOutput).length > 0 && { filter_output: {} }),
-    ...(mail && { mail_response: responseJson(mail) }),
-    ...(rcpts.length > 0 && { rcpt_response: rcpts.map(responseJson) }),
-    ...(data && { data_response: responseJson(data) }),
-    ...(state.attemptCount > 0 && { attempt_count: state.attemptCount }),
-    ...(state.retry && { retry: {} }),
-    ...(state.notification && { notification: {} }),
-    ...(state.cancelled && { cancelled: true as const }),
-    ...(state.final && { final_attempt_reason: state.final.text }),
+  // What is undefined is left out of the text; an object whose keys are always the same is made faster.
+  const json: Partial<Record<keyof ViewJson, unknown>> = {
+    remote_host: origin.remoteHost && hostPortJson(origin.remoteHost),
+    local_host: origin.localHost && hostPortJson(origin.localHost),
+    mail_from: state.mailFrom && EMPTY,
+    rcpt_to: state.rcptTo.length > 0 ? state.rcptTo.map(() => EMPTY) : undefined,
+    sender: EMPTY,
+    filter_output: isEmpty(state.filterOutput) ? undefined : EMPTY,
+    mail_response: mail && responseJson(mail),
+    rcpt_response: rcpts.length > 0 ? rcpts.map(responseJson) : undefined,
+    data_response: data && responseJson(data),
+    attempt_count: state.attemptCount > 0 ? state.attemptCount : undefined,
+    retry: state.retry ? EMPTY : undefined,
+    notification: state.notification ? EMPTY : undefined,
+    cancelled: state.cancelled ? true : undefined,
+    final_attempt_reason: state.final?.text,
     body: bodyJson(view, bases),
   };
+  return json as ViewJson;
+}
+
+const EMPTY = {};
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 function hostPortJson({ host, port }: HostPort): [string, number] {

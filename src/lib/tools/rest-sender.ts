@@ -39,14 +39,17 @@ function send(
   request: typeof http.request,
   origin: string,
   agent: http.Agent,
-  { method, path, headers, body, signal }: SentRequest,
+  { method, path, headers, body, ending }: SentRequest,
 ): Promise<SentAnswer> {
   return new Promise((resolve, reject) => {
     const onAnswer = (answer: IncomingMessage): void => {
       resolve({ statusCode: answer.statusCode ?? 0, headers: answer.headers, body: answer });
     };
     // After an answer an error only ends the rest of the upload, of which nobody wants to know: a refusal comes before the last byte.
-    const outgoing = request(`${origin}${path}`, { method, headers, agent, signal }, onAnswer);
+    const outgoing = request(`${origin}${path}`, { method, headers, agent }, onAnswer);
+    const end = (): void => void outgoing.destroy(new Error('the deadline passed'));
+    outgoing.once('close', ending.onEnd(end));
+    if (ending.isEnded) end();
     outgoing.on('error', (error) => reject(causeOf(error)));
     if (isStream(body)) {
       body.on('error', (error) => outgoing.destroy(error));
