@@ -33,6 +33,8 @@ export type ResponseClass = 'ok' | 'temporary' | 'permanent' | 'other';
 /** RFC 3463 §2: class "." subject "." detail, at the start of a reply line. */
 const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?: |$)/;
 
+const LINE_END = /[\r\n]/;
+
 /** Builds a reply from its three parts. */
 export function reply(code: number, enhanced: string, text: string): Response {
   return { code, enhanced, text };
@@ -40,6 +42,7 @@ export function reply(code: number, enhanced: string, text: string): Response {
 
 /** Builds a reply from text whose lines may begin with an enhanced code; the code of the first line that has one is taken. */
 export function responseFromText(code: number, message: string): Response {
+  if (!LINE_END.test(message)) return lineResponse(code, message);
   // A bare CR ends a line too: it must not travel into somebody's SMTP session.
   const lines = message.split(/\r\n?|\n/);
   let enhanced: string | undefined;
@@ -51,6 +54,13 @@ export function responseFromText(code: number, message: string): Response {
   });
   const text = texts.join('\n');
   return enhanced === undefined ? { code, text } : { code, enhanced, text };
+}
+
+function lineResponse(code: number, text: string): Response {
+  // Nearly always one or the other is plain to see.
+  const match = text[1] === '.' ? ENHANCED.exec(text) : null;
+  if (match === null) return { code, text };
+  return { code, enhanced: match[1] as string, text: text.slice(match[0].length) };
 }
 
 /** The lines of a reply without the reply code, each with its enhanced code: what SMTP and the wire's `message` carry. */

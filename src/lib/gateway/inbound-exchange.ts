@@ -8,7 +8,7 @@ import type { Exchange } from '../core/exchange.ts';
 import { inTime } from '../core/in-time.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { internalErrorReply } from '../core/precondition.ts';
-import { isOk, type Response, reply } from '../core/response.ts';
+import { isOk, type Response, reply, responseClass } from '../core/response.ts';
 
 export interface InboundTimes {
   readonly mailMs: number;
@@ -46,27 +46,37 @@ export class InboundExchange implements Exchange {
     this.#startedAt = options.clock.monotonicMs();
   }
 
-  async mail(from: Mailbox): Promise<Response> {
+  mail(from: Mailbox): Promise<Response> {
     const { upstream, times } = this.#options;
-    const response = await this.#ask(() => upstream.mail(from), times.mailMs, mailTimeout);
-    if (!isOk(response)) this.#verdict = response;
-    return response;
+    return this.#ask(() => upstream.mail(from), times.mailMs, mailTimeout).then(this.#onMail);
   }
 
-  async rcpt(to: Mailbox): Promise<Response> {
+  rcpt(to: Mailbox): Promise<Response> {
     const { upstream, times } = this.#options;
-    const response = await this.#ask(() => upstream.rcpt(to), times.rcptMs, rcptTimeout);
+    return this.#ask(() => upstream.rcpt(to), times.rcptMs, rcptTimeout).then(this.#onRcpt);
+  }
+
+  data(body: Body): Promise<Response> {
+    const { upstream, times } = this.#options;
+    this.#sizeBytes = body.size;
+    return this.#ask(() => upstream.data(body), times.dataMs, dataTimeout).then(this.#onData);
+  }
+
+  readonly #onMail = (response: Response): Response => {
+    if (!isOk(response)) this.#verdict = response;
+    return response;
+  };
+
+  readonly #onRcpt = (response: Response): Response => {
     if (isOk(response)) this.#accepted += 1;
     else this.#refused += 1;
     return response;
-  }
+  };
 
-  async data(body: Body): Promise<Response> {
-    const { upstream, times } = this.#options;
-    this.#sizeBytes = body.size;
-    this.#verdict = await this.#ask(() => upstream.data(body), times.dataMs, dataTimeout);
-    return this.#verdict;
-  }
+  readonly #onData = (response: Response): Response => {
+    this.#verdict = response;
+    return response;
+  };
 
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -90,7 +100,7 @@ export class InboundExchange implements Exchange {
     const { log, clock, upstream } = this.#options;
     const verdict = this.#verdict;
     const fields = {
-      ...(upstream.transaction !== undefined && { tx: upstream.transaction }),
+      tx: upstream.transaction,
       sizeBytes: this.#sizeBytes,
       rcptsAccepted: this.#accepted,
       rcptsRefused: this.#refused,
@@ -102,19 +112,22 @@ export class InboundExchange implements Exchange {
   }
 
   #ask(step: () => Promise<Response>, ms: number, late: Response): Promise<Response> {
-    const { clock, log } = this.#options;
-    return inTime(guarded(step, log), ms, clock, late);
+    return inTime(this.#guarded(step), ms, this.#options.clock, late);
   }
-}
 
-/** A rejection is a bug in the next hop: nothing of it is told to the client, who may try again. */
-async function guarded(step: () => Promise<Response>, log: Log): Promise<Response> {
-  try {
-    return toSmtp(await step());
-  } catch (error) {
-    log.error({ error }, 'the next hop failed');
-    return internalErrorReply;
+  #guarded(step: () => Promise<Response>): Promise<Response> {
+    try {
+      return step().then(toSmtp, this.#onBug);
+    } catch (error) {
+      return Promise.resolve(this.#onBug(error));
+    }
   }
+
+  /** A rejection is a bug in the next hop: nothing of it is told to the client, who may try again. */
+  readonly #onBug = (error: unknown): Response => {
+    this.#options.log.error({ error }, 'the next hop failed');
+    return internalErrorReply;
+  };
 }
 
 /**
@@ -123,10 +136,5 @@ async function guarded(step: () => Promise<Response>, log: Log): Promise<Respons
  */
 function toSmtp(response: Response): Response {
   if (response.code === 421) return { ...response, code: 451 };
-  const isFinal =
-    Number.isInteger(response.code) &&
-    /^[245]/.test(String(response.code)) &&
-    response.code < 600 &&
-    response.code >= 200;
-  return isFinal ? response : internalErrorReply;
+  return Number.isInteger(response.code) && responseClass(response) !== 'other' ? response : internalErrorReply;
 }

@@ -5,13 +5,17 @@ import { type Response, reply } from '../core/response.ts';
 import type { Capabilities } from '../smtp/client/capabilities.ts';
 import { sizeRefusal } from './smtp-params.ts';
 
-/** Why the message cannot go to a destination that offers this; it is read only when the destination lacks 8BITMIME. */
-export async function contentRefusal(body: Body, offered: Capabilities): Promise<Response | undefined> {
+/** RFC 6152 §3: converting would break signatures. */
+const eightBit = reply(554, '5.6.3', 'an 8-bit message, and the destination does not offer 8BITMIME');
+
+/** Why the message cannot go to a destination that offers this; it is read, for which one has to wait, only when the destination lacks 8BITMIME. */
+export function contentRefusal(
+  body: Body,
+  offered: Capabilities,
+): Response | undefined | Promise<Response | undefined> {
   const tooLarge = sizeRefusal(body.size, offered);
-  if (tooLarge !== undefined) return tooLarge;
-  if (offered.has('8BITMIME') || (await isSevenBit(body))) return undefined;
-  // RFC 6152 §3: converting would break signatures.
-  return reply(554, '5.6.3', 'an 8-bit message, and the destination does not offer 8BITMIME');
+  if (tooLarge !== undefined || offered.has('8BITMIME')) return tooLarge;
+  return isSevenBit(body).then((isSevenBitOnly) => (isSevenBitOnly ? undefined : eightBit));
 }
 
 async function isSevenBit(body: Body): Promise<boolean> {

@@ -31,15 +31,15 @@ interface Session {
   readonly mail: Promise<Response>;
 }
 
-/** A reason of one's own: the default one is an exception with a stack, made anew for every message. */
-const CLOSED = 'closed';
 const noRecipients = reply(554, '5.5.1', 'no valid recipients');
 const oneAtATime = reply(452, '4.5.3', 'one recipient at a time over LMTP');
 
 export class SmtpExchange implements Exchange {
   readonly #ask: PoolAsk | Response;
   readonly #options: SmtpExchangeOptions;
-  readonly #cancel = new AbortController();
+  #isClosed = false;
+  /** Ends the wait for a connection; there is none where one idles. */
+  #wait: AbortController | undefined;
   #session: Promise<Session | Response> | undefined;
   #mail: Promise<Response> | undefined;
   readonly #asked: string[] = [];
@@ -77,18 +77,20 @@ export class SmtpExchange implements Exchange {
     if (acceptedRcpts === 0) return answers.some(isTemporary) ? rcptsFailed(answers) : noRecipients;
     const connection = this.#connection;
     if (connection === undefined) return cancelledReply;
-    const refusal = await contentRefusal(body, connection.capabilities);
-    if (this.#cancel.signal.aborted) return cancelledReply;
+    const checked = contentRefusal(body, connection.capabilities);
+    const refusal = checked instanceof Promise ? await checked : checked;
+    if (this.#isClosed) return cancelledReply;
     if (refusal !== undefined) return refusal;
     const { bdatChunkBytes } = this.#options;
     const [answer = noRecipients] = await connection.message({ body, acceptedRcpts, bdatChunkBytes });
     const response = saidAtEndBy(connection, answer);
     this.#giveBack();
-    return this.#cancel.signal.aborted && !isOk(response) ? cancelledReply : response;
+    return this.#isClosed && !isOk(response) ? cancelledReply : response;
   }
 
   close(): Promise<void> {
-    this.#cancel.abort(CLOSED);
+    this.#isClosed = true;
+    this.#wait?.abort();
     this.#giveBack();
     return Promise.resolve();
   }
@@ -103,8 +105,10 @@ export class SmtpExchange implements Exchange {
   async #begin(from: Mailbox, fresh: boolean): Promise<Session | Response> {
     if ('code' in this.#ask) return this.#ask;
     const { pool, sizeBytes } = this.#options;
-    const connection = await pool.acquire({ ...this.#ask, fresh }, this.#cancel.signal);
-    if (this.#cancel.signal.aborted) {
+    const ask = this.#ask;
+    // The recipients that are asked for in the same turn are heard of before MAIL is made.
+    const connection = await ((fresh ? undefined : pool.takeIdle(ask)) ?? this.#waitFor({ ...ask, fresh }));
+    if (this.#isClosed) {
       if (connection instanceof SmtpConnection) pool.release(connection);
       return cancelledReply;
     }
@@ -117,11 +121,17 @@ export class SmtpExchange implements Exchange {
     return { connection, isReused, smtputf8: hasSmtputf8(fitted.box.params), mail };
   }
 
+  #waitFor(ask: PoolAsk): Promise<SmtpConnection | Response> {
+    if (this.#isClosed) return Promise.resolve(cancelledReply);
+    this.#wait = new AbortController();
+    return this.#options.pool.acquire(ask, this.#wait.signal);
+  }
+
   async #mailAnswer(from: Mailbox, first: Promise<Session | Response>): Promise<Response> {
     const session = await first;
     if ('code' in session) return session;
     const answer = await session.mail;
-    if (this.#cancel.signal.aborted) return cancelledReply;
+    if (this.#isClosed) return cancelledReply;
     // The server had closed an idle connection, by hanging up or with 421: it has not seen this transaction.
     const { connection } = session;
     if (!session.isReused || connection.isOpen || !isTemporary(answer)) return saidBy(connection, answer);
@@ -131,7 +141,7 @@ export class SmtpExchange implements Exchange {
     const again = await this.#session;
     if ('code' in again) return again;
     const second = await again.mail;
-    return this.#cancel.signal.aborted ? cancelledReply : saidBy(again.connection, second);
+    return this.#isClosed ? cancelledReply : saidBy(again.connection, second);
   }
 
   async #rcptAnswer(to: Mailbox): Promise<Response> {
@@ -141,7 +151,7 @@ export class SmtpExchange implements Exchange {
     const mail = await this.#mail;
     if (!isOk(mail)) return mailFailed(mail);
     const answer = this.#session === started ? first : await this.#sendRcpt(to, await this.#session);
-    return this.#cancel.signal.aborted ? cancelledReply : (answer ?? mailFailed(mail));
+    return this.#isClosed ? cancelledReply : (answer ?? mailFailed(mail));
   }
 
   /** `undefined` when MAIL was refused, so that there was nothing to send. */

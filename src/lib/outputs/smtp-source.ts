@@ -5,22 +5,17 @@ import type { SmtpConnection } from '../smtp/client/connection.ts';
 /** What a connection that broke answers is our own word, not the server's. */
 export function saidBy(connection: SmtpConnection, response: Response): Response {
   if (!connection.isOpen && !isOk(response)) return response;
-  return { ...response, source: { mta: nameOf(connection) } };
+  return { ...response, source: { mta: connection.mta } };
 }
 
 /** The answer to the message. */
 export function saidAtEndBy(connection: SmtpConnection, response: Response): Response {
   if (!isOk(response)) return saidBy(connection, response);
-  return { ...response, source: { mta: nameOf(connection), handover: handoverTo(connection) } };
+  return { ...response, source: { mta: connection.mta, handover: handoverTo(connection) } };
 }
 
 /** An LMTP server delivers before it answers (RFC 2033 §4.2), so a report is due here, unless it makes its own. */
 function handoverTo({ capabilities, profile }: SmtpConnection): Handover {
   if (capabilities.has('DSN')) return 'passed';
   return profile.protocol === 'lmtp' ? 'delivered' : 'relayed';
-}
-
-/** RFC 3464 §2.3.5: a name, or an address in brackets. */
-function nameOf({ name, peer }: SmtpConnection): string {
-  return name ?? (peer.host.includes(':') ? `[IPv6:${peer.host}]` : `[${peer.host}]`);
 }

@@ -44,6 +44,7 @@ export class SmtpConnection {
   /** The server may remember something of a transaction. */
   #isDirty = false;
   #isSending = false;
+  #mta: string | undefined;
 
   constructor(dialogue: Dialogue, clock: Clock, facts: SessionFacts) {
     this.#dialogue = dialogue;
@@ -85,6 +86,12 @@ export class SmtpConnection {
   get peer(): HostPort {
     const { remoteAddress, remotePort } = this.#dialogue.socket;
     return { host: remoteAddress ?? this.destination.host, port: remotePort ?? this.destination.port };
+  }
+
+  /** How reports call the server (RFC 3464 §2.3.5): by its name, or by its address in brackets. */
+  get mta(): string {
+    this.#mta ??= this.name ?? inBrackets(this.peer.host);
+    return this.#mta;
   }
 
   mail(from: Mailbox): Promise<Response> {
@@ -140,10 +147,10 @@ export class SmtpConnection {
     this.#dialogue.destroy();
   }
 
-  async #command(command: CommandLine, step: string): Promise<Response> {
-    if ('refusal' in command) return command.refusal;
-    const response = await this.#dialogue.ask(command.line, step);
-    return isIntermediate(response) ? this.#protocolError(response, step) : response;
+  #command(command: CommandLine, step: string): Promise<Response> {
+    if ('refusal' in command) return Promise.resolve(command.refusal);
+    const answer = this.#dialogue.ask(command.line, step);
+    return answer.then((response) => (isIntermediate(response) ? this.#protocolError(response, step) : response));
   }
 
   #protocolError(response: Response, step: string): Response {
@@ -167,4 +174,8 @@ export class SmtpConnection {
 /** Neither yes nor no: it has no place after MAIL, RCPT or a message. */
 function isIntermediate(response: Response): boolean {
   return response.code < 400 && !isOk(response);
+}
+
+function inBrackets(host: string): string {
+  return host.includes(':') ? `[IPv6:${host}]` : `[${host}]`;
 }

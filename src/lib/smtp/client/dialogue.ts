@@ -158,8 +158,11 @@ export class Dialogue {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
     // After every promise that can go on now has gone on: what the same turn asks for goes out in the same segment.
-    queueMicrotask(() => process.nextTick(() => this.#flush()));
+    queueMicrotask(this.#onTurn);
   }
+
+  readonly #onTurn = (): void => process.nextTick(this.#onTick);
+  readonly #onTick = (): void => this.#flush();
 
   #flush(): void {
     this.#flushScheduled = false;

@@ -62,6 +62,13 @@ export class SmtpPool {
     };
   }
 
+  /** A connection that idles and is ready for MAIL: what there is for most messages, without a wait. Given back like any other. */
+  takeIdle(ask: PoolAsk): SmtpConnection | undefined {
+    if (ask.fresh === true || this.#closing.signal.aborted) return undefined;
+    const idle = this.#sites.get(keyOf(ask))?.takeClean();
+    return idle === undefined ? undefined : this.#again(idle);
+  }
+
   /** A connection that is ready for MAIL, or the reply that says why there is none. Whoever gets one gives it back with `release`. */
   async acquire(ask: PoolAsk, signal: AbortSignal): Promise<SmtpConnection | Response> {
     for (;;) {

@@ -11,6 +11,12 @@ export interface Parsed {
 /** A code, then `-` when more lines follow. A bare code is tolerated, as RFC 5321 §4.2 asks of clients. */
 const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
 const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const TILDE = 0x7e;
+const DIGIT_0 = 0x30;
+/** Longer lines are rare, and have a limit that is looked after elsewhere. */
+const SIMPLE_MAX_BYTES = 512;
 
 export class ReplyParser {
   /** Bytes of the line that is not complete yet. */
@@ -28,6 +34,12 @@ export class ReplyParser {
     const replies: Response[] = [];
     let start = 0;
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
+      const simple = this.isEmpty ? simpleReply(chunk, start, end) : undefined;
+      if (simple !== undefined) {
+        replies.push(simple);
+        start = end + 1;
+        continue;
+      }
       const line = this.#complete(chunk.subarray(start, end));
       start = end + 1;
       if (this.#bytes > limits.smtpReplyBytes) return { replies, malformed: 'the reply is too long' };
@@ -58,6 +70,25 @@ export class ReplyParser {
     this.#bytes = 0;
     return responseFromText(code, text);
   }
+}
+
+/** A reply of one line of plain ASCII, which nearly all are: nothing in it has to be decoded, defused or put together. */
+function simpleReply(chunk: Buffer, start: number, end: number): Response | undefined {
+  const last = end - 1;
+  if (last < start + 4 || last - start > SIMPLE_MAX_BYTES || chunk[last] !== CR || chunk[start + 3] !== SPACE)
+    return undefined;
+  for (let i = start; i < last; i += 1) {
+    const byte = chunk[i] as number;
+    if (byte < SPACE || byte > TILDE) return undefined;
+  }
+  const code = digit(chunk, start) * 100 + digit(chunk, start + 1) * 10 + digit(chunk, start + 2);
+  return code >= 200 && code <= 599 ? responseFromText(code, chunk.toString('latin1', start + 4, last)) : undefined;
+}
+
+/** Something that is no digit makes a code that is none. */
+function digit(chunk: Buffer, at: number): number {
+  const value = (chunk[at] as number) - DIGIT_0;
+  return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
 /** Takes the CR of the line end off and defuses other control characters: the text travels on to logs and to other SMTP sessions. */

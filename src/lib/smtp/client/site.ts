@@ -42,6 +42,11 @@ export class Site {
     return this.#idle.pop()?.connection;
   }
 
+  /** The one used last, when it can be used as it is. */
+  takeClean(): SmtpConnection | undefined {
+    return this.#idle.at(-1)?.connection.isClean === true ? this.takeIdle() : undefined;
+  }
+
   takeOldest(): SmtpConnection | undefined {
     return this.#idle.shift()?.connection;
   }
