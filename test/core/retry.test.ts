@@ -11,6 +11,7 @@ import {
   type RetryDecision,
   type RetryParams,
 } from '../../src/lib/core/retry.ts';
+import { inDoubt } from '../../src/lib/core/uncertainty.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { seededRng } from '../helpers/fake-deps.ts';
 
@@ -53,6 +54,28 @@ describe('an attempt that ended for good, with retrying enabled or not,', () => 
     for (const retry of [true, false]) {
       expect(decide(end, { retry })).toEqual({ kind: 'finish', final: { outcome, text } });
     }
+  });
+});
+
+describe('an attempt that sent the message whole and was never answered', () => {
+  const doubtful = replied(inDoubt(reply(450, '4.4.2', 'connection lost')));
+  test('is tried again by default', () => {
+    expect(decide(doubtful).kind).toBe('defer');
+    expect(decide(doubtful, { whenUncertain: 'retry' }).kind).toBe('defer');
+  });
+  test.each(['hold', 'ask'] as const)(
+    'leaves it to somebody to decide with %s, also where nothing else is tried again',
+    (whenUncertain) => {
+      for (const retry of [true, false])
+        expect(decide(doubtful, { retry, whenUncertain })).toEqual({ kind: 'uncertain' });
+      expect(decide(doubtful, { attempt: 1000, whenUncertain })).toEqual({ kind: 'uncertain' });
+    },
+  );
+  test('is not any other failure', () => {
+    expect(decide(temp, { whenUncertain: 'hold' }).kind).toBe('defer');
+    expect(decide(bug, { whenUncertain: 'hold' }).kind).toBe('defer');
+    const refused = replied(inDoubt(reply(550, '5.1.1', 'no')));
+    expect(decide(refused, { whenUncertain: 'hold' }).kind).toBe('finish');
   });
 });
 

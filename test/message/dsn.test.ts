@@ -57,6 +57,16 @@ function readWhole(given: DsnAsk): { node: MimeNode } {
 }
 
 describe('a delivery status notification', () => {
+  it('asks about a message that may have been delivered, and does not say that it will be tried again', () => {
+    const response = responseFromText(450, '4.4.2 cut off after the final dot');
+    const { text, rcpt } = read(ask({ action: 'delayed', isUncertain: true, response }));
+    expect(text).toContain('may or may not have been delivered');
+    expect(text).toContain('Please ask the recipient');
+    expect(text).not.toContain('will be tried again');
+    expect(rcpt).toMatchObject({ Action: 'delayed', Status: '4.4.2' });
+    expect(rcpt).not.toHaveProperty('Will-Retry-Until');
+  });
+
   it('is a report as RFC 3464 wants it', () => {
     const { node, message, rcpt, quoted } = read(ask({ remoteMta: 'mx.b.test' }, { envelopeId: 'QQ314159' }));
     expect(shape(node)).toBe('report(text/plain,message/delivery-status,text/rfc822-headers)');

@@ -107,7 +107,7 @@ describe.each(databases)('the schema on $name', (kind) => {
     expect(first.exitCode).toBe(0);
     expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 3 });
     const again = await koukan('init');
-    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 2') });
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 3') });
     const migrated = await koukan('migrate');
     expect(migrated).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do') });
     expect(first.stdout + again.stdout + premature.stderr).not.toContain(':test@');

@@ -164,6 +164,7 @@ describe.each(STEPS)('when something goes wrong at %s', (verb, step) => {
     const answer = await attempt(target);
     expect(answer).toMatchObject({ code: 450, enhanced: '4.4.2' });
     expect(answer.text).toContain(`connection lost ${step}`);
+    expect(answer.inDoubt).toBe(verb === 'dot' ? true : undefined);
   });
 
   it('says where a reply did not come in time', async () => {
