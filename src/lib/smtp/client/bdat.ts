@@ -1,9 +1,13 @@
-/** Sends a message with BDAT (RFC 3030): chunks with a length in front, byte for byte, no dots and no escape. */
+/**
+ * Sends a message with BDAT (RFC 3030): chunks with a length in front, no dots and no escape. Lines end in CRLF all the same: signatures are made over
+ * that form, and a server that passes the message on with DATA would change what it was given.
+ */
 import type { Body } from '../../core/body.ts';
 import { isOk, type Response } from '../../core/response.ts';
 import { inDoubt } from '../../core/uncertainty.ts';
 import { AFTER_MESSAGE, unreadable } from './data.ts';
 import type { Dialogue } from './dialogue.ts';
+import { DotStuffer } from './dot-stuffer.ts';
 
 /** Answers with `replies` responses, or with a single one for all recipients when a chunk before the last was refused. */
 export async function sendBdat(
@@ -14,12 +18,10 @@ export async function sendBdat(
 ): Promise<readonly Response[]> {
   const transfer = new Transfer(dialogue, replies);
   if (body.size === 0) return transfer.last(Buffer.alloc(0));
-  let sentBytes = 0;
   try {
-    for await (const piece of pieces(body, chunkBytes)) {
-      sentBytes += piece.length;
-      if (sentBytes === body.size) return await transfer.last(piece);
-      const refusal = await transfer.chunk(piece);
+    for await (const { bytes, isLast } of pieces(body, chunkBytes)) {
+      if (isLast) return await transfer.last(bytes);
+      const refusal = await transfer.chunk(bytes);
       if (refusal !== undefined) return [refusal];
     }
   } catch {
@@ -65,10 +67,22 @@ class Transfer {
   }
 }
 
-async function* pieces(body: Body, chunkBytes: number): AsyncGenerator<Buffer> {
+interface Piece {
+  readonly bytes: Buffer;
+  /** The body is as long as it said, and this is its end. */
+  readonly isLast: boolean;
+}
+
+async function* pieces(body: Body, chunkBytes: number): AsyncGenerator<Piece> {
+  const lineEnds = new DotStuffer(body.hasOnlyCrlf, false);
+  let readBytes = 0;
   for await (const chunk of body.chunks()) {
-    for (let start = 0; start < chunk.length; start += chunkBytes) {
-      yield chunk.subarray(start, start + chunkBytes);
+    readBytes += chunk.length;
+    const isEnd = readBytes === body.size;
+    const wire = isEnd ? Buffer.concat([lineEnds.next(chunk), lineEnds.missing()]) : lineEnds.next(chunk);
+    for (let start = 0; start < wire.length; start += chunkBytes) {
+      const bytes = wire.subarray(start, start + chunkBytes);
+      yield { bytes, isLast: isEnd && start + bytes.length === wire.length };
     }
   }
 }

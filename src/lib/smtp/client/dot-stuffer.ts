@@ -4,7 +4,7 @@
  *
  * A bare LF and a bare CR each become CRLF. RFC 5321 §2.3.8 forbids to send them; a server that takes one for a line end and another that does
  * not would disagree on where the message ends (SMTP smuggling). Refusing would bounce mail that every reader can show; leaving a message
- * alone except for its line ends is the smallest change that is safe. BDAT needs none of this and sends the bytes as they are.
+ * alone except for its line ends is the smallest change that is safe. BDAT needs the line ends and no dots.
  */
 const CR = 0x0d;
 const LF = 0x0a;
@@ -20,12 +20,14 @@ interface Insertion {
 
 export class DotStuffer {
   readonly #hasOnlyCrlf: boolean;
+  readonly #stuffsDots: boolean;
   #atLineStart = true;
   #afterCr = false;
 
-  /** `hasOnlyCrlf` as in `Body`: then there are only dots to look for. */
-  constructor(hasOnlyCrlf = false) {
+  /** `hasOnlyCrlf` as in `Body`: then there are only dots to look for; and not even those for BDAT. */
+  constructor(hasOnlyCrlf = false, stuffsDots = true) {
     this.#hasOnlyCrlf = hasOnlyCrlf;
+    this.#stuffsDots = stuffsDots;
   }
 
   /** The chunk in wire form; it is the same buffer when nothing had to be done. */
@@ -33,6 +35,11 @@ export class DotStuffer {
     if (chunk.length === 0) return chunk;
     const insertions = this.#hasOnlyCrlf ? this.#dots(chunk) : this.#scan(chunk);
     return insertions.length === 0 ? chunk : insert(chunk, insertions);
+  }
+
+  /** What the message lacks when it ends in a bare CR; BDAT needs no complete last line. */
+  missing(): Buffer {
+    return this.#afterCr ? CRLF_DOT.subarray(1, 2) : CRLF_DOT.subarray(0, 0);
   }
 
   /** What ends the message: the missing end of its last line, if any, and the final dot. */
@@ -43,6 +50,10 @@ export class DotStuffer {
 
   #dots(chunk: Buffer): Insertion[] {
     const insertions: Insertion[] = [];
+    if (!this.#stuffsDots) {
+      this.#afterCr = chunk.at(-1) === CR;
+      return insertions;
+    }
     if (this.#atLineStart && chunk[0] === DOT) insertions.push({ at: 0, byte: DOT });
     for (let lf = chunk.indexOf(LF_DOT); lf !== -1; lf = chunk.indexOf(LF_DOT, lf + 2)) {
       insertions.push({ at: lf + 1, byte: DOT });
@@ -64,7 +75,7 @@ export class DotStuffer {
     let cr = chunk.indexOf(CR, start);
     let lf = chunk.indexOf(LF, start);
     while (start < chunk.length) {
-      if (this.#atLineStart && chunk[start] === DOT) insertions.push({ at: start, byte: DOT });
+      if (this.#stuffsDots && this.#atLineStart && chunk[start] === DOT) insertions.push({ at: start, byte: DOT });
       // Each is looked for again only once it lies behind, so that the whole chunk is searched once.
       if (cr !== -1 && cr < start) cr = chunk.indexOf(CR, start);
       if (lf !== -1 && lf < start) lf = chunk.indexOf(LF, start);
