@@ -9,6 +9,17 @@ export type SqliteDatabase = Database.Database;
 /** Opens for writing; creates the file unless `mustExist`. */
 export function openWriter(file: string, mustExist: boolean): SqliteDatabase {
   const db = new Database(file, { fileMustExist: mustExist, timeout: limits.sqliteBusyMs });
+  try {
+    configure(db);
+    return db;
+  } catch (error) {
+    // A disk in trouble is tried again and again, and each try would leave a descriptor behind.
+    db.close();
+    throw error;
+  }
+}
+
+function configure(db: SqliteDatabase): void {
   db.pragma('journal_mode = WAL');
   // After journal_mode: in WAL the library's default is NORMAL, which loses committed transactions when the power fails.
   db.pragma('synchronous = FULL');
@@ -18,7 +29,6 @@ export function openWriter(file: string, mustExist: boolean): SqliteDatabase {
   db.pragma('wal_autocheckpoint = 4000');
   // In KB. In the 2 MB it has by itself, the inner pages of a large database's indexes do not stay.
   db.pragma('cache_size = -16384');
-  return db;
 }
 
 export function openReader(file: string): SqliteDatabase {
