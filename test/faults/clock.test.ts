@@ -54,10 +54,7 @@ describe.runIf(whyNot === undefined)('a wall clock that is set by hours', () => 
     for (const kind of kinds) await load.sees(kind, /^2|^HTTP 201/);
     await load.end();
     isAway = false;
-    const account = await load.account(
-      () => journey.sink.messages,
-      (count) => journey.sink.received(count),
-    );
+    const account = await load.account(journey);
     const others = ['waiting', 'half'].flatMap((name) => [5, -5, 0].map((h) => `${name}-${h * HOUR}@far.example`));
     expect(await started.stop()).toEqual(started.processes.map(() => 0));
     expect(account.twice.filter((rcpt) => rcpt.endsWith('@far.example'))).toEqual([]);

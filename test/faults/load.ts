@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'vitest';
 import { reply } from '../../src/lib/core/response.ts';
 import type { SinkScript } from '../../src/lib/smtp/sink/script.ts';
-import type { SinkMessage } from '../../src/lib/smtp/sink/sink.ts';
+import type { Sink } from '../../src/lib/smtp/sink/sink.ts';
+import { type Unfinished, unfinished } from '../helpers/journey-database.ts';
 import { MESSAGE, sendSmtp } from '../helpers/journey-mail.ts';
 
 /** `stored`: a submission that the far end puts off; `through`: mail that it takes at once; `app`: a REST create. */
@@ -28,6 +29,12 @@ export const isPromise = ({ text }: Answer): boolean => /^2|^HTTP 201/.test(text
 export interface LoadTarget {
   readonly ports: { readonly mx: number; readonly msa: number };
   readonly routerUrl: string;
+}
+
+/** Where what was promised has to arrive, and what would say that something is still to be done. */
+export interface LoadGround {
+  readonly sink: Sink;
+  readonly databaseUrl: string;
 }
 
 export interface LoadAsk {
@@ -110,30 +117,25 @@ export class Load {
     return this.answers.filter(isPromise).map(({ rcpt }) => rcpt);
   }
 
-  /** Resolves when everything promised is there; answers what came twice, and what came though it had been refused. */
-  async account(
-    messages: () => readonly SinkMessage[],
-    received: (count: number) => Promise<unknown>,
-  ): Promise<Account> {
+  /** Resolves when everything promised is there and nothing is left to do; answers what came twice, and what came though it had been refused. */
+  async account({ sink, databaseUrl }: LoadGround): Promise<Account> {
     await this.end();
     const promised = new Set(this.promised);
-    for (;;) {
-      const arrived = new Map<string, number>();
-      for (const { rcptTo } of messages()) {
-        const rcpt = rcptTo[0]?.address ?? '';
-        arrived.set(rcpt, (arrived.get(rcpt) ?? 0) + 1);
-      }
-      if ([...promised].every((rcpt) => arrived.has(rcpt))) {
-        return {
-          promised: promised.size,
-          twice: [...arrived].filter(([, times]) => times > 1).map(([rcpt]) => rcpt),
-          unasked: [...arrived.keys()].filter((rcpt) => !promised.has(rcpt)),
-        };
-      }
-      await received(messages().length + 1);
-    }
+    const arrived = (): readonly string[] => sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
+    const isMissing = (rcpts: ReadonlySet<string>): boolean => [...promised].some((rcpt) => !rcpts.has(rcpt));
+    while (isMissing(new Set(arrived()))) await sink.received(sink.messages.length + 1);
+    // What was stored without anybody having heard so comes too, in the end.
+    while (isUnfinished(await unfinished(databaseUrl))) await sleep(50);
+    const rcpts = arrived();
+    return {
+      promised: promised.size,
+      twice: rcpts.filter((rcpt, i) => rcpts.indexOf(rcpt) !== i),
+      unasked: [...new Set(rcpts)].filter((rcpt) => !promised.has(rcpt)),
+    };
   }
 }
+
+const isUnfinished = ({ due, leased }: Unfinished): boolean => due + leased > 0;
 
 export interface Account {
   readonly promised: number;

@@ -110,10 +110,7 @@ describe.runIf(process.platform === 'linux')('a PostgreSQL that fails', () => {
     for (const { journey, started, load, takeAll } of lives) {
       await load.end();
       takeAll();
-      const { promised, twice } = await load.account(
-        () => journey.sink.messages,
-        (count) => journey.sink.received(count),
-      );
+      const { promised, twice } = await load.account(journey);
       expect(await started.stop()).toEqual(started.processes.map(() => 0));
       // A commit whose answer was lost may have been made: then a message arrives that its client will send again.
       expect({ promised, twice }).toEqual({ promised: expect.any(Number), twice: [] });

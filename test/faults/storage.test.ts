@@ -86,10 +86,7 @@ async function accountFor(
   unrecorded: readonly string[] = [],
 ) {
   takeAll();
-  const account = await load.account(
-    () => journey.sink.messages,
-    (count) => journey.sink.received(count),
-  );
+  const account = await load.account(journey);
   context.expect(account.promised).toBeGreaterThan(0);
   context.expect(account.twice.filter((rcpt) => !unrecorded.includes(rcpt))).toEqual([]);
   return account;

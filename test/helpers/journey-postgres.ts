@@ -28,6 +28,9 @@ export interface PostgresAsk {
 }
 
 const PASSWORD = 'test';
+const FAST = ['-c', 'fsync=off'];
+/** After a crash one sync for all, not one for each file. */
+const DURABLE = ['-c', 'fsync=on', '-c', 'recovery_init_sync_method=syncfs'];
 
 /** Running; its data stays while it is stopped. It ends with the test. */
 export async function privatePostgres(context: TestContext, ask: PostgresAsk = {}): Promise<PrivatePostgres> {
@@ -42,7 +45,7 @@ export async function privatePostgres(context: TestContext, ask: PostgresAsk = {
     password: PASSWORD,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--no-sync', '--locale=C', '--encoding=UTF8'],
-    postgresFlags: ['-c', `fsync=${ask.isDurable ? 'on' : 'off'}`, '-c', 'listen_addresses=127.0.0.1', '-k', ''],
+    postgresFlags: [...(ask.isDurable ? DURABLE : FAST), '-c', 'listen_addresses=127.0.0.1', '-k', ''],
     onLog: () => undefined,
     onError: () => undefined,
   });

@@ -11,7 +11,8 @@ export interface UntilStored {
 }
 
 const PAUSE_MS = 1000;
-const PAUSE_MAX_MS = 60_000;
+/** Not longer: when the store is back, everybody waits for what was to be written. */
+const PAUSE_MAX_MS = 5000;
 
 /** Runs `write`, given the number of the try, until it does not throw; answers `undefined` when it was given up. */
 export async function untilStored<T>(ask: UntilStored, write: (tries: number) => Promise<T>): Promise<T | undefined> {
