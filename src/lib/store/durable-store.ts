@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
+import { OrphanFiles } from './orphan-files.ts';
 import { planCreate } from './plan.ts';
 import { attemptRow, blobStatus, filterOutputText, hostsText, nextColumns, repliesText } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
@@ -42,7 +43,7 @@ export class DurableStore implements Store {
   readonly #clock: Clock;
   /** Where large bodies are, when they are not in the database. */
   readonly #files: BodyFiles | undefined;
-  #orphansSoughtAt: number | undefined;
+  readonly #orphans: OrphanFiles | undefined;
   readonly #log: Log;
   /** History whose bodies are being read, or written when they are too large for one commit. */
   readonly #plannedHistory = new Set<Promise<void>>();
@@ -52,6 +53,7 @@ export class DurableStore implements Store {
 
   constructor(engine: Engine, clock: Clock, log: Log, meter?: StoreMeter, files?: BodyFiles) {
     this.#files = files;
+    this.#orphans = files && new OrphanFiles(files, engine, clock);
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
@@ -248,23 +250,8 @@ export class DurableStore implements Store {
   async collectGarbage(before: number, limit: number): Promise<GcResult> {
     const { files, ...result } = await this.#group.write('collectGarbage', { before, limit });
     await this.#files?.remove(files);
-    if (!result.isMore) await this.#removeOrphans();
+    if (!result.isMore) await this.#orphans?.removeWhenDue();
     return result;
-  }
-
-  /** Files whose rows went in a commit after which there was no time to remove them; looked for at first, and then now and then. */
-  async #removeOrphans(): Promise<void> {
-    const now = this.#clock.monotonicMs();
-    const isDue = this.#orphansSoughtAt === undefined || now - this.#orphansSoughtAt >= limits.orphanFilesMs;
-    if (this.#files === undefined || !isDue) return;
-    this.#orphansSoughtAt = now;
-    const ids = await this.#files.list();
-    for (let at = 0; at < ids.length; at += limits.orphanFilesRead) {
-      const some = ids.slice(at, at + limits.orphanFilesRead);
-      // A row is committed before its file is made, so a file that was seen has one unless it was deleted.
-      const known = new Set(await this.#engine.read('fileBlobs', some));
-      await this.#files.remove(some.filter((id) => !known.has(id)));
-    }
   }
 
   async close(): Promise<void> {
