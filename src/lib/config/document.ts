@@ -9,8 +9,16 @@ export interface ConfigDocument {
   readonly source: ConfigSource;
 }
 
-/** Throws `InvalidConfigError` when the text is no YAML, or no mapping. */
+/** The newest: what kind of file it is, its plugins and its settings are asked one after the other, of the same text. */
+let newest: { readonly text: string; readonly file: string; readonly document: ConfigDocument } | undefined;
+
+/** Throws `InvalidConfigError` when the text is no YAML, or no mapping. Nobody changes what it answers. */
 export function parseConfigDocument(text: string, file: string): ConfigDocument {
+  if (newest?.text !== text || newest.file !== file) newest = { text, file, document: parsed(text, file) };
+  return newest.document;
+}
+
+function parsed(text: string, file: string): ConfigDocument {
   const mistakeAt = (line: number, col: number, message: string): PlacedMistake => ({ file, line, col, message });
   if (text.length > limits.configFileBytes) {
     throw new InvalidConfigError([mistakeAt(1, 1, `a configuration has at most ${limits.configFileBytes} bytes`)]);
