@@ -1,5 +1,6 @@
 /** The Prefer header (RFC 7240), as far as it is honoured: an answer that waits for replies, and an upload that is answered with the transaction. */
 import { limits } from '../core/limits.ts';
+import { answerWait, type Deadline, finalAnswerWait } from './deadline.ts';
 
 export interface Preferences {
   /** What the answer may wait for replies, in milliseconds; 0 when it is to come at once. */
@@ -28,8 +29,19 @@ export function readPreferences(header: string | readonly string[] | undefined):
   };
 }
 
+/** Asks a peer to wait a moment with its answer, for then it has the replies, and no GET is needed. */
+export function preferAnswers(deadline: Deadline): { readonly prefer?: string } {
+  const seconds = answerWait(deadline);
+  return seconds === 0 ? {} : { prefer: preferHeader(seconds, false) };
+}
+
+/** Asks a peer to answer the upload that completes a message with the transaction, once it is decided. */
+export function preferFinalAnswer(deadline: Deadline): string {
+  return preferHeader(finalAnswerWait(deadline), true);
+}
+
 /** As a header of a request; the wait is said in whole seconds. */
-export function preferHeader(waitSeconds: number, isViewWanted: boolean): string {
+function preferHeader(waitSeconds: number, isViewWanted: boolean): string {
   return isViewWanted ? `${RETURNS_VIEW}, wait=${waitSeconds}` : `wait=${waitSeconds}`;
 }
 

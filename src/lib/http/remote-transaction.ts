@@ -7,10 +7,10 @@ import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput } from '../core/transaction.ts';
-import { answerWait, type Deadline, finalAnswerWait, patience } from './deadline.ts';
+import { type Deadline, patience } from './deadline.ts';
 import type { HttpClient, Trust } from './http-client.ts';
 import { mergePeerView, NO_VIEW, type PeerView, readPeerView } from './peer-view.ts';
-import { isViewReturned, PREFERENCE_APPLIED, preferHeader } from './prefer.ts';
+import { isViewReturned, PREFERENCE_APPLIED, preferAnswers, preferFinalAnswer } from './prefer.ts';
 import {
   type HttpAnswer,
   type HttpAsk,
@@ -139,14 +139,14 @@ export class RemoteTransaction {
 
   /** Uploads the whole message. A peer that can waits with its answer, and shows the reply in it. */
   async upload(body: Body, chunkSize: number, deadline: Deadline): Promise<void> {
-    if (this.#view.bodyUri === undefined) await this.#read(deadline);
+    if (this.#view.bodyUri === undefined) await this.read(deadline);
     const { bodyUri, isReceiver } = this.#view;
     const answer = await this.#put(bodyUri, {
       body,
       mediaType: 'message/rfc822',
       chunkSize,
       isWholeOnly: isReceiver,
-      prefer: preferHeader(finalAnswerWait(deadline), true),
+      prefer: preferFinalAnswer(deadline),
       deadline,
     });
     if (answer !== undefined && isViewReturned(headerOf(answer, PREFERENCE_APPLIED))) this.#take(answer);
@@ -161,14 +161,9 @@ export class RemoteTransaction {
     } catch (error) {
       // Whoever takes a part only once refuses the repetition of an upload whose answer was lost.
       if (!isJudgement(error)) throw error;
-      await this.#read(deadline);
+      await this.read(deadline);
       if (this.#view.parts.get(id)?.isComplete !== true) throw error;
     }
-  }
-
-  /** Reads the state anew, whatever the ETag. */
-  read(deadline: Deadline): Promise<void> {
-    return this.#read(deadline);
   }
 
   /** One hanging GET, not sooner than a moment after the last one that brought nothing new. */
@@ -207,14 +202,19 @@ export class RemoteTransaction {
     return this.#request({ method: 'GET', url: this.url, signal: deadline });
   }
 
-  async #read(deadline: Deadline): Promise<void> {
+  /** Reads the state anew, whatever the ETag. */
+  async read(deadline: Deadline): Promise<void> {
     const changes = this.#changes;
     const answer = await this.#request({ method: 'GET', url: this.url, signal: deadline });
     if (answer.status !== 200) throw peerRefusal(answer);
     this.#take(answer, changes);
   }
 
-  #patch(json: object | undefined, deadline: Deadline, more: Headers = {}): Promise<HttpAnswer | undefined> {
+  #patch(
+    json: object | undefined,
+    deadline: Deadline,
+    more: { readonly prefer?: string } = {},
+  ): Promise<HttpAnswer | undefined> {
     const update = { headers: { ...JSON_TYPE, ...this.#ifMatch(), ...more }, body: JSON.stringify(json) };
     return this.#change({
       method: 'PATCH',
@@ -253,7 +253,7 @@ export class RemoteTransaction {
       if (answer?.status === 200) return;
       if (answer !== undefined && answer.status !== 412 && answer.status < 500) throw peerRefusal(answer);
       await this.#pauseBriefly(tries, deadline);
-      await this.#read(deadline);
+      await this.read(deadline);
       if (isDone(this.#view)) return;
     }
     throw new UpstreamTrouble('update conflict');
@@ -297,12 +297,4 @@ export class RemoteTransaction {
   #request(ask: HttpAsk): Promise<HttpAnswer> {
     return httpRequest(this.#peer.client, this.#peer.trust, ask);
   }
-}
-
-type Headers = Readonly<Record<string, string>>;
-
-/** Asks the peer to wait a moment with its answer, for then it has the replies, and no GET is needed. */
-function preferAnswers(deadline: Deadline): Headers {
-  const seconds = answerWait(deadline);
-  return seconds === 0 ? {} : { prefer: preferHeader(seconds, false) };
 }
