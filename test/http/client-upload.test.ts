@@ -97,7 +97,7 @@ describe('uploading to an upstream', () => {
     expect(state.stored.toString()).toBe(TEXT);
   });
 
-  it('gives up on a 416 that never ends', async () => {
+  it('gives up on a 416 that never ends, without a doubt: the upstream never had the end of the message', async () => {
     const { response, puts } = await sendAlphabet(({ method, headers }) =>
       method === 'PUT' && headers['content-range']?.startsWith('bytes 10') === true
         ? { status: 416, headers: { 'content-range': 'bytes 0-9/*' } }
@@ -105,6 +105,18 @@ describe('uploading to an upstream', () => {
     );
     expect(response).toEqual({ code: 450, enhanced: '4.4.1', text: 'upstream blob upload error' });
     expect(puts.length).toBeLessThanOrEqual(limits.uploadResyncs + 3);
+  });
+
+  it('is in doubt once nobody has answered the end of the message, whatever is said afterwards', async () => {
+    let isFirst = true;
+    const { response } = await sendAlphabet(({ method, headers }) => {
+      if (method !== 'PUT' || headers['content-range'] === 'bytes 0-9/*') return undefined;
+      if (headers['content-range'] === 'bytes 10-19/*') return undefined;
+      if (!isFirst) return { status: 403 };
+      isFirst = false;
+      return 'hangup';
+    });
+    expect(response).toMatchObject({ code: 450, text: 'upstream blob upload error 403', inDoubt: true });
   });
 
   it('repeats a range whose answer was lost, and finds out that it had arrived', async () => {

@@ -120,7 +120,7 @@ function redirectTarget(ask: HttpAsk, answer: HttpAnswer): URL | undefined {
 
 /**
  * A server may close a kept connection at the moment we use it (RFC 9112 §9.3.1). Nothing Koukan sends moves a message when it is repeated:
- * a create has no body yet (else it is `isOnce`), a PATCH is guarded by If-Match, an upload by its offsets. So each is repeated once.
+ * a create has no body yet (else it is `isOnce`), a PATCH is guarded by If-Match; an upload repeats itself, and remembers. So each is repeated once.
  */
 async function sendTwiceIfStale(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
   try {

@@ -41,11 +41,14 @@ export async function uploadBody(
   let isWhole = target.isWholeOnly || size <= target.chunkSize;
   let isRefusingRanges = target.isWholeOnly;
   let offset = 0;
+  // The end of the message was sent, and no answer says that it was not taken.
+  let isOffered = false;
   try {
     for (let setbacks = 0; setbacks <= limits.uploadResyncs; ) {
       const end = Math.min(size, offset + target.chunkSize);
       const ask = isWhole ? wholePut(target) : rangePut(target, reader, offset, end);
       const answer = await attempt(request, await ask.catch(unreadable));
+      isOffered ||= (isWhole || end === size) && !isRefusal(answer);
       const stored = answer && storedRange(answer);
       if (answer?.status === 200) {
         if (isWhole || (end === size && stored === undefined) || isComplete(stored, size)) return answer;
@@ -55,12 +58,13 @@ export async function uploadBody(
         continue;
       }
       if (isComplete(stored, size)) return undefined; // a finalizing PUT whose answer was lost
-      if (answer?.status === 413) throw new TooLargeTrouble('blob upload error 413', { status: 413 });
-      if (answer?.status === 416 && stored !== undefined && !isRefusingRanges) {
+      const status = answer?.status;
+      if (status === 413) throw new TooLargeTrouble('blob upload error 413', { status });
+      if (status === 416 && stored !== undefined && !isRefusingRanges) {
         offset = withinBody(stored.end, size);
         isWhole = false;
-      } else if (answer !== undefined && answer.status < 500) {
-        if (isWhole) throw new UpstreamTrouble(`blob upload error ${answer.status}`, { status: answer.status });
+      } else if (status !== undefined && status < 500) {
+        if (isWhole) throw new UpstreamTrouble(`blob upload error ${status}`, { status, isOffered });
         isWhole = true;
         isRefusingRanges = true;
       } else {
@@ -68,13 +72,13 @@ export async function uploadBody(
       }
       setbacks += 1;
     }
-    throw new UpstreamTrouble('blob upload error');
+    throw new UpstreamTrouble('blob upload error', { isOffered });
   } finally {
     await reader.close();
   }
 }
 
-/** A lost connection is a setback like a 5xx; only the deadline is final. */
+/** A lost connection is a setback like a 5xx, counted here and not hidden by a repetition below; only the deadline is final. */
 async function attempt(request: Requester, ask: HttpAsk): Promise<HttpAnswer | undefined> {
   try {
     return await request(ask);
@@ -82,6 +86,10 @@ async function attempt(request: Requester, ask: HttpAsk): Promise<HttpAnswer | u
     if (error instanceof HttpTrouble && error.code === 'network') return undefined;
     throw error;
   }
+}
+
+function isRefusal(answer: HttpAnswer | undefined): boolean {
+  return answer !== undefined && answer.status >= 400 && answer.status < 500;
 }
 
 /** Whatever the reason, it is none of the peer's. */
@@ -99,6 +107,7 @@ async function wholePut({ url, body, mediaType, prefer, deadline }: UploadTarget
     headers: { 'content-type': mediaType, 'content-length': String(body.size), ...preferring(prefer) },
     use: useFor(prefer),
     body: body.inMemory ?? (isSmall ? await bodyBytes(body) : () => Readable.from(body.chunks())),
+    isOnce: true,
     signal: deadline,
   };
 }
@@ -111,7 +120,7 @@ async function rangePut(
 ): Promise<HttpAsk> {
   if (start === body.size) {
     const headers = { 'x-finalize-blob-length': String(body.size), ...preferring(prefer) };
-    return { method: 'PUT', url, headers, use: useFor(prefer), signal: deadline };
+    return { method: 'PUT', url, headers, use: useFor(prefer), isOnce: true, signal: deadline };
   }
   const last = end === body.size ? prefer : undefined;
   const range: ContentRange = { start, end, ...(end === body.size && { total: end }) };
@@ -121,6 +130,7 @@ async function rangePut(
     headers: { 'content-type': mediaType, 'content-range': formatContentRange(range), ...preferring(last) },
     use: useFor(last),
     body: await reader.read(start, end - start),
+    isOnce: true,
     signal: deadline,
   };
 }

@@ -11,11 +11,20 @@ export class UpstreamTrouble extends Error {
   readonly detail: string | undefined;
   /** The status of the answer, when it was the status that was of no use. */
   readonly status: number | undefined;
-  constructor(message: string, { detail, status }: { readonly detail?: string; readonly status?: number } = {}) {
+  /** Whether the peer may have the message to its end; `undefined` where that is to be told from the error itself. */
+  readonly isOffered: boolean | undefined;
+  constructor(message: string, { detail, status, isOffered }: TroubleDetails = {}) {
     super(message);
     this.detail = detail;
     this.status = status;
+    this.isOffered = isOffered;
   }
+}
+
+interface TroubleDetails {
+  readonly detail?: string;
+  readonly status?: number;
+  readonly isOffered?: boolean;
 }
 
 const DETAIL_CHARS = 200;
@@ -51,6 +60,7 @@ export class UnreadableTrouble extends UpstreamTrouble {}
 
 /** Whether the message certainly did not get to the peer: it was refused for what it is, or was never offered whole. */
 export function isNotOffered(error: unknown): boolean {
+  if (error instanceof UpstreamTrouble && error.isOffered !== undefined) return !error.isOffered;
   if (error instanceof UnreadableTrouble || error instanceof ParsedMessageTrouble) return true;
   return error instanceof TooLargeTrouble || isJudgement(error);
 }
