@@ -133,7 +133,6 @@ export class Cluster {
     const nodes = kind.filter(({ isAway }) => !isAway);
     const node = nodes[Math.floor(who * nodes.length)];
     if (node === undefined) return;
-    this.#ledger.ended(node.life);
     const hasOthers = this.#routers.length > 1;
     if (what < 0.55 && node.kind === 'router' && hasOthers) return this.#stop(node);
     this.#disturbances.program += 1;
@@ -144,9 +143,7 @@ export class Cluster {
 
   async #troubleDatabase() {
     this.#disturbances.database += 1;
-    const from = performance.now();
     await this.#database.trouble();
-    this.#ledger.troubled(from, performance.now());
   }
 
   /** It goes on when the others have taken over, in the middle of whatever it was doing. */

@@ -14,12 +14,23 @@ export function generator(seed) {
   };
 }
 
+let nextPort = 20_000 + (process.pid % 500) * 20;
+
+/** Below the range from which the system takes ports for connections: while a program is away, nobody else may take its port. */
 export async function freePort() {
+  for (;;) {
+    const port = nextPort;
+    nextPort += 1;
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port) {
   const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** `koukan …args`; what it has to complain of goes to our standard error. */

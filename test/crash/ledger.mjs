@@ -1,21 +1,19 @@
-/** Who was promised what, what has arrived, and why something arrived twice: the account of a run, and what has to be settled before it is closed. */
+/**
+ * Who was promised what, what has arrived, and why something arrived twice: the account of a run, and what has to be settled before it is closed.
+ * What arrived several times is explained by the store: each copy but one belongs to an attempt that never recorded an answer of the far end.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decide, leftOver, listed } from './queue.mjs';
-
-/** From a final dot to the record of its answer, on a machine that has other things to do. */
-const WINDOW_MS = 3000;
+import { decide, leftOver, listed, read } from './queue.mjs';
 
 export class Ledger {
   #options;
   #far;
   /** How each message was handed in that somebody was promised. */
   #promised = new Map();
-  /** When each life of a program was stopped, or ended, by its name. */
-  #endedAt = new Map();
-  #troubles = [];
   #uncertain = { arrived: 0, notArrived: 0 };
   #stuck = [];
-  #cutOff = new Set();
+  /** What the store says of each message that arrived several times. */
+  #stories = new Map();
 
   constructor(options, far) {
     this.#options = options;
@@ -28,14 +26,6 @@ export class Ledger {
 
   promised(id, way) {
     this.#promised.set(id, way);
-  }
-
-  ended(life) {
-    this.#endedAt.set(life, [...(this.#endedAt.get(life) ?? []), performance.now()]);
-  }
-
-  troubled(from, to) {
-    this.#troubles.push({ from, to: to + WINDOW_MS });
   }
 
   get #lost() {
@@ -58,7 +48,7 @@ export class Ledger {
     await sleep(quietMs);
     await this.#decide(ports);
     this.#stuck = await leftOver(ports);
-    for (const [id] of this.#twice) if (await isCutOff(ports, id)) this.#cutOff.add(id);
+    for (const [id] of this.#twice) this.#stories.set(id, await storyOf(ports, id));
   }
 
   async #decide(ports) {
@@ -74,9 +64,7 @@ export class Ledger {
     const { arrivals, notifications } = this.#far;
     const ways = {};
     for (const way of this.#promised.values()) ways[way] = (ways[way] ?? 0) + 1;
-    const unexplained = this.#twice.filter(
-      ([, copies]) => !copies.slice(0, -1).every((copy) => this.#isUnrecorded(copy)),
-    );
+    const unexplained = this.#twice.filter(([id, copies]) => !isExplained(this.#stories.get(id), copies.length));
     return {
       engine,
       shape,
@@ -91,29 +79,28 @@ export class Ledger {
       uncertain: this.#uncertain,
       notifications,
       twice: this.#twice.length,
-      /** Of these the delivery journal knows that they were cut off after the final dot. */
-      journalled: this.#cutOff.size,
-      unexplained: unexplained.map(([id, copies]) => ({ id, copies: copies.map((copy) => this.#told(copy)) })),
+      /** Of these the delivery journal knows that an attempt was cut off after the final dot. */
+      journalled: [...this.#stories.values()].filter(({ cutOff }) => cutOff > 0).length,
+      unexplained: unexplained.map(([id, copies]) => ({ id, copies, story: this.#stories.get(id) })),
     };
-  }
-
-  #told(copy) {
-    return { ...copy, endedAt: [copy.client, copy.router].flatMap((life) => this.#endedAt.get(life) ?? []) };
-  }
-
-  /** Whether the answer to this copy may have been lost: who was to record it, or to pass it on, ended in that moment. */
-  #isUnrecorded({ client, router, at }) {
-    const isCut = this.#troubles.some(({ from, to }) => at > from - WINDOW_MS && at < to);
-    // What a router had handed over, its gateway sends though the router is gone.
-    const isEnd = (endedAt) => Math.abs(endedAt - at) < WINDOW_MS || (isCut && endedAt > at);
-    return [client, router].some((life) => this.#endedAt.get(life)?.some(isEnd));
   }
 }
 
-/** Whether an attempt of it was sent whole and never ended. */
-async function isCutOff(ports, id) {
+/** How many attempts recorded that the far end took the message, how many never recorded an answer, and of how many of those the dot is known. */
+async function storyOf(ports, id) {
   const [tx] = await listed(ports, `to=${id}@example.com`);
-  if (tx === undefined) return false;
-  const history = await (await fetch(`http://127.0.0.1:${ports[0]}${new URL(tx.uri).pathname}/history`)).json();
-  return history.attempt_list.some(({ dot_sent_at: sentAt, ended_at: endedAt }) => sentAt && !endedAt);
+  if (tx === undefined) return { delivered: 0, unrecorded: 0, cutOff: 0 };
+  const { attempt_list: attempts } = await read(ports, `${new URL(tx.uri).pathname}/history`);
+  const unended = attempts.filter(({ ended_at: endedAt }) => endedAt === undefined);
+  const isSilent = ({ ended_at: endedAt, dot_sent_at: sentAt, data_response: answer }) =>
+    endedAt !== undefined && sentAt !== undefined && answer?.code === 450;
+  return {
+    delivered: attempts.filter(({ data_response: answer }) => answer?.code === 250).length,
+    unrecorded: unended.length + attempts.filter(isSilent).length,
+    cutOff: unended.filter(({ dot_sent_at: sentAt }) => sentAt !== undefined).length,
+  };
+}
+
+function isExplained({ delivered, unrecorded }, copies) {
+  return delivered <= 1 && copies <= delivered + unrecorded;
 }

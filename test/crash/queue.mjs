@@ -3,28 +3,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const OPEN_STATES = ['active', 'deferred', 'incomplete'];
 
-/** All transactions in a state, from whichever router answers. */
+/** All transactions that are like that. */
 export async function listed(ports, query) {
+  const found = [];
+  for (let page = `/transactions?${query}`; page !== undefined; ) {
+    const { transactions, next } = await read(ports, page);
+    found.push(...transactions);
+    page = next === undefined ? undefined : next.slice(new URL(next).origin.length);
+  }
+  return found;
+}
+
+/** What whichever router answers says. */
+export async function read(ports, path) {
   for (let turn = 0; ; turn += 1) {
     try {
-      return await pages(`http://127.0.0.1:${ports[turn % ports.length]}/transactions?${query}`);
+      const response = await fetch(`http://127.0.0.1:${ports[turn % ports.length]}${path}`);
+      if (response.ok) return await response.json();
+      throw new Error(`${path}: ${response.status}`);
     } catch (error) {
       if (turn === 600) throw error;
       await sleep(100); // it is not up yet
     }
   }
-}
-
-async function pages(first) {
-  const found = [];
-  for (let url = first; url !== undefined; ) {
-    const response = await fetch(url);
-    if (!response.ok) throw new Error(`${url}: ${response.status}`);
-    const { transactions, next } = await response.json();
-    found.push(...transactions);
-    url = next;
-  }
-  return found;
 }
 
 /** What somebody still has to do. */

@@ -1,7 +1,7 @@
 /** Runs a command line through oclif and turns what it throws into a message for people and a sysexits code. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { exitCodes, UserError } from '../core/errors.ts';
+import { exitCodes, StoreUnavailableError, UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { normaliseFlagNames } from './flag-names.ts';
 import { Errors, flush, run as oclifRun } from './oclif.ts';
@@ -48,6 +48,8 @@ function describe(error: unknown, commands: () => readonly string[]): { message:
       exitCode: exitCodes.usage,
     };
   }
+  // It went away between two steps of a start: a supervisor tries again.
+  if (error instanceof StoreUnavailableError) return { message: error.message, exitCode: exitCodes.unavailable };
   const text = error instanceof Error ? error.message : String(error);
   return { message: `internal error: ${text} (set KOUKAN_DEBUG=1 for the stack)`, exitCode: exitCodes.software };
 }

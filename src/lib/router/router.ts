@@ -1,4 +1,5 @@
 /** A router: REST API, durable store, filter chains, retries, notifications. Starts and stops its two halves in order. */
+import { setMaxListeners } from 'node:events';
 import type { StepRegistry } from '../chain/step-registry.ts';
 import { listenAt } from '../config/listening.ts';
 import type { RouterConfig } from '../config/router-config.ts';
@@ -47,6 +48,8 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
+    // Everything that waits for a store that is away listens to it.
+    setMaxListeners(0, this.#abandon.signal);
     const { admission = alwaysOpen } = options;
     this.#work = makeWorkSide({ ...options, admission, abandon: this.#abandon.signal });
     this.#clients = makeClientSide({ ...options, admission }, this.#work);
