@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/lib/core/deps.ts';
 import { HttpClient } from '../../src/lib/http/http-client.ts';
 import { type SendAsk, type SendResult, sendMessage } from '../../src/lib/tools/send/send-message.ts';
+import { eventually, FakeClock } from '../helpers/fake-clock.ts';
 import { realClock } from '../helpers/fake-deps.ts';
 import { FakeRouter } from './fake-router.ts';
 
@@ -17,7 +19,13 @@ afterEach(async () => {
   await router.close();
 });
 
-function send(recipients: readonly string[], more: Partial<SendAsk> = {}): Promise<readonly SendResult[]> {
+const gets = (): number => router.calls.filter((call) => call === 'GET /transactions/0').length;
+
+function send(
+  recipients: readonly string[],
+  more: Partial<SendAsk> = {},
+  clock: Clock = realClock,
+): Promise<readonly SendResult[]> {
   const ask: SendAsk = {
     url: new URL(router.url),
     sender: 'submission',
@@ -27,7 +35,7 @@ function send(recipients: readonly string[], more: Partial<SendAsk> = {}): Promi
     waitMs: 10_000,
     ...more,
   };
-  return sendMessage({ http, clock: realClock }, ask);
+  return sendMessage({ http, clock }, ask);
 }
 
 describe('sending a message', () => {
@@ -47,8 +55,12 @@ describe('sending a message', () => {
     ['later', 'deferred'],
     ['silent', 'unknown'],
   ])('to %s@ is %s when the wait is over', async (name, state) => {
-    const [result] = await send([name], { waitMs: 50 });
-    expect(result).toMatchObject({ state, exitCode: 75 });
+    const clock = new FakeClock();
+    const results = send([name], { waitMs: 10_000 }, clock);
+    // Asked again, or pausing before it is: then the first answer has been read.
+    await eventually(() => gets() > 1 || (gets() === 1 && clock.sleeping > 1));
+    await clock.advance(10_000);
+    expect(await results).toMatchObject([{ state, exitCode: 75 }]);
   });
 
   it('does not wait when it is told not to', async () => {
