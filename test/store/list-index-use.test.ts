@@ -34,7 +34,9 @@ describe.each(databases)(`a list of ${ROWS} transactions on $name`, (kind) => {
     const url = parseStoreUrl(database.url);
     await migrate(url, { now: 1, mayCreate: true });
     connection =
-      url.kind === 'sqlite' ? await openSqliteSchema(url.file, false) : await openPostgresSchema(url.url, url.shown);
+      url.kind === 'sqlite'
+        ? await openSqliteSchema(url.file, false)
+        : await openPostgresSchema(url.url, url.shown, 120_000);
     await connection.script(FILL);
   });
 
