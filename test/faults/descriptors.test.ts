@@ -53,7 +53,8 @@ describe.runIf(whyNot === undefined)('a process without free descriptors', () =>
   it.concurrent.for(shapes)('refuses for now, lives, and recovers: %s', async (shape, context) => {
     const { expect } = context;
     const far = puttingOff();
-    const journey = await Journey.open(context, { far: far.script });
+    // A conversation whose opening was not answered is opened anew; nobody comes back to the first, and a stop would wait for its client.
+    const journey = await Journey.open(context, { far: far.script, times: { gatewayTxTtl: 5 } });
     const started = await journey.start(shape);
     const message = `Subject: too large for memory\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(8000)}`;
     const loads = [
