@@ -3,7 +3,7 @@
  * awaits replies; the upstream half (attempt) follows the asks and records the replies. Nobody polls: every change wakes who waits.
  */
 import { spentBody } from './body.ts';
-import { NEW_TX, reduce, type TxEvent, type TxState } from './transaction.ts';
+import { NEW_TX, reduce, type TxEvent, type TxState, withBody } from './transaction.ts';
 
 type Watcher = () => void;
 
@@ -42,7 +42,7 @@ export class LiveTransaction {
    */
   dropBody(): void {
     const { body } = this.#state;
-    if (body !== undefined) this.#state = { ...this.#state, body: spentBody(body.size) };
+    if (body !== undefined) this.#state = withBody(this.#state, spentBody(body.size));
   }
 
   /** Calls `watcher` after every step, before `apply` returns; it must not throw. */

@@ -5,7 +5,6 @@
 import type { Body } from '../core/body.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { Exchange } from '../core/exchange.ts';
-import { inTime } from '../core/in-time.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply, responseClass } from '../core/response.ts';
@@ -48,34 +47,31 @@ export class InboundExchange implements Exchange {
 
   mail(from: Mailbox): Promise<Response> {
     const { upstream, times } = this.#options;
-    return this.#ask(() => upstream.mail(from), times.mailMs, mailTimeout).then(this.#onMail);
+    return this.#ask(() => upstream.mail(from), times.mailMs, mailTimeout, this.#onMail);
   }
 
   rcpt(to: Mailbox): Promise<Response> {
     const { upstream, times } = this.#options;
-    return this.#ask(() => upstream.rcpt(to), times.rcptMs, rcptTimeout).then(this.#onRcpt);
+    return this.#ask(() => upstream.rcpt(to), times.rcptMs, rcptTimeout, this.#onRcpt);
   }
 
   data(body: Body): Promise<Response> {
     const { upstream, times } = this.#options;
     this.#sizeBytes = body.size;
-    return this.#ask(() => upstream.data(body), times.dataMs, dataTimeout).then(this.#onData);
+    return this.#ask(() => upstream.data(body), times.dataMs, dataTimeout, this.#onData);
   }
 
-  readonly #onMail = (response: Response): Response => {
+  readonly #onMail = (response: Response): void => {
     if (!isOk(response)) this.#verdict = response;
-    return response;
   };
 
-  readonly #onRcpt = (response: Response): Response => {
+  readonly #onRcpt = (response: Response): void => {
     if (isOk(response)) this.#accepted += 1;
     else this.#refused += 1;
-    return response;
   };
 
-  readonly #onData = (response: Response): Response => {
+  readonly #onData = (response: Response): void => {
     this.#verdict = response;
-    return response;
   };
 
   close(): Promise<void> {
@@ -111,16 +107,26 @@ export class InboundExchange implements Exchange {
     log.info(fields, verdict === undefined ? 'mail transaction ended without a message' : 'mail transaction answered');
   }
 
-  #ask(step: () => Promise<Response>, ms: number, late: Response): Promise<Response> {
-    return inTime(this.#guarded(step), ms, this.#options.clock, late);
-  }
-
-  #guarded(step: () => Promise<Response>): Promise<Response> {
-    try {
-      return step().then(toSmtp, this.#onBug);
-    } catch (error) {
-      return Promise.resolve(this.#onBug(error));
-    }
+  /** The answer to a step, noted and in a form we may give, or `late` when it does not come in time. */
+  #ask(step: () => Promise<Response>, ms: number, late: Response, note: (said: Response) => void): Promise<Response> {
+    return new Promise((resolve) => {
+      let isOver = false;
+      const end = (response: Response): void => {
+        if (isOver) return;
+        isOver = true;
+        forget();
+        note(response);
+        resolve(response);
+      };
+      const forget = this.#options.clock.after(ms, () => end(late));
+      const onAnswer = (response: Response): void => end(toSmtp(response));
+      const onBug = (error: unknown): void => end(this.#onBug(error));
+      try {
+        step().then(onAnswer, onBug);
+      } catch (error) {
+        onBug(error);
+      }
+    });
   }
 
   /** A rejection is a bug in the next hop: nothing of it is told to the client, who may try again. */

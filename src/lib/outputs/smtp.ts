@@ -27,7 +27,10 @@ export function createSmtpOutput(config: SmtpOutputConfig, pool: SmtpPool, deps:
   return {
     open(origin, facts = {}) {
       const target = destinationOf(origin.remoteHost);
-      const ask = 'code' in target ? target : { destination: { ...target, profile }, maxConnections, idleTimeoutMs };
+      const ask =
+        'code' in target
+          ? target
+          : { destination: { host: target.host, port: target.port, profile }, maxConnections, idleTimeoutMs };
       return new SmtpExchange(ask, { pool, log: deps.log, bdatChunkBytes, sizeBytes: facts.sizeBytes });
     },
   };

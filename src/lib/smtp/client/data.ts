@@ -21,35 +21,52 @@ export function unreadable(dialogue: Dialogue): readonly Response[] {
 export async function sendData(dialogue: Dialogue, body: Body, replies: number): Promise<readonly Response[]> {
   const go = await dialogue.ask('DATA', 'at DATA');
   if (go.code !== 354) return [go.code < 400 ? protocolError(dialogue, `unexpected reply ${go.code} at DATA`) : go];
-  const progress = { step: DURING_MESSAGE, early: undefined as Response | undefined, isCutOff: false };
+  const progress: Progress = { step: DURING_MESSAGE, early: undefined, isCutOff: false };
   // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
-  const answers = Array.from({ length: replies }, () => dialogue.expect(() => cutOffAt(progress)));
-  void answers[0]?.then((response) => {
-    if (progress.step === DURING_MESSAGE) progress.early = response;
-  });
+  const where = (): string => cutOffAt(progress);
+  const answers = [dialogue.expect(where)];
+  while (answers.length < replies) answers.push(dialogue.expect(where));
   const stuffer = new DotStuffer(body.hasOnlyCrlf);
-  const whole = await inOnePiece(body);
+  const whole = body.inMemory ?? (await inOnePiece(body));
   if (whole === 'unreadable') return unreadable(dialogue);
   if (whole === undefined) {
+    void answers[0]?.then((response) => {
+      if (progress.step === DURING_MESSAGE) progress.early = response;
+    });
     if (!(await sendChunks(dialogue, body, stuffer, progress))) return unreadable(dialogue);
     if (progress.early !== undefined) return [earlyAnswer(dialogue, progress.early)];
   }
   progress.step = AFTER_MESSAGE;
-  // Text and end in one write.
-  await dialogue.send(whole === undefined ? [stuffer.end()] : [stuffer.next(whole), stuffer.end()]);
-  const responses = await Promise.all(answers);
+  await dialogue.send(whole === undefined ? [stuffer.end()] : ended(stuffer, whole));
+  const responses = answers.length === 1 ? [(await answers[0]) as Response] : await Promise.all(answers);
   return progress.isCutOff ? responses.map(inDoubt) : responses;
 }
 
+interface Progress {
+  step: string;
+  /** The answer, when it came before the end. */
+  early: Response | undefined;
+  isCutOff: boolean;
+}
+
+/** A copy of this many bytes costs less than another buffer in the call that writes them. */
+const COPIED_BYTES = 16_384;
+
+/** Text and end, in one write. */
+function ended(stuffer: DotStuffer, whole: Buffer): readonly Buffer[] {
+  const text = stuffer.next(whole);
+  const end = stuffer.end();
+  return text.length > COPIED_BYTES ? [text, end] : [Buffer.concat([text, end])];
+}
+
 /** Called only when there will be no reply from the server: an answer that is made then is our own word. */
-function cutOffAt(progress: { readonly step: string; isCutOff: boolean }): string {
+function cutOffAt(progress: Progress): string {
   progress.isCutOff = progress.step === AFTER_MESSAGE;
   return progress.step;
 }
 
-/** A message that is in memory, or small enough to be; `undefined` when it is neither. */
+/** A message that is small enough to be in memory; `undefined` when it is not. */
 async function inOnePiece(body: Body): Promise<Buffer | 'unreadable' | undefined> {
-  if (body.inMemory !== undefined) return body.inMemory;
   if (body.whole === undefined && body.size > limits.blobChunkBytes) return undefined;
   try {
     const bytes = await bodyBytes(body);
@@ -60,12 +77,7 @@ async function inOnePiece(body: Body): Promise<Buffer | 'unreadable' | undefined
 }
 
 /** Everything but the end; stops when an answer is there already. Says `false` when the body is not what it said it is. */
-async function sendChunks(
-  dialogue: Dialogue,
-  body: Body,
-  stuffer: DotStuffer,
-  progress: { readonly early: Response | undefined },
-): Promise<boolean> {
+async function sendChunks(dialogue: Dialogue, body: Body, stuffer: DotStuffer, progress: Progress): Promise<boolean> {
   let readBytes = 0;
   let ready: Buffer[] = [];
   let readyBytes = 0;

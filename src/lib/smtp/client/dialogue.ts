@@ -99,10 +99,11 @@ export class Dialogue {
   /** Writes message bytes; resolves once there is room for more, with `false` when the dialogue is over. */
   async send(chunks: readonly Buffer[]): Promise<boolean> {
     if (this.#failure !== undefined) return false;
-    this.#socket.cork();
     let hasRoom = true;
+    const isMany = chunks.length > 1;
+    if (isMany) this.#socket.cork();
     for (const chunk of chunks) hasRoom = this.#socket.write(chunk);
-    this.#socket.uncork();
+    if (isMany) this.#socket.uncork();
     this.#postpone();
     if (!hasRoom && this.#socket.writableNeedDrain) {
       await new Promise<void>((resolve) => {
