@@ -1,15 +1,25 @@
-/** Clients that send messages, each once and under its own id, and remember which of them they were promised. */
+/**
+ * Clients that send messages, each once and under its own id, and remember which of them they were promised. One in twelve is so large that the
+ * store keeps it apart from its rows (SQLite); each says how long it is, so that what arrives cut short counts as lost.
+ */
 import { connect } from 'node:net';
+
+const LINE = `${'x'.repeat(60)}\r\n`;
+const LARGE_LINES = 6000;
+
+function messageOf(id) {
+  const body = LINE.repeat(Number(id.slice(1)) % 12 === 5 ? LARGE_LINES : 1);
+  return `X-Id: ${id}\r\nX-Body-Bytes: ${body.length}\r\nSubject: crash\r\n\r\n${body}`;
+}
 
 /** One message over SMTP; `true` when the dot was answered 250. */
 export function sendSmtp(port, id) {
-  const message = `X-Id: ${id}\r\nSubject: crash\r\n\r\n${'x'.repeat(60)}\r\n.\r\n`;
   const steps = [
     'EHLO client.example',
     'MAIL FROM:<alice@example.com>',
     `RCPT TO:<${id}@example.com>`,
     'DATA',
-    message,
+    `${messageOf(id)}.\r\n`,
   ];
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -37,7 +47,7 @@ export async function sendRest(port, id) {
   const body = JSON.stringify({
     mail_from: { m: 'alice@example.com' },
     rcpt_to: [{ m: `${id}@example.com` }],
-    body: { inline: `X-Id: ${id}\r\nSubject: crash\r\n\r\nhello\r\n` },
+    body: { inline: messageOf(id) },
   });
   const headers = { 'content-type': 'application/json' };
   const url = `http://127.0.0.1:${port}/senders/app/transactions`;

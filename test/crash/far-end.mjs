@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 const LATE_MS = 40;
 
 export class FarEnd {
-  /** Who sent each message, by its id, once for each time it came: the name given at EHLO, that of the router if it wrote one, and when. */
+  /** Who sent each message, by its id, once for each time it came whole: the name given at EHLO, that of the router if it wrote one, and when. */
   arrivals = new Map();
   /** Notifications that came. */
   notifications = 0;
@@ -75,6 +75,10 @@ export class FarEnd {
       return false;
     }
     const id = /^X-Id: (\S+)/im.exec(message)?.[1] ?? 'unknown';
+    const bodyBytes = Number(/^X-Body-Bytes: (\d+)/im.exec(message)?.[1]);
+    // The last line end is that of the dot.
+    const isWhole = message.length - message.indexOf('\r\n\r\n') - 4 + 2 === bodyBytes;
+    if (!isWhole) return false;
     const router = /^Received:[\s\S]*?\bby (\S+)/i.exec(message)?.[1];
     this.arrivals.set(id, [...(this.arrivals.get(id) ?? []), { client, router, at: performance.now() }]);
     return Number(id.slice(1)) % 4 === 0;

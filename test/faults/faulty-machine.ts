@@ -18,11 +18,15 @@ import path from 'node:path';
 const SOURCE = path.join(import.meta.dirname, 'machine.c');
 
 /** In the order of `struct control`. */
-const FIELDS = ['syncErrno', 'syncMs', 'writeErrno', 'openErrno', 'clockMs', 'onlyMain'] as const;
+const FIELDS = ['syncErrno', 'syncMs', 'writeErrno', 'openErrno', 'clockMs', 'only'] as const;
 const HITS_AT = FIELDS.length * 8;
 
 /** What is wrong with the machine; what is not named is in order. Error numbers are those of Linux. */
 export type Fault = Partial<Readonly<Record<(typeof FIELDS)[number], number>>>;
+
+/** Values of `only`. */
+export const MAIN = 1;
+export const BODIES = 2;
 
 export const EIO = 5;
 export const ENOSPC = 28;

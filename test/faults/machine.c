@@ -26,7 +26,7 @@ struct control {
   int64_t write_errno;  /* writes fail with this */
   int64_t open_errno;   /* opening for writing fails with this */
   int64_t clock_ms;     /* the wall clock is ahead by this */
-  int64_t only_main;    /* syncs of files whose name ends in .sqlite only */
+  int64_t only;         /* 1: files whose name ends in .sqlite only; 2: those of large bodies, and their folder, only */
   int64_t hits;         /* written here: how many calls were made to fail */
 };
 
@@ -57,6 +57,15 @@ static int path_of(int fd, char *path, size_t size) {
   return is_ours(path);
 }
 
+static int is_meant(const char *path) {
+  size_t length = strlen(path);
+  switch (read_control(&control->only)) {
+    case 1: return length >= 7 && strcmp(path + length - 7, ".sqlite") == 0;
+    case 2: return strstr(path, ".sqlite-bodies") != NULL;
+    default: return 1;
+  }
+}
+
 static int hit(int64_t code) {
   __atomic_fetch_add(&control->hits, 1, __ATOMIC_RELAXED);
   errno = (int)code;
@@ -72,8 +81,7 @@ static int64_t sync_fault(int fd) {
   if (control == NULL) return 0;
   int64_t code = read_control(&control->sync_errno), ms = read_control(&control->sync_ms);
   if ((code == 0 && ms == 0) || !path_of(fd, path, sizeof path)) return 0;
-  size_t length = strlen(path);
-  if (read_control(&control->only_main) && (length < 7 || strcmp(path + length - 7, ".sqlite") != 0)) return 0;
+  if (!is_meant(path)) return 0;
   if (ms > 0) {
     struct timespec pause = {ms / 1000, (ms % 1000) * 1000000};
     nanosleep(&pause, NULL);
@@ -97,7 +105,7 @@ static int64_t write_fault(int fd) {
   char path[PATH_MAX];
   if (control == NULL) return 0;
   int64_t code = read_control(&control->write_errno);
-  return code != 0 && path_of(fd, path, sizeof path) ? code : 0;
+  return code != 0 && path_of(fd, path, sizeof path) && is_meant(path) ? code : 0;
 }
 
 #define WRITER(type, name, params, args, ...) \
@@ -119,7 +127,7 @@ WRITER(int, ftruncate64, (int fd, off64_t n), (fd, n), int, off64_t)
 static int64_t open_fault(const char *path, int flags) {
   if (control == NULL) return 0;
   int64_t code = read_control(&control->open_errno);
-  return code != 0 && (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && is_ours(path) ? code : 0;
+  return code != 0 && (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && is_ours(path) && is_meant(path) ? code : 0;
 }
 
 #define OPENER(name) \

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import { describe, it, type TestContext } from 'vitest';
 import { Journey, type Shape, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
-import { EIO, ENOSPC, EROFS, type Fault, FaultyMachine, whyNoFaultyMachine } from './faulty-machine.ts';
+import { BODIES, EIO, ENOSPC, EROFS, type Fault, FaultyMachine, MAIN, whyNoFaultyMachine } from './faulty-machine.ts';
 import { type Answer, isPromise, type Kind, kinds, Load, puttingOff } from './load.ts';
 import { smallDisk } from './small-disk.ts';
 
@@ -38,16 +38,22 @@ function isFine({ kind, text }: Answer, smtp: RegExp): boolean {
   return { app: /^HTTP 503 retry-after: \d+/, stored: smtp, through: /^250 / }[kind].test(text);
 }
 
-async function sees(context: TestContext, load: Load, disk: DiskFault, machine: FaultyMachine): Promise<void> {
+async function sees(
+  context: TestContext,
+  load: Load,
+  disk: DiskFault,
+  machine: FaultyMachine,
+  of: readonly Kind[] = kinds,
+): Promise<void> {
   const { expect } = context;
   const { hits } = machine;
   machine.fails(disk.fault);
-  const answers = await load.next(2);
+  const answers = await load.next(2, of);
   const wrong = answers.filter((answer) => !isFine(answer, disk.smtp));
   expect(wrong, disk.name).toEqual([]);
   expect(machine.hits, disk.name).toBeGreaterThan(hits);
   machine.recovers();
-  await recovers(load);
+  await recovers(load, of);
 }
 
 async function recovers(load: Load, of: readonly Kind[] = kinds): Promise<void> {
@@ -137,7 +143,7 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
     const { far, journey, machine } = await ground(context);
     const serve = await journey.serve();
     const load = Load.start(context, journey, { kinds: ['app'], message: LARGE });
-    machine.fails({ syncErrno: EIO, onlyMain: 1 });
+    machine.fails({ syncErrno: EIO, only: MAIN });
     while (machine.hits === 0) await load.next(2, ['app']);
     await load.next(5, ['app']);
     expect(load.answers.filter((answer) => !isPromise(answer))).toEqual([]);
@@ -148,6 +154,42 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
     const second = await journey.serve();
     await accountFor(context, journey, load, far.takeAll, unrecorded);
     expect(await second.terminate()).toEqual({ code: 0, signal: null });
+    expect(isSound(journey.databaseUrl)).toBe('ok');
+  });
+});
+
+/** What has to be on the disk, in a file of its own where the body is so large. */
+const stored: readonly Kind[] = ['stored', 'app'];
+const HUGE = `Subject: huge\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(13_000)}`;
+
+const bodyFaults: readonly DiskFault[] = [
+  { name: 'a sync that fails', fault: { syncErrno: EIO, only: BODIES }, smtp: LOCAL },
+  { name: 'a full disk', fault: { writeErrno: ENOSPC, only: BODIES }, smtp: FULL },
+  { name: 'a disk that is read-only', fault: { openErrno: EROFS, only: BODIES }, smtp: LOCAL },
+];
+
+describe.runIf(whyNot === undefined)('a disk that fails under the files of large bodies beside an SQLite file', () => {
+  it.concurrent('costs those messages temporary errors, no small one, and leaves nothing promised without its bytes', async (context) => {
+    const { expect } = context;
+    const { far, journey, machine } = await ground(context);
+    const first = await journey.serve();
+    const load = Load.start(context, journey, { kinds: stored, clients: 1, message: HUGE, name: 'huge' });
+    const small = Load.start(context, journey, { kinds: ['app'], clients: 1 });
+    await load.next(1, stored);
+    for (const fault of bodyFaults) await sees(context, load, fault, machine, stored);
+    expect(small.answers.filter((answer) => !isPromise(answer))).toEqual([]);
+    await small.end();
+    await first.crash();
+    await load.end();
+    const unrecorded = arrived(journey);
+    const second = await journey.serve();
+    const { unasked } = await accountFor(context, journey, load, far.takeAll, unrecorded);
+    const refused = new Set(load.answers.filter(({ text }) => !text.startsWith('lost')).map(({ rcpt }) => rcpt));
+    expect(unasked.filter((rcpt) => rcpt.includes('-huge') && refused.has(rcpt))).toEqual([]);
+    const huge = journey.sink.messages.filter(({ rcptTo }) => rcptTo[0]?.address.includes('-huge'));
+    expect(huge.filter(({ body }) => !body.toString('latin1').endsWith(HUGE))).toEqual([]);
+    expect(await second.terminate()).toEqual({ code: 0, signal: null });
+    expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
     expect(isSound(journey.databaseUrl)).toBe('ok');
   });
 });
