@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'vitest';
+import { limits } from '../../src/lib/core/limits.ts';
 import { Journey, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import type { KoukanProcess } from '../helpers/process.ts';
@@ -56,7 +57,7 @@ describe.runIf(whyNot === undefined)('a process without free descriptors', () =>
     // A conversation whose opening was not answered is opened anew; nobody comes back to the first, and a stop would wait for its client.
     const journey = await Journey.open(context, { far: far.script, times: { gatewayTxTtl: 5 } });
     const started = await journey.start(shape);
-    const message = `Subject: too large for memory\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(8000)}`;
+    const message = `Subject: too large for memory\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(Math.ceil(limits.bodyHeldBytes / 78))}`;
     const loads = [
       Load.start(context, journey),
       Load.start(context, journey, { kinds: ['through'], clients: 1, message, name: 'large' }),

@@ -1,6 +1,7 @@
 /** The database is away, or the disk is full: nothing is promised that cannot be kept, what was promised is kept, and no restart is needed. */
 import { execFileSync } from 'node:child_process';
 import { describe, it, type TestContext } from 'vitest';
+import { limits } from '../../src/lib/core/limits.ts';
 import { reply } from '../../src/lib/core/response.ts';
 import { databases } from '../helpers/databases.ts';
 import { Journey, type Shape, shapes } from '../helpers/journey.ts';
@@ -151,7 +152,7 @@ describe.runIf(hasPrlimit())('a full disk under the SQLite file', () => {
     const { expect } = context;
     const journey = await Journey.open(context);
     const serve = await journey.serve();
-    const message = `Subject: large\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(20_000)}`;
+    const message = `Subject: large\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(Math.ceil(limits.bodyHeldBytes / 78))}`;
     const send = () => sendSmtp(context, { port: journey.ports.mx, rcpts: ['b@far.example'], message });
     limitFiles(serve, 1);
     expect((await send()).data).toMatch(/^4\d\d 4\.3\.\d /);
