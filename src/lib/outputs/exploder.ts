@@ -165,8 +165,11 @@ class ExploderExchange implements Exchange {
 
 /** MAIL and RCPT at once; a refused MAIL is the recipient's answer too, with its own words. */
 async function askEnvelope(child: Child, from: Mailbox, to: Mailbox): Promise<Response> {
-  const [mail, rcpt] = await Promise.all([child.exchange.mail(from), child.exchange.rcpt(to)]);
-  return isOk(mail) ? rcpt : mail;
+  const mail = child.exchange.mail(from);
+  const rcpt = child.exchange.rcpt(to);
+  // A child never rejects: what goes wrong in its chain is a reply.
+  const mailReply = await mail;
+  return isOk(mailReply) ? rcpt : mailReply;
 }
 
 /** A recipient that was accepted before the far end answered may be refused by now: then its own words are the answer to DATA. */

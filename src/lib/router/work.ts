@@ -35,6 +35,9 @@ export interface WorkFacts {
   readonly inherited?: () => FilterOutput;
 }
 
+/** Nothing is under way. */
+export const SETTLED: Promise<void> = Promise.resolve();
+
 export class Work {
   readonly facts: WorkFacts;
   readonly live: LiveTransaction;
@@ -55,9 +58,9 @@ export class Work {
   isParked = false;
   isAdopting = false;
   /** Settles when an adoption that is under way has been committed, or has failed. */
-  adopting: Promise<void> = Promise.resolve();
+  adopting: Promise<void> = SETTLED;
   /** The running attempt; settles when what it led to is recorded. */
-  running: Promise<void> = Promise.resolve();
+  running: Promise<void> = SETTLED;
   /** The attempt is over; a child that is not adopted waits for its conversation to say what becomes of it. */
   hasEnded = false;
   /** How it ended. */
@@ -65,7 +68,7 @@ export class Work {
   /** The far end has taken the message and will not say so to its sender: we do. Stored by itself, or with the outcome. */
   success: { readonly report: Report; readonly isStored: boolean } | undefined;
   /** Settles when a report of success that is stored by itself is stored. */
-  reporting: Promise<void> = Promise.resolve();
+  reporting: Promise<void> = SETTLED;
   /** By the monotonic clock. */
   lastHeardAt: number;
   /** What a REST client that waits for the outcome has read last. */

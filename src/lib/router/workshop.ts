@@ -16,7 +16,7 @@ import type { DotJournal } from './dot-journal.ts';
 import type { Journal } from './journal.ts';
 import { settleSuccess } from './success.ts';
 import { viewOfWork } from './view.ts';
-import type { Work } from './work.ts';
+import { SETTLED, type Work } from './work.ts';
 
 export interface WorkshopOptions extends ConcludeEnv {
   readonly maxInflight: number;
@@ -104,7 +104,8 @@ export class Workshop {
       const end = await this.#attempt(work, log);
       work.hasEnded = true;
       work.end = end;
-      await Promise.all([work.adopting, work.reporting]);
+      if (work.adopting !== SETTLED) await work.adopting;
+      if (work.reporting !== SETTLED) await work.reporting;
       if (end.kind === 'shutdown') return;
       const decision = decide(work, end, deps);
       if (work.isDurable) await this.#concludeDurable(work, decision);
