@@ -5,7 +5,7 @@ import { formatResponse, isOk } from '../core/response.ts';
 import { decisive, type TxState } from '../core/transaction.ts';
 
 export interface SentFacts {
-  readonly tag?: string;
+  readonly tag: string | undefined;
   /** Its remote host is the destination. */
   readonly origin: Origin;
   readonly durationMs: number;
@@ -16,13 +16,13 @@ export function logSent(log: Log, state: TxState, { tag, origin, durationMs }: S
   const [rcpt] = state.rcptTo;
   log.info(
     {
-      ...(tag !== undefined && { tag }),
-      ...(state.mailFrom && { mailFrom: state.mailFrom.address }),
-      ...(rcpt && { rcptTo: rcpt.address }),
-      ...(state.rcptTo.length > 1 && { rcpts: state.rcptTo.length }),
-      ...(origin.remoteHost && { host: `${origin.remoteHost.host}:${origin.remoteHost.port}` }),
-      ...(reply && { reply: formatResponse(reply) }),
-      ...(state.body && { sizeBytes: state.body.size }),
+      tag,
+      mailFrom: state.mailFrom?.address,
+      rcptTo: rcpt?.address,
+      rcpts: state.rcptTo.length > 1 ? state.rcptTo.length : undefined,
+      host: origin.remoteHost && `${origin.remoteHost.host}:${origin.remoteHost.port}`,
+      reply: reply && formatResponse(reply),
+      sizeBytes: state.body?.size,
       durationMs: Math.max(0, durationMs),
     },
     reply !== undefined && isOk(reply) ? 'sent' : 'not sent',

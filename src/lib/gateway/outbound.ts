@@ -79,7 +79,7 @@ export class Outbound implements TransactionService {
         log.error({ error }, 'an SMTP exchange failed with a bug'),
       );
       logSent(log, live.state, {
-        ...(ask.tag !== undefined && { tag: ask.tag }),
+        tag: ask.tag,
         origin,
         durationMs: deps.clock.monotonicMs() - openedAt,
       });

@@ -130,8 +130,11 @@ function readResponse(value: unknown): Response | undefined {
   return responseFromText(code, cleanText(message ?? '') || DEFAULT_TEXT[kind]);
 }
 
+const PLAIN = /^[\x20-\x7e\n]*$/;
+
 /** Lines stay lines; any other control character could break out of a reply. */
 function cleanText(text: string): string {
+  if (text.length <= limits.smtpReplyBytes && PLAIN.test(text)) return text;
   return text
     .slice(0, limits.smtpReplyBytes)
     .replace(/\r\n/g, '\n')

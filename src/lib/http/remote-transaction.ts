@@ -215,14 +215,12 @@ export class RemoteTransaction {
     deadline: Deadline,
     more: { readonly prefer?: string } = {},
   ): Promise<HttpAnswer | undefined> {
-    const update = { headers: { ...JSON_TYPE, ...this.#ifMatch(), ...more }, body: JSON.stringify(json) };
-    return this.#change({
-      method: 'PATCH',
-      url: this.url,
-      use: more.prefer ? 'poll' : 'short',
-      signal: deadline,
-      ...(json && update),
-    });
+    const ask = { method: 'PATCH', url: this.url, use: more.prefer ? 'poll' : 'short', signal: deadline } as const;
+    if (json === undefined) return this.#change(ask);
+    const headers: Record<string, string> = { 'content-type': 'application/json' };
+    if (this.#etag !== undefined) headers['if-match'] = this.#etag;
+    if (more.prefer !== undefined) headers.prefer = more.prefer;
+    return this.#change({ ...ask, headers, body: JSON.stringify(json) });
   }
 
   #ifMatch(): { readonly 'if-match'?: string } {

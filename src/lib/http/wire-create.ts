@@ -7,21 +7,22 @@ import type { FilterOutput } from '../core/transaction.ts';
 
 export function createJson(ask: HopAsk, from: Mailbox, rcpts: readonly Mailbox[]): object {
   const { remoteHost, localHost, smtpMeta, filterOutput, sender, tag } = ask;
+  // What is undefined is left out of the text; an object whose keys are always the same is made faster.
   return {
-    ...(remoteHost && { remote_host: hostPortJson(remoteHost) }),
-    ...(localHost && { local_host: hostPortJson(localHost) }),
+    remote_host: remoteHost && hostPortJson(remoteHost),
+    local_host: localHost && hostPortJson(localHost),
     mail_from: mailboxJson(from),
-    ...(rcpts.length > 0 && { rcpt_to: rcpts.map(mailboxJson) }),
-    ...(smtpMeta && { smtp_meta: smtpMetaJson(smtpMeta) }),
-    sender: { name: sender, ...(tag !== undefined && { tag }) },
+    rcpt_to: rcpts.length > 0 ? rcpts.map(mailboxJson) : undefined,
+    smtp_meta: smtpMeta && smtpMetaJson(smtpMeta),
+    sender: { name: sender, tag },
     // A peer refuses an empty value.
-    ...(filterOutput && Object.keys(filterOutput).length > 0 && { filter_output: filterOutput }),
+    filter_output: filterOutput && Object.keys(filterOutput).length > 0 ? filterOutput : undefined,
   };
 }
 
 /** Adds recipients behind those that are there. */
 export function addRcptsJson(rcpts: readonly Mailbox[], offset: number): object {
-  return { rcpt_to: rcpts.map(mailboxJson), ...(offset > 0 && { rcpt_to_list_offset: offset }) };
+  return { rcpt_to: rcpts.map(mailboxJson), rcpt_to_list_offset: offset > 0 ? offset : undefined };
 }
 
 /** Adds what filters found out since the transaction was created. */
@@ -38,7 +39,7 @@ function mailboxJson({ address, params }: Mailbox): object {
   if (params.length === 0) return { m: address };
   return {
     m: address,
-    e: params.map(({ keyword, value }) => ({ k: keyword, ...(value !== undefined && { p: value }) })),
+    e: params.map(({ keyword, value }) => ({ k: keyword, p: value })),
   };
 }
 

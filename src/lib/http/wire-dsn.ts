@@ -34,9 +34,19 @@ const MTA_PARAM = /; *mta=([^; ]+)/;
 const HANDOVER_PARAM = /; *handover=([^; ]+)/;
 const IN_DOUBT_PARAM = /; *in-doubt=([^; ]+)/;
 
+/** What was said last and what it means: message after message, a destination says the same. */
+let heard: { readonly value: string; readonly source: PeerSource | undefined } = { value: '', source: undefined };
+
 /** `undefined` from a peer that does not know of it. */
 export function readDsnHeader(value: string | undefined): PeerSource | undefined {
-  if (value === undefined || !/^yes *(;|$)/.test(value)) return undefined;
+  if (value === undefined) return undefined;
+  if (value === 'yes') return NO_SOURCE;
+  if (value !== heard.value) heard = { value, source: parseDsnHeader(value) };
+  return heard.source;
+}
+
+function parseDsnHeader(value: string): PeerSource | undefined {
+  if (!/^yes *(;|$)/.test(value)) return undefined;
   if (!value.includes(';')) return NO_SOURCE;
   const [mta, handover] = [paramOf(value, MTA_PARAM), paramOf(value, HANDOVER_PARAM)];
   return {

@@ -5,16 +5,20 @@ import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { type Mailbox, mailbox } from '../core/mailbox.ts';
 import { type BodyAsk, type CreateAsk, RequestProblem, type UpdateAsk } from './service.ts';
+import { isUsualCreate, isUsualUpdate } from './usual-json.ts';
 import { type CreateJson, createSchema, type MailboxJson, type UpdateJson, updateSchema } from './wire-schema.ts';
 
 /** Reads the entity of a create; throws `RequestProblem` 400. */
 export function readCreate(entity: Buffer): CreateAsk {
-  return createAsk(check(createSchema, parseJson(entity)));
+  const json = parseJson(entity);
+  return createAsk(isUsualCreate(json) ? json : check(createSchema, notTooDeep(json)));
 }
 
 /** Reads the entity of a PATCH that is not a heartbeat; throws `RequestProblem` 400. */
 export function readUpdate(entity: Buffer): UpdateAsk {
   const json = parseJson(entity);
+  if (isUsualUpdate(json)) return updateAsk(json);
+  notTooDeep(json);
   if (isRecord(json) && 'body' in json) {
     throw new RequestProblem(400, 'the body is uploaded with PUT', { pointer: '/body' });
   }
@@ -22,38 +26,39 @@ export function readUpdate(entity: Buffer): UpdateAsk {
 }
 
 function createAsk(json: CreateJson): CreateAsk {
+  const { sender, mail_from, rcpt_to, filter_output } = json;
   const body = json.body === undefined ? undefined : bodyAsk(json.body);
-  return {
-    ...originOf(json),
-    ...(json.sender?.tag !== undefined && { tag: json.sender.tag }),
-    ...(json.mail_from && { mailFrom: mailboxOf(json.mail_from) }),
-    rcptTo: (json.rcpt_to ?? []).map(mailboxOf),
-    ...(body && { body }),
-    ...(json.filter_output && { filterOutput: json.filter_output }),
-  };
+  const ask: Draft<CreateAsk> = { rcptTo: (rcpt_to ?? []).map(mailboxOf) };
+  addOrigin(ask, json);
+  if (sender?.tag !== undefined) ask.tag = sender.tag;
+  if (mail_from) ask.mailFrom = mailboxOf(mail_from);
+  if (body) ask.body = body;
+  if (filter_output) ask.filterOutput = filter_output;
+  return ask;
 }
+
+/** While it is being put together. To add what is there costs less than to join objects that have it or not. */
+type Draft<T> = { -readonly [K in keyof T]: T[K] };
 
 function updateAsk(json: UpdateJson): UpdateAsk {
-  return {
-    ...(json.mail_from && { mailFrom: mailboxOf(json.mail_from) }),
-    ...(json.rcpt_to && { rcptTo: json.rcpt_to.map(mailboxOf) }),
-    ...(json.rcpt_to_list_offset !== undefined && { rcptToListOffset: json.rcpt_to_list_offset }),
-    ...(json.filter_output && { filterOutput: json.filter_output }),
-  };
+  const { mail_from, rcpt_to, rcpt_to_list_offset, filter_output } = json;
+  const ask: Draft<UpdateAsk> = {};
+  if (mail_from) ask.mailFrom = mailboxOf(mail_from);
+  if (rcpt_to) ask.rcptTo = rcpt_to.map(mailboxOf);
+  if (rcpt_to_list_offset !== undefined) ask.rcptToListOffset = rcpt_to_list_offset;
+  if (filter_output) ask.filterOutput = filter_output;
+  return ask;
 }
 
-function originOf({ remote_host, local_host, smtp_meta }: CreateJson): Origin {
-  return {
-    ...(remote_host && { remoteHost: { host: remote_host[0], port: remote_host[1] } }),
-    ...(local_host && { localHost: { host: local_host[0], port: local_host[1] } }),
-    ...(smtp_meta && {
-      smtpMeta: {
-        ehloHost: smtp_meta.ehlo_host ?? '',
-        esmtp: smtp_meta.esmtp ?? false,
-        tls: smtp_meta.tls ?? false,
-        auth: smtp_meta.auth ?? false,
-      },
-    }),
+function addOrigin(origin: Draft<Origin>, { remote_host, local_host, smtp_meta }: CreateJson): void {
+  if (remote_host) origin.remoteHost = { host: remote_host[0], port: remote_host[1] };
+  if (local_host) origin.localHost = { host: local_host[0], port: local_host[1] };
+  if (smtp_meta === undefined) return;
+  origin.smtpMeta = {
+    ehloHost: smtp_meta.ehlo_host ?? '',
+    esmtp: smtp_meta.esmtp ?? false,
+    tls: smtp_meta.tls ?? false,
+    auth: smtp_meta.auth ?? false,
   };
 }
 
@@ -91,6 +96,10 @@ function parseJson(entity: Buffer): unknown {
   } catch (error) {
     throw new RequestProblem(400, `invalid JSON: ${(error as SyntaxError).message}`);
   }
+  return value;
+}
+
+function notTooDeep(value: unknown): unknown {
   if (isDeeperThan(value, limits.requestJsonDepth)) throw new RequestProblem(400, 'the JSON is nested too deeply');
   return value;
 }
