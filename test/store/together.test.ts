@@ -8,9 +8,12 @@ import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts'
 import type { CreatePlan, PlannedSource } from '../../src/lib/store/sql/create-transactions.ts';
 import { type Operation, writes } from '../../src/lib/store/sql/index.ts';
 import type { Sql } from '../../src/lib/store/sql/sql.ts';
+import { packBatch, packResult, unpackBatch, unpackResult } from '../../src/lib/store/sqlite/packed.ts';
+import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
+import { runTogether as runOnSqlite } from '../../src/lib/store/sqlite/together.ts';
 import type { NextStep } from '../../src/lib/store/store.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
-import { postgres, type TestDatabase } from '../helpers/databases.ts';
+import { type DatabaseKind, postgres, sqlite, type TestDatabase } from '../helpers/databases.ts';
 import { sampleRecord } from '../helpers/sample-transactions.ts';
 
 const SESSION = 1;
@@ -95,17 +98,68 @@ const anyBatch = fc
   )
   .map((makers) => makers.map((make, i): Operation => make(`new-${i}`)));
 
-describe('operations that PostgreSQL is given together', () => {
+interface Part {
+  readonly database: DatabaseKind;
+  readonly run: (sql: Sql, operations: readonly Operation[]) => Promise<readonly unknown[]>;
+}
+
+const parts: readonly Part[] = [
+  { database: postgres, run: runTogether },
+  { database: sqlite, run: runOnSqlite },
+];
+
+/** An open connection to a database that has its schema. */
+async function connect({ url: text }: TestDatabase): Promise<SchemaConnection> {
+  const url = parseStoreUrl(text);
+  await migrate(url, { now: 1, mayCreate: true });
+  return url.kind === 'postgres' ? openPostgresSchema(url.url, url.shown) : openSqliteSchema(url.file, false);
+}
+
+describe('a batch on its way to the writer thread', () => {
+  it('arrives as it was', () => {
+    fc.assert(
+      fc.property(anyBatch, (operations) => {
+        const { bytes, ...rest } = structuredClone(packBatch(operations));
+        const arrived = unpackBatch({ ...rest, bytes });
+        expect(asBytes(arrived)).toEqual(asBytes(operations));
+      }),
+    );
+  });
+
+  it('comes back with the results it led to', () => {
+    const results = [
+      { kind: 'done', value: { kind: 'created' } },
+      { kind: 'done', value: { kind: 'recorded' } },
+      { kind: 'done', value: { kind: 'leaseLost' } },
+      { kind: 'done', value: null },
+      { kind: 'done', value: 'created' },
+      { kind: 'done', value: undefined },
+      { kind: 'failed', failure: { message: 'no', code: 'SQLITE_CONSTRAINT', stack: undefined } },
+    ] as const;
+    expect(unpackResult(structuredClone(packResult({ results, changed: true })))).toEqual({ results, changed: true });
+  });
+});
+
+/** Chunks as buffers, whatever view of memory they are. */
+function asBytes(operations: readonly Operation[]): unknown {
+  return operations.map((operation) => {
+    if (operation.verb !== 'createTransactions') return operation;
+    const args = operation.args as CreatePlan;
+    const bodies = args.bodies.map((body) =>
+      body.kind === 'inline' ? { ...body, chunks: body.chunks.map((chunk) => Buffer.from(chunk)) } : body,
+    );
+    return { ...operation, args: { ...args, bodies } };
+  });
+}
+
+describe.each(parts)('operations that $database.name is given together', ({ database: kind, run }) => {
   let database: TestDatabase;
   let connection: SchemaConnection;
   let sql: Sql;
 
   beforeAll(async () => {
-    database = await postgres.create();
-    const url = parseStoreUrl(database.url);
-    if (url.kind !== 'postgres') throw new Error('not PostgreSQL');
-    await migrate(url, { now: 1, mayCreate: true });
-    connection = await openPostgresSchema(url.url, url.shown);
+    database = await kind.create();
+    connection = await connect(database);
     sql = connection.sql;
     await writes.openSession(sql, { uri: 'http://one:8000', ttlMs: 1000, yields: false, now: 1 });
     const known = KNOWN.filter((id) => id !== 'unknown').map((id) =>
@@ -156,13 +210,13 @@ describe('operations that PostgreSQL is given together', () => {
   it('do and answer what they would one after the other', async () => {
     await fc.assert(
       fc.asyncProperty(anyBatch, async (operations) => {
-        expect(await tried((on) => runTogether(on, operations))).toEqual(await tried(oneByOne(operations)));
+        expect(await tried((on) => run(on, operations))).toEqual(await tried(oneByOne(operations)));
       }),
       { numRuns: 60 },
     );
   }, 60_000);
 
-  it('are two statements, however many creates and outcomes there are', async () => {
+  it.runIf(kind.name === 'postgres')('are two statements, however many creates and outcomes there are', async () => {
     const creates = Array.from({ length: 40 }, (_, i): Operation => {
       const body = { kind: 'inline', size: 2, chunks: [Buffer.from('hi')] } as const;
       const tx = planned(`t${i}`, { kind: 'leased' }, [{ kind: 'body', index: 0 }]);
@@ -188,7 +242,7 @@ describe('operations that PostgreSQL is given together', () => {
         return sql.run(text, params);
       },
     };
-    await tried(() => runTogether(counting, operations));
+    await tried(() => run(counting, operations));
     expect(statements).toBe(2);
   });
 });

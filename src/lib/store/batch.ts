@@ -6,7 +6,7 @@
  */
 import type { Operation } from './sql/index.ts';
 import { writes } from './sql/index.ts';
-import type { Sql } from './sql/sql.ts';
+import type { Sql, SqlValue } from './sql/sql.ts';
 
 export type Settled =
   | { readonly kind: 'done'; readonly value: unknown }
@@ -124,18 +124,27 @@ function plainFailure(error: unknown): OperationFailure {
 /** A batch that only looked (nothing was due, say) is committed for free and must not count as a sync. */
 function countChanges(sql: Sql): { readonly sql: Sql; readonly changes: () => number } {
   let changes = 0;
+  const countRows = <R extends object>(text: string, rows: readonly R[]): readonly R[] => {
+    if (!text.startsWith('select')) changes += rows.length;
+    return rows;
+  };
+  const countTouched = (touched: number): number => {
+    changes += touched;
+    return touched;
+  };
+  const { atOnce } = sql;
   const counting: Sql = {
     locks: sql.locks,
-    async all<R extends object>(text: string, params: Parameters<Sql['all']>[1]) {
-      const rows = await sql.all<R>(text, params);
-      if (!text.startsWith('select')) changes += rows.length;
-      return rows;
-    },
-    async run(text, params) {
-      const touched = await sql.run(text, params);
-      changes += touched;
-      return touched;
-    },
+    all: async <R extends object>(text: string, params: readonly SqlValue[]) =>
+      countRows(text, await sql.all<R>(text, params)),
+    run: async (text, params) => countTouched(await sql.run(text, params)),
+    ...(atOnce !== undefined && {
+      atOnce: {
+        all: <R extends object>(text: string, params: readonly SqlValue[]) =>
+          countRows(text, atOnce.all<R>(text, params)),
+        run: (text: string, params: readonly SqlValue[]) => countTouched(atOnce.run(text, params)),
+      },
+    }),
   };
   return { sql: counting, changes: () => changes };
 }

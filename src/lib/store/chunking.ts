@@ -5,6 +5,15 @@
 import type { Body } from '../core/body.ts';
 import { limits } from '../core/limits.ts';
 
+/** The same for who copies them into memory of his own: the pieces are views of the bytes. */
+export function viewsOf(bytes: Buffer): Uint8Array[] {
+  const views: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += limits.blobChunkBytes) {
+    views.push(bytes.subarray(at, at + limits.blobChunkBytes));
+  }
+  return views;
+}
+
 export function storableChunks(bytes: Buffer): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += limits.blobChunkBytes) {

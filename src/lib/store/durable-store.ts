@@ -12,10 +12,10 @@ import { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import { OrphanFiles } from './orphan-files.ts';
-import { planCreate } from './plan.ts';
+import { planAtOnce, planCreate } from './plan.ts';
 import { attemptRow, blobStatus, filterOutputText, hostsText, nextColumns, repliesText } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
-import type { Operation, Result } from './sql/index.ts';
+import type { Operation } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 import type { DotRow } from './sql/mark-dot-sent.ts';
 import {
@@ -102,9 +102,14 @@ export class DurableStore implements Store {
   async create(transactions: readonly NewTransaction[], now: number): Promise<void> {
     const isLeased = transactions.some(({ next }) => next.kind === 'leased');
     const sessionId = isLeased ? this.#session() : (this.#sessionId ?? null);
-    const { plan, sizeBytes } = await planCreate(transactions, this.#group, sessionId, now, this.#files);
-    const write = (): Promise<Result<'createTransactions'>> => this.#group.write('createTransactions', plan, sizeBytes);
-    refuse(await (isLeased ? this.#leasing(write) : write()));
+    const planned = planAtOnce(transactions, sessionId, now, this.#files);
+    const { plan, sizeBytes } = planned ?? (await planCreate(transactions, this.#group, sessionId, now, this.#files));
+    if (isLeased) this.#leasesOnTheWay += 1;
+    try {
+      refuse(await this.#group.write('createTransactions', plan, sizeBytes));
+    } finally {
+      if (isLeased) this.#leasesOnTheWay -= 1;
+    }
   }
 
   async append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult> {
@@ -126,10 +131,12 @@ export class DurableStore implements Store {
 
   async recordOutcome(outcome: Outcome, now: number): Promise<void> {
     const { id, attempt, filterOutput, next } = outcome;
-    const { plan, sizeBytes } = await planCreate(outcome.spawn, this.#group, this.#sessionId ?? null, now, this.#files);
+    const sessionId = this.#session();
+    const planned = planAtOnce(outcome.spawn, sessionId, now, this.#files);
+    const { plan, sizeBytes } = planned ?? (await planCreate(outcome.spawn, this.#group, sessionId, now, this.#files));
     const row = {
       txId: id,
-      sessionId: this.#session(),
+      sessionId,
       attempt: attemptRow(attempt),
       filterOutput: filterOutputText(filterOutput),
       next: nextColumns(next, null),
@@ -162,13 +169,9 @@ export class DurableStore implements Store {
   }
 
   async claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]> {
-    return this.#leasing(() => this.#group.write('claimDue', { sessionId: this.#session(), now, limit }));
-  }
-
-  async #leasing<T>(write: () => Promise<T>): Promise<T> {
     this.#leasesOnTheWay += 1;
     try {
-      return await write();
+      return await this.#group.write('claimDue', { sessionId: this.#session(), now, limit });
     } finally {
       this.#leasesOnTheWay -= 1;
     }

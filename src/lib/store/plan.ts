@@ -6,7 +6,7 @@ import { type Body, bodyBytes } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BodyFiles } from './body-files.ts';
-import { chunkGroups, storableChunks } from './chunking.ts';
+import { chunkGroups, viewsOf } from './chunking.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { attemptRow, newTxRow, nextColumns } from './rows.ts';
 import type { CreatePlan, PlannedBody, PlannedSource, PlannedTransaction } from './sql/create-transactions.ts';
@@ -20,6 +20,31 @@ export interface Planned {
 
 /** Rows and JSON of one transaction, roughly. */
 const ROW_BYTES = 2048;
+
+/** The plan, when nothing has to be read or written first: all bytes are in memory and go along. */
+export function planAtOnce(
+  transactions: readonly NewTransaction[],
+  sessionId: number | null,
+  now: number,
+  files?: BodyFiles,
+): Planned | undefined {
+  const bodies: PlannedBody[] = [];
+  const indexes = new Map<Body, number>();
+  const largest = files === undefined ? limits.blobWriteBytes : Math.min(limits.bodyInRowBytes, limits.blobWriteBytes);
+  let inlineBytes = 0;
+  for (const { blobs } of transactions) {
+    for (const { source } of blobs) {
+      if (source.kind !== 'body' || indexes.has(source.body)) continue;
+      const { inMemory, size } = source.body;
+      inlineBytes += size;
+      if (inMemory === undefined || size > largest || inlineBytes > limits.blobWriteBytes) return undefined;
+      indexes.set(source.body, bodies.push(inlineBytesOf(inMemory, size)) - 1);
+    }
+  }
+  const planTransaction = (tx: NewTransaction): PlannedTransaction => plannedTransaction(tx, indexes, sessionId, now);
+  const sizeBytes = transactions.length * ROW_BYTES + inlineBytes;
+  return { plan: { bodies, transactions: transactions.map(planTransaction), now }, sizeBytes };
+}
 
 export async function planCreate(
   transactions: readonly NewTransaction[],
@@ -65,9 +90,12 @@ function plannedSource(source: BlobSource, indexes: ReadonlyMap<Body, number>): 
 }
 
 async function inlineBody(body: Body): Promise<PlannedBody> {
-  const bytes = await bodyBytes(body);
-  must(bytes.length === body.size, 'a body is as long as it says');
-  return { kind: 'inline', size: bytes.length, chunks: storableChunks(bytes) };
+  return inlineBytesOf(await bodyBytes(body), body.size);
+}
+
+function inlineBytesOf(bytes: Buffer, size: number): PlannedBody {
+  must(bytes.length === size, 'a body is as long as it says');
+  return { kind: 'inline', size, chunks: viewsOf(bytes) };
 }
 
 function writtenBefore(body: Body, writer: GroupCommit, now: number, files?: BodyFiles): Promise<PlannedBody> {

@@ -129,7 +129,7 @@ export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean
     sender: record.sender,
     tag: record.tag ?? null,
     parent_id: record.parentId ?? null,
-    origin: JSON.stringify(record.origin),
+    origin: originText(record.origin),
     mail_from: record.mailFrom === undefined ? null : JSON.stringify(record.mailFrom),
     rcpt_to: JSON.stringify(record.rcptTo),
     message_builder: record.messageBuilder === undefined ? null : JSON.stringify(record.messageBuilder),
@@ -150,6 +150,21 @@ export function newTxRow(record: TxRecord, next: NextColumns, inputDone: boolean
     rcpt_domain: (rcpt === undefined ? undefined : domainOf(rcpt)) ?? null,
     mail_from_address: record.mailFrom?.address.toLowerCase() ?? null,
   };
+}
+
+/** What was said of a peer last, by the object that names him: all messages of a session have one. */
+const originTexts = new WeakMap<HostPort, { readonly origin: Origin; readonly text: string }>();
+
+function originText(origin: Origin): string {
+  const { remoteHost, localHost, smtpMeta } = origin;
+  if (remoteHost === undefined) return JSON.stringify(origin);
+  const known = originTexts.get(remoteHost);
+  if (known !== undefined && known.origin.localHost === localHost && known.origin.smtpMeta === smtpMeta) {
+    return known.text;
+  }
+  const text = JSON.stringify(origin);
+  originTexts.set(remoteHost, { origin, text });
+  return text;
 }
 
 export function filterOutputText(output: FilterOutput): string {

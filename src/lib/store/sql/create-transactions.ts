@@ -1,6 +1,6 @@
 /** Creates transactions with their attempts and blobs, all or none. Notifications of an outcome are created by the same statements. */
 import { type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
-import { keepRows, lockRows, type Sql } from './sql.ts';
+import { keepRows, lockRows, type Sql, type SqlValue } from './sql.ts';
 import { beginBlob, insertChunks } from './write-blob.ts';
 
 /** Bytes to be stored once, however many of the new transactions use them. */
@@ -104,7 +104,7 @@ export async function insertPlanned(sql: Sql, plan: CreatePlan, reused: ReusedBl
 }
 
 /** How many of the new transactions' blobs each body is. */
-function countUses(plan: CreatePlan): readonly number[] {
+export function countUses(plan: CreatePlan): readonly number[] {
   const uses = plan.bodies.map(() => 0);
   for (const { source } of plan.transactions.flatMap(({ blobs }) => blobs)) {
     if (source.kind === 'body') uses[source.index] = (uses[source.index] ?? 0) + 1;
@@ -135,7 +135,8 @@ async function shareBlob(sql: Sql, id: number): Promise<number> {
   return id;
 }
 
-const INSERT = `insert into transactions (${NEW_TX_COLUMNS.join(', ')}) values (${NEW_TX_COLUMNS.map(() => '?').join(', ')})`;
+export const INSERT_TRANSACTION = `insert into transactions (${NEW_TX_COLUMNS.join(', ')}) values (${NEW_TX_COLUMNS.map(() => '?').join(', ')})`;
+export const INSERT_REFERENCE = 'insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)';
 
 async function insertTransaction(
   sql: Sql,
@@ -143,21 +144,25 @@ async function insertTransaction(
   blobIds: readonly number[],
 ): Promise<void> {
   const values = NEW_TX_COLUMNS.map((column) => row[column]);
-  const insertReference = 'insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)';
   await Promise.all([
-    sql.run(INSERT, values),
+    sql.run(INSERT_TRANSACTION, values),
     ...attempts.map((attempt) => putAttempt(sql, row.id, attempt)),
-    ...blobs.map(({ name }, i) => sql.run(insertReference, [row.id, name, blobIds[i] as number])),
+    ...blobs.map(({ name }, i) => sql.run(INSERT_REFERENCE, [row.id, name, blobIds[i] as number])),
   ]);
 }
 
+export const PUT_ATTEMPT = `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts, dot_sent_at)
+  values (?, ?, ?, ?, ?, ?, ?)
+  on conflict (transaction_id, number) do update
+  set started_at = excluded.started_at, ended_at = excluded.ended_at, replies = excluded.replies, hosts = excluded.hosts,
+    dot_sent_at = excluded.dot_sent_at`;
+
 /** Writes an attempt, or what has become of it since. */
 export function putAttempt(sql: Sql, txId: string, attempt: AttemptRow): Promise<number> {
-  return sql.run(
-    `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts, dot_sent_at) values (?, ?, ?, ?, ?, ?, ?)
-      on conflict (transaction_id, number) do update
-      set started_at = excluded.started_at, ended_at = excluded.ended_at, replies = excluded.replies, hosts = excluded.hosts,
-        dot_sent_at = excluded.dot_sent_at`,
-    [txId, attempt.number, attempt.started_at, attempt.ended_at, attempt.replies, attempt.hosts, attempt.dot_sent_at],
-  );
+  return sql.run(PUT_ATTEMPT, attemptValues(txId, attempt));
+}
+
+export function attemptValues(txId: string, attempt: AttemptRow): readonly SqlValue[] {
+  const { number, started_at, ended_at, replies, hosts, dot_sent_at } = attempt;
+  return [txId, number, started_at, ended_at, replies, hosts, dot_sent_at];
 }

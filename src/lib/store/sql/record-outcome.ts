@@ -2,7 +2,7 @@
 import type { AttemptRow, NextColumns } from '../rows.ts';
 import { type CreatePlan, type CreateResult, insertPlanned, lockReused, putAttempt } from './create-transactions.ts';
 import { endCancelled } from './end-cancelled.ts';
-import type { Sql } from './sql.ts';
+import type { Sql, SqlValue } from './sql.ts';
 
 export interface OutcomeRow {
   readonly txId: string;
@@ -20,27 +20,23 @@ export type OutcomeResult =
   | { readonly kind: 'leaseLost' }
   | Extract<CreateResult, { kind: 'reuse' }>;
 
+export const UPDATE_OUTCOME = `update transactions
+  set filter_output = ?, final_outcome = ?, final_text = ?, next_attempt_at = ?, lease_session_id = null, uncertain = ?,
+    version = case when version + 1 >= ? then version + 1 else ? end, updated_at = ?
+  where id = ? and lease_session_id = ?`;
+
+export function outcomeValues(outcome: OutcomeRow): readonly SqlValue[] {
+  const { filterOutput, next, version, spawn, txId, sessionId } = outcome;
+  const { final_outcome, final_text, next_attempt_at, uncertain } = next;
+  const columns = [filterOutput, final_outcome, final_text, next_attempt_at, uncertain];
+  return [...columns, version, version, spawn.now, txId, sessionId];
+}
+
 export async function recordOutcome(sql: Sql, args: OutcomeRow): Promise<OutcomeResult> {
   const { next, spawn } = args;
   const reused = await lockReused(sql, spawn);
   if (!(reused instanceof Map)) return reused;
-  const updated = await sql.run(
-    `update transactions set filter_output = ?, final_outcome = ?, final_text = ?, next_attempt_at = ?, lease_session_id = null, uncertain = ?,
-        version = case when version + 1 >= ? then version + 1 else ? end, updated_at = ?
-      where id = ? and lease_session_id = ?`,
-    [
-      args.filterOutput,
-      next.final_outcome,
-      next.final_text,
-      next.next_attempt_at,
-      next.uncertain,
-      args.version,
-      args.version,
-      spawn.now,
-      args.txId,
-      args.sessionId,
-    ],
-  );
+  const updated = await sql.run(UPDATE_OUTCOME, outcomeValues(args));
   if (updated === 0) return { kind: 'leaseLost' };
   if (next.final_outcome === null) await endCancelled(sql, { txId: args.txId }, spawn.now);
   // A later attempt was begun by whoever found this one in doubt, and sends nothing.

@@ -15,6 +15,13 @@ export interface Sql {
    * run side by side, so a verb locks the rows it decides on (`lockRows`), and a claim passes over rows that others hold (`skipLocked`).
    */
   readonly locks: 'database' | 'rows';
+  /** The same two calls for who need not wait, where an engine answers at once. */
+  readonly atOnce?: SqlAtOnce;
+}
+
+export interface SqlAtOnce {
+  all<R extends object>(text: string, params: readonly SqlValue[]): readonly R[];
+  run(text: string, params: readonly SqlValue[]): number;
 }
 
 /** Ends a select whose rows this verb is about to decide on; `of` names the table when several are joined. */

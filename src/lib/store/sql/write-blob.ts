@@ -12,12 +12,18 @@ export interface NewBlobRow {
   readonly now: number;
 }
 
+export const INSERT_BLOB =
+  'insert into blobs (length, total_length, reference_count, touched_at) values (?, ?, ?, ?) returning id';
+export const INSERT_CHUNK = 'insert into blob_chunks (blob_id, start_offset, content) values (?, ?, ?)';
+
 /** Answers the id of a new blob, whose bytes are yet to be inserted. */
 export async function beginBlob(sql: Sql, blob: NewBlobRow): Promise<number> {
-  const rows = await sql.all<{ id: number }>(
-    'insert into blobs (length, total_length, reference_count, touched_at) values (?, ?, ?, ?) returning id',
-    [blob.length, blob.totalLength ?? null, blob.referenceCount, blob.now],
-  );
+  const rows = await sql.all<{ id: number }>(INSERT_BLOB, [
+    blob.length,
+    blob.totalLength ?? null,
+    blob.referenceCount,
+    blob.now,
+  ]);
   return (rows[0] as { id: number }).id;
 }
 
@@ -67,9 +73,7 @@ export async function insertChunks(
   let at = offset;
   const inserts: Promise<number>[] = [];
   for (const chunk of chunks) {
-    inserts.push(
-      sql.run('insert into blob_chunks (blob_id, start_offset, content) values (?, ?, ?)', [blobId, at, chunk]),
-    );
+    inserts.push(sql.run(INSERT_CHUNK, [blobId, at, chunk]));
     at += chunk.byteLength;
   }
   await Promise.all(inserts);

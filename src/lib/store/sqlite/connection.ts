@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3';
 import { limits } from '../../core/limits.ts';
 import type { FailureKind } from '../batch.ts';
-import type { Sql } from '../sql/sql.ts';
+import type { Sql, SqlAtOnce, SqlValue } from '../sql/sql.ts';
 
 export type SqliteDatabase = Database.Database;
 
@@ -46,14 +46,15 @@ export function sqliteSql(db: SqliteDatabase): Sql {
     }
     return statement;
   };
+  const atOnce: SqlAtOnce = {
+    all: <R extends object>(text: string, params: readonly SqlValue[]) => prepare(text).all(params) as R[],
+    run: (text, params) => prepare(text).run(params).changes,
+  };
   return {
     locks: 'database',
-    async all<R extends object>(text: string, params: Parameters<Sql['all']>[1]) {
-      return prepare(text).all(...params) as R[];
-    },
-    async run(text, params) {
-      return prepare(text).run(...params).changes;
-    },
+    all: async <R extends object>(text: string, params: readonly SqlValue[]) => atOnce.all<R>(text, params),
+    run: async (text, params) => atOnce.run(text, params),
+    atOnce,
   };
 }
 

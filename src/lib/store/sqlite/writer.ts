@@ -4,6 +4,7 @@ import { must } from '../../core/errors.ts';
 import type { BatchResult } from '../batch.ts';
 import type { Operation } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
+import { packBatch, unpackResult } from './packed.ts';
 import type { WriterAnswer, WriterRequest } from './writer-worker.ts';
 
 /** The compiled file in both cases: from `dist` it lies beside this one, and Node 20 cannot run the source. */
@@ -29,7 +30,8 @@ export class SqliteWriter {
     must(this.#inFlight === undefined, 'one batch at a time, or their order would be lost');
     return new Promise((resolve, reject) => {
       this.#worker ??= this.#start();
-      this.#worker.postMessage({ kind: 'commit', operations } satisfies WriterRequest);
+      const batch = packBatch(operations);
+      this.#worker.postMessage({ kind: 'commit', batch } satisfies WriterRequest, [batch.bytes.buffer]);
       this.#inFlight = { resolve, reject };
     });
   }
@@ -56,7 +58,7 @@ export class SqliteWriter {
   #answered(answer: WriterAnswer): void {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
-    if (answer.kind === 'committed') inFlight?.resolve(answer.result);
+    if (answer.kind === 'committed') inFlight?.resolve(unpackResult(answer.result));
     else {
       const { message, isFull } = answer;
       inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${message}`, { isFull }));

@@ -1,0 +1,118 @@
+/**
+ * Runs the operations of a batch on SQLite. Its statements answer at once, so creates and outcomes, which are nearly all there is under load,
+ * run without a promise; anything else is its verb. Statements and their order are those of the verbs.
+ */
+import { must } from '../../core/errors.ts';
+import type { AttemptRow } from '../rows.ts';
+import { NEW_TX_COLUMNS } from '../rows.ts';
+import {
+  attemptValues,
+  type CreatePlan,
+  countUses,
+  INSERT_REFERENCE,
+  INSERT_TRANSACTION,
+  type PlannedBody,
+  type PlannedTransaction,
+  PUT_ATTEMPT,
+} from '../sql/create-transactions.ts';
+import { type Operation, writes } from '../sql/index.ts';
+import { type OutcomeRow, outcomeValues, UPDATE_OUTCOME } from '../sql/record-outcome.ts';
+import type { Sql, SqlAtOnce } from '../sql/sql.ts';
+import { INSERT_BLOB, INSERT_CHUNK } from '../sql/write-blob.ts';
+
+/** Answers the result of each. Throws when one of them fails; which one it was is for `runBatch` to find out. */
+export async function runTogether(sql: Sql, operations: readonly Operation[]): Promise<readonly unknown[]> {
+  must(sql.atOnce !== undefined, 'SQLite answers at once');
+  const results: unknown[] = [];
+  let run = new Run(sql.atOnce);
+  for (const operation of operations) {
+    const result = run.tryOne(operation);
+    results.push(result ?? (await writes[operation.verb](sql, operation.args as never)));
+    // What it has changed, sessions for one, is looked at again.
+    if (result === undefined) run = new Run(sql.atOnce);
+  }
+  return results;
+}
+
+const CREATED = { kind: 'created' } as const;
+const SESSION_DEAD = { kind: 'sessionDead' } as const;
+const RECORDED = { kind: 'recorded' } as const;
+const LEASE_LOST = { kind: 'leaseLost' } as const;
+
+class Run {
+  readonly #sql: SqlAtOnce;
+  /** The session that was seen to be there. */
+  #liveSession: number | undefined;
+
+  constructor(sql: SqlAtOnce) {
+    this.#sql = sql;
+  }
+
+  /** `undefined`, and nothing is done, for what is not of the usual kind. */
+  tryOne(operation: Operation): object | undefined {
+    if (operation.verb === 'createTransactions') return this.#create(operation.args as CreatePlan);
+    if (operation.verb === 'recordOutcome') return this.#record(operation.args as OutcomeRow);
+    return undefined;
+  }
+
+  #create(plan: CreatePlan): object | undefined {
+    if (!isPlain(plan)) return undefined;
+    if (!plan.transactions.every((tx) => this.#isLive(tx))) return SESSION_DEAD;
+    const uses = countUses(plan);
+    const blobIds = plan.bodies.map((body, i) => this.#body(body, uses[i] ?? 0, plan.now));
+    for (const transaction of plan.transactions) this.#insert(transaction, blobIds);
+    return CREATED;
+  }
+
+  #isLive({ row }: PlannedTransaction): boolean {
+    const sessionId = row.lease_session_id;
+    if (sessionId === null || sessionId === this.#liveSession) return true;
+    if (this.#sql.all('select id from sessions where id = ?', [sessionId]).length === 0) return false;
+    this.#liveSession = sessionId;
+    return true;
+  }
+
+  #body(body: PlannedBody, uses: number, now: number): number {
+    if (body.kind === 'written') {
+      this.#sql.run('update blobs set reference_count = ? where id = ?', [uses, body.blobId]);
+      return body.blobId;
+    }
+    const [blob] = this.#sql.all<{ id: number }>(INSERT_BLOB, [body.size, body.size, uses, now]);
+    const { id } = blob as { id: number };
+    let at = 0;
+    for (const chunk of body.chunks) {
+      this.#sql.run(INSERT_CHUNK, [id, at, chunk]);
+      at += chunk.byteLength;
+    }
+    return id;
+  }
+
+  #insert({ row, attempts, blobs }: PlannedTransaction, blobIds: readonly number[]): void {
+    this.#sql.run(
+      INSERT_TRANSACTION,
+      NEW_TX_COLUMNS.map((column) => row[column]),
+    );
+    for (const attempt of attempts) this.#putAttempt(row.id, attempt);
+    for (const { name, source } of blobs) {
+      if (source.kind === 'body') this.#sql.run(INSERT_REFERENCE, [row.id, name, blobIds[source.index] as number]);
+    }
+  }
+
+  #record(outcome: OutcomeRow): object | undefined {
+    const { spawn, next, txId, attempt } = outcome;
+    const isPlainEnd = next.final_outcome !== null && spawn.transactions.length === 0 && spawn.bodies.length === 0;
+    if (!isPlainEnd) return undefined;
+    if (this.#sql.run(UPDATE_OUTCOME, outcomeValues(outcome)) === 0) return LEASE_LOST;
+    this.#putAttempt(txId, attempt);
+    return RECORDED;
+  }
+
+  #putAttempt(txId: string, attempt: AttemptRow): void {
+    this.#sql.run(PUT_ATTEMPT, attemptValues(txId, attempt));
+  }
+}
+
+/** All bytes are there, and no blob is shared with what was stored before. */
+function isPlain({ transactions }: CreatePlan): boolean {
+  return transactions.every(({ blobs }) => blobs.every(({ source }) => source.kind === 'body'));
+}
