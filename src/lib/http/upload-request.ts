@@ -76,9 +76,11 @@ async function* counted(
   exactly: number | undefined,
   atMost: number,
 ): AsyncGenerator<Buffer, void> {
-  // What was sent together with the head is there one turn later, and then no stream has to be walked.
+  // What was sent together with the head is there one turn later, and then no stream has to be walked. Where a length is declared, nothing can
+  // come after it, although the parser has not said yet that it was all.
   await Promise.resolve();
-  if (request.complete && exactly !== undefined && request.readableLength === exactly) {
+  const isAll = request.complete || request.headers['content-length'] !== undefined;
+  if (isAll && exactly !== undefined && request.readableLength === exactly) {
     const bytes = request.read() as Buffer | null;
     if (bytes !== null) yield bytes;
     return;
