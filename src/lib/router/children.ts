@@ -75,7 +75,8 @@ export class Children implements ChildOpener {
     });
     for (const work of works) work.isAdopting = true;
     try {
-      await Promise.all(works.map((work) => this.#untilEnded(work)));
+      const ending = works.filter(isEnding);
+      if (ending.length > 0) await Promise.all(ending.map((work) => this.#untilEnded(work)));
       // Answered after all, in the last moment: there is nothing to be responsible for any more.
       const open = works.filter(({ live }) => live.state.final?.outcome !== 'delivered');
       if (open.length === 0) return;
@@ -88,36 +89,16 @@ export class Children implements ChildOpener {
   }
 
   /** An attempt that a reply has decided is over in a moment: adopted after that, what it led to needs no commit of its own. */
-  async #untilEnded(work: Work): Promise<void> {
-    if (work.isParked || work.hasEnded || decisive(work.live.state) === undefined) return;
-    await inTime(work.running, limits.attemptEndMs, this.#options.deps.clock, undefined);
+  #untilEnded(work: Work): Promise<void> {
+    return inTime(work.running, limits.attemptEndMs, this.#options.deps.clock, undefined);
   }
 
   async #commit(works: readonly Work[], body: Body): Promise<void> {
     const { store, deps } = this.#options;
     const ended = new Map<Work, RetryDecision>();
-    const transactions = await Promise.all(
-      works.map(async (work): Promise<readonly NewTransaction[]> => {
-        work.hold(body);
-        work.inherit();
-        work.live.apply({ type: 'adopt', retry: true, notification: true });
-        const blobs = [bodyBlob(body)];
-        if (work.isParked) {
-          return [{ record: work.record(), blobs, attempts: [], next: { kind: 'due', at: deps.clock.now() } }];
-        }
-        if (!work.hasEnded) {
-          const attempts = [...work.pastAttempts, work.attemptRecord()];
-          return [{ record: work.record(), blobs, attempts, next: { kind: 'leased' } }];
-        }
-        if (work.live.state.body === undefined) work.live.apply({ type: 'body', body });
-        must(work.end !== undefined && work.end.kind !== 'shutdown', 'an attempt that ended says how');
-        const decision = decide(work, work.end, deps);
-        ended.set(work, decision);
-        const { next, spawn, isDelayReported } = await consequences(work, decision, this.#options);
-        const attempts = [...work.pastAttempts, work.attemptRecord(deps.clock.now(), isDelayReported)];
-        return [{ record: work.record(), blobs, attempts, next }, ...spawn];
-      }),
-    );
+    const plans = works.map((work) => this.#plan(work, body, ended));
+    const isPlanned = plans.every((plan) => !(plan instanceof Promise));
+    const transactions = isPlanned ? (plans as (readonly NewTransaction[])[]) : await Promise.all(plans);
     await store.create(transactions.flat(), deps.clock.now());
     for (const [adopted, ...reports] of transactions) {
       if (adopted !== undefined) this.#options.journal.accepted(adopted.record, body.size);
@@ -125,6 +106,37 @@ export class Children implements ChildOpener {
     }
     for (const work of works) this.#adopted(work, ended.get(work), body);
     if (transactions.some((created) => created.length > 1)) this.#options.onDue();
+  }
+
+  /** The transaction as it is adopted, and the notifications it has caused by now; at once, unless there may be some. */
+  #plan(
+    work: Work,
+    body: Body,
+    ended: Map<Work, RetryDecision>,
+  ): readonly NewTransaction[] | Promise<readonly NewTransaction[]> {
+    const { deps } = this.#options;
+    work.hold(body);
+    work.inherit();
+    work.live.apply({ type: 'adopt', retry: true, notification: true });
+    const blobs = [bodyBlob(body)];
+    if (work.isParked) {
+      return [{ record: work.record(), blobs, attempts: [], next: { kind: 'due', at: deps.clock.now() } }];
+    }
+    if (!work.hasEnded) {
+      const attempts = [...work.pastAttempts, work.attemptRecord()];
+      return [{ record: work.record(), blobs, attempts, next: { kind: 'leased' } }];
+    }
+    if (work.live.state.body === undefined) work.live.apply({ type: 'body', body });
+    must(work.end !== undefined && work.end.kind !== 'shutdown', 'an attempt that ended says how');
+    const decision = decide(work, work.end, deps);
+    ended.set(work, decision);
+    return this.#planEnded(work, blobs, decision);
+  }
+
+  async #planEnded(work: Work, blobs: readonly NewBlob[], decision: RetryDecision): Promise<readonly NewTransaction[]> {
+    const { next, spawn, isDelayReported } = await consequences(work, decision, this.#options);
+    const attempts = [...work.pastAttempts, work.attemptRecord(this.#options.deps.clock.now(), isDelayReported)];
+    return [{ record: work.record(), blobs, attempts, next }, ...spawn];
   }
 
   async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
@@ -174,6 +186,11 @@ export class Children implements ChildOpener {
     if (!work.hasEnded) work.live.apply({ type: 'cancel' });
     else this.#options.workshop().finishChild(work, { outcome: 'failed', text: 'no retry' });
   }
+}
+
+/** A reply has decided its attempt, which is over in a moment. */
+function isEnding(work: Work): boolean {
+  return !work.isParked && !work.hasEnded && decisive(work.live.state) !== undefined;
 }
 
 function bodyBlob(body: Body): NewBlob {

@@ -40,6 +40,15 @@ export interface Consequences {
   readonly isDelayReported: boolean;
 }
 
+/** The same, when nobody is to be notified. */
+export function quietConsequences(work: Work, decision: RetryDecision, deps: Deps): Consequences | undefined {
+  const isAsked = work.live.state.notification;
+  if (isAsked && reportOn(work, decision, deps.clock.now()) !== undefined) return undefined;
+  return { next: nextStep(decision), spawn: NOBODY, isDelayReported: false };
+}
+
+const NOBODY: readonly NewTransaction[] = [];
+
 /** What the end of an attempt leads to: the next step of the row, and the notification that is created in the same commit. */
 export async function consequences(work: Work, decision: RetryDecision, env: NotifyEnv): Promise<Consequences> {
   const next = nextStep(decision);
@@ -82,7 +91,9 @@ export async function recordOutcome(
   let made: Consequences | undefined;
   const recorded = await untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, async (tries) => {
     try {
-      made ??= await consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES });
+      made ??=
+        quietConsequences(work, decision, deps) ??
+        (await consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES }));
       await store.recordOutcome(outcomeOf(work, made, endedAt), deps.clock.now());
       return made.spawn;
     } catch (error) {

@@ -186,10 +186,9 @@ export function hostsText(hosts: readonly HostPort[] | undefined): string | null
   return hosts === undefined || hosts.length === 0 ? null : JSON.stringify(hosts);
 }
 
-/** Recipients without a reply are `null`: JSON has no `undefined`. */
+/** Recipients without a reply become `null`: JSON has no `undefined`. */
 export function repliesText(replies: Replies, isDelayReported = false): string {
-  const rcpt = Array.from(replies.rcpt, (reply) => reply ?? null);
-  return JSON.stringify({ ...replies, rcpt, ...(isDelayReported && { isDelayReported }) });
+  return JSON.stringify(isDelayReported ? { ...replies, isDelayReported } : replies);
 }
 
 /** One transaction from its rows. `sessionUri` is that of the leasing session. */
