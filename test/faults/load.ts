@@ -117,16 +117,24 @@ export class Load {
     return this.answers.filter(isPromise).map(({ rcpt }) => rcpt);
   }
 
-  /** Resolves when everything promised is there and nothing is left to do; answers what came twice, and what came though it had been refused. */
-  async account({ sink, databaseUrl }: LoadGround): Promise<Account> {
+  /** Resolves when everything promised is there. */
+  async arrives({ sink }: Pick<LoadGround, 'sink'>): Promise<void> {
     await this.end();
+    const isMissing = (): boolean => {
+      const rcpts = new Set(rcptsOf(sink));
+      return this.promised.some((rcpt) => !rcpts.has(rcpt));
+    };
+    while (isMissing()) await sink.received(sink.messages.length + 1);
+  }
+
+  /** Resolves when everything promised is there and nothing is left to do; answers what came twice, and what came though it had been refused. */
+  async account(ground: LoadGround): Promise<Account> {
+    await this.arrives(ground);
+    const { sink, databaseUrl } = ground;
     const promised = new Set(this.promised);
-    const arrived = (): readonly string[] => sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
-    const isMissing = (rcpts: ReadonlySet<string>): boolean => [...promised].some((rcpt) => !rcpts.has(rcpt));
-    while (isMissing(new Set(arrived()))) await sink.received(sink.messages.length + 1);
     // What was stored without anybody having heard so comes too, in the end.
     while (isUnfinished(await unfinished(databaseUrl))) await sleep(50);
-    const rcpts = arrived();
+    const rcpts = rcptsOf(sink);
     return {
       promised: promised.size,
       twice: rcpts.filter((rcpt, i) => rcpts.indexOf(rcpt) !== i),
@@ -134,6 +142,8 @@ export class Load {
     };
   }
 }
+
+const rcptsOf = (sink: Sink): readonly string[] => sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
 
 const isUnfinished = ({ due, leased }: Unfinished): boolean => due + leased > 0;
 
