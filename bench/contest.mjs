@@ -8,7 +8,11 @@ import { countSyncs } from './syncs.mjs';
 
 /** The first look at how fast somebody is. */
 const PROBE_MESSAGES = 50;
+/** A warm-up is made of pieces of this length, until the next is no faster, and not for ever. */
 const WARMUP_S = 2;
+const WARMUP_PIECES = 6;
+/** So much faster is no faster: what is left is the noise. */
+const WARM_WITHIN = 1.05;
 const COUNT_MAX = 500_000;
 
 /**
@@ -113,7 +117,13 @@ class Contestant {
       return;
     }
     const probe = await this.#measure(Math.max(PROBE_MESSAGES, 2 * this.#load.sessions));
-    const warm = await this.#measure(countIn(WARMUP_S, probe, this.#load));
+    let warm = await this.#measure(countIn(WARMUP_S, probe, this.#load));
+    for (let piece = 1; piece < WARMUP_PIECES; piece += 1) {
+      const next = await this.#measure(countIn(WARMUP_S, warm, this.#load));
+      const isWarm = next.delivered_per_s < warm.delivered_per_s * WARM_WITHIN;
+      warm = next;
+      if (isWarm) break;
+    }
     this.#count = countIn(seconds, warm, this.#load);
   }
 
