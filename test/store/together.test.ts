@@ -216,33 +216,36 @@ describe.each(parts)('operations that $database.name is given together', ({ data
     );
   }, 60_000);
 
-  it.runIf(kind.name === 'postgres')('are two statements, however many creates and outcomes there are', async () => {
-    const creates = Array.from({ length: 40 }, (_, i): Operation => {
-      const body = { kind: 'inline', size: 2, chunks: [Buffer.from('hi')] } as const;
-      const tx = planned(`t${i}`, { kind: 'leased' }, [{ kind: 'body', index: 0 }]);
-      return { verb: 'createTransactions', args: { bodies: [body], transactions: [tx], now: 5 } };
+  const onlyPostgres = kind.name === 'postgres';
+  // SQLite has no round trips to save: there each runs by itself.
+  if (onlyPostgres)
+    it('are two statements, however many creates and outcomes there are', async () => {
+      const creates = Array.from({ length: 40 }, (_, i): Operation => {
+        const body = { kind: 'inline', size: 2, chunks: [Buffer.from('hi')] } as const;
+        const tx = planned(`t${i}`, { kind: 'leased' }, [{ kind: 'body', index: 0 }]);
+        return { verb: 'createTransactions', args: { bodies: [body], transactions: [tx], now: 5 } };
+      });
+      const final = nextColumns({ kind: 'final', final: { outcome: 'delivered', text: 'ok' } }, null);
+      const outcomes = ['leased-1', 'leased-2', 'leased-3'].map((txId): Operation => {
+        const attempt = attemptRow({ number: 1, startedAt: 5, endedAt: 8, replies: { rcpt: [] } });
+        const args = { txId, sessionId: SESSION, attempt, filterOutput: '{}', next: final, version: 2, spawn: NO_PLAN };
+        return { verb: 'recordOutcome', args };
+      });
+      // As they come: mixed.
+      const operations = creates.flatMap((create, i) => [create, ...outcomes.slice(i, i + 1)]);
+      let statements = 0;
+      const counting: Sql = {
+        ...sql,
+        all: (text, params) => {
+          statements += 1;
+          return sql.all(text, params);
+        },
+        run: (text, params) => {
+          statements += 1;
+          return sql.run(text, params);
+        },
+      };
+      await tried(() => run(counting, operations));
+      expect(statements).toBe(2);
     });
-    const final = nextColumns({ kind: 'final', final: { outcome: 'delivered', text: 'ok' } }, null);
-    const outcomes = ['leased-1', 'leased-2', 'leased-3'].map((txId): Operation => {
-      const attempt = attemptRow({ number: 1, startedAt: 5, endedAt: 8, replies: { rcpt: [] } });
-      const args = { txId, sessionId: SESSION, attempt, filterOutput: '{}', next: final, version: 2, spawn: NO_PLAN };
-      return { verb: 'recordOutcome', args };
-    });
-    // As they come: mixed.
-    const operations = creates.flatMap((create, i) => [create, ...outcomes.slice(i, i + 1)]);
-    let statements = 0;
-    const counting: Sql = {
-      ...sql,
-      all: (text, params) => {
-        statements += 1;
-        return sql.all(text, params);
-      },
-      run: (text, params) => {
-        statements += 1;
-        return sql.run(text, params);
-      },
-    };
-    await tried(() => run(counting, operations));
-    expect(statements).toBe(2);
-  });
 });
