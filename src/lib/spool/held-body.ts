@@ -1,14 +1,13 @@
 /** A body in memory, in the pieces in which it came: nothing was copied to make one buffer of it. Counted against a budget until it is let go. */
 import type { Body } from '../core/body.ts';
-import { must } from '../core/errors.ts';
+import { References } from './references.ts';
 
 export class HeldBody implements Body {
   readonly size: number;
   readonly inMemory?: Buffer;
   readonly hasOnlyCrlf: boolean;
   readonly #pieces: readonly Buffer[];
-  readonly #onGone: () => void;
-  #references = 1;
+  readonly #references: References;
 
   /** The creator holds the first reference and gives it back with `release`. Each piece is as small as a chunk has to be. */
   constructor(pieces: readonly Buffer[], hasOnlyCrlf: boolean, onGone: () => void) {
@@ -17,24 +16,16 @@ export class HeldBody implements Body {
     const [first] = pieces;
     if (first !== undefined && pieces.length === 1) this.inMemory = first;
     this.hasOnlyCrlf = hasOnlyCrlf;
-    this.#onGone = onGone;
+    this.#references = new References('a body in memory', onGone);
   }
 
   retain(): () => void {
-    must(this.#references > 0, 'a body in memory is retained only while somebody still holds it');
-    this.#references += 1;
-    let held = true;
-    return () => {
-      if (held) this.release();
-      held = false;
-    };
+    return this.#references.retain();
   }
 
   /** Gives back one reference; with the last one the bytes do not count any longer. */
   release(): void {
-    must(this.#references > 0, 'each reference to a body in memory is given back once');
-    this.#references -= 1;
-    if (this.#references === 0) this.#onGone();
+    this.#references.release();
   }
 
   chunks(): AsyncGenerator<Buffer> {

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { References } from './references.ts';
 
 export interface SpooledBytes {
   readonly file: FileHandle;
@@ -16,36 +17,26 @@ export class SpooledBody implements Body {
   readonly size: number;
   readonly hasOnlyCrlf: boolean;
   readonly #file: FileHandle;
-  readonly #onCloseFailed: (error: unknown) => void;
-  readonly #onGone: () => void;
-  #references = 1;
+  readonly #references: References;
 
   /** The creator holds the first reference and gives it back with `release`. */
   constructor({ file, size, hasOnlyCrlf, onCloseFailed, onGone }: SpooledBytes) {
     this.#file = file;
     this.size = size;
     this.hasOnlyCrlf = hasOnlyCrlf;
-    this.#onCloseFailed = onCloseFailed;
-    this.#onGone = onGone;
+    this.#references = new References('a spooled body', () => {
+      file.close().catch(onCloseFailed);
+      onGone();
+    });
   }
 
   retain(): () => void {
-    must(this.#references > 0, 'a spooled body is retained only while somebody still holds it');
-    this.#references += 1;
-    let held = true;
-    return () => {
-      if (held) this.release();
-      held = false;
-    };
+    return this.#references.retain();
   }
 
   /** Gives back one reference; with the last one the file is gone. */
   release(): void {
-    must(this.#references > 0, 'each reference to a spooled body is given back once');
-    this.#references -= 1;
-    if (this.#references > 0) return;
-    this.#file.close().catch(this.#onCloseFailed);
-    this.#onGone();
+    this.#references.release();
   }
 
   chunks(): AsyncGenerator<Buffer> {
