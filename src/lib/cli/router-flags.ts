@@ -1,4 +1,5 @@
 /** The flags of every command that asks a router something over REST: where it is, and who asks. */
+import { LISTED_STATES } from '../core/listed-state.ts';
 import { Flags } from './oclif.ts';
 
 export const routerFlags = {
@@ -16,7 +17,7 @@ export const routerFlags = {
 export const filterFlags = {
   sender: Flags.string({ description: 'Only those of this sender.' }),
   state: Flags.string({
-    description: 'Only those in this state: active, deferred, incomplete, delivered, failed, cancelled, abandoned.',
+    description: `Only those in this state: ${LISTED_STATES.join(', ')}.`,
   }),
   to: Flags.string({ description: 'Only those to this address, or to this domain.' }),
   from: Flags.string({ description: "Only those with this reverse-path; '<>' for none." }),
