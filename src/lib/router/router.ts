@@ -15,7 +15,7 @@ import type { TransactionService } from '../http/service.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Store } from '../store/store.ts';
 import { type ClientSide, makeClientSide } from './client-side.ts';
-import { watchClock } from './clock-watch.ts';
+import { RouterClock, watchClock } from './clock-watch.ts';
 import { keepHouse } from './housekeeping.ts';
 import { makeWorkSide, type WorkSide } from './work-side.ts';
 
@@ -35,6 +35,7 @@ export interface RouterOptions {
 
 export class Router {
   readonly #options: RouterOptions;
+  readonly #clock: RouterClock;
   readonly #work: WorkSide;
   readonly #clients: ClientSide;
   /** Ends the search for due work, and later the housekeeping: a session is kept alive as long as work is leased to it. */
@@ -46,7 +47,9 @@ export class Router {
   #claims: Promise<void> = Promise.resolve();
   #loops: Promise<unknown> = Promise.resolve();
 
-  constructor(options: RouterOptions) {
+  constructor(given: RouterOptions) {
+    this.#clock = new RouterClock(given.deps.clock);
+    const options = { ...given, deps: { ...given.deps, clock: this.#clock } };
     this.#options = options;
     // Everything that waits for a store that is away listens to it.
     setMaxListeners(0, this.#abandon.signal);
@@ -111,7 +114,7 @@ export class Router {
     this.#loops = Promise.all([
       keepHouse({ config, deps, store, ...this.#work }, stop),
       this.#clients.conversations.sweep(stop),
-      watchClock({ deps, store, onDue: this.#work.onDue }, stop),
+      watchClock({ clock: this.#clock, log: deps.log, store, onDue: this.#work.onDue }, stop),
     ]);
     deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');
   }
