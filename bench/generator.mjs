@@ -24,10 +24,15 @@ class Job {
   /** Refused for now, and tried again. */
   deferred = 0;
 
-  /** `tries`: how often a message is offered that is refused for now, before that counts as refused. */
-  constructor({ target, runId, sizeBytes, count, rcpts, perConnection, isPipelining, tries }) {
-    Object.assign(this, target, { rcpts, perConnection, isPipelining });
+  /**
+   * `tries`: how often a message is offered that is refused for now, before that counts as refused. `from`: the number of the first message, where
+   * several generators share a run. `localAddress`: where the clients come from. `timesLastTry`: a message begins anew with each try.
+   */
+  constructor({ target, runId, sizeBytes, rcpts, count, tries, from = 0, ...ask }) {
+    const { perConnection, isPipelining, localAddress, timesLastTry = false } = ask;
+    Object.assign(this, target, { rcpts, perConnection, isPipelining, localAddress, timesLastTry });
     this.kind = new MessageKind(runId, sizeBytes);
+    this.#next = from;
     this.#count = count;
     this.#triesLeft = new Uint16Array(count).fill(tries - 1);
     this.startedAt = new Float64Array(count);
@@ -42,8 +47,13 @@ class Job {
     return this.#next - 1;
   }
 
+  /** Nothing new is begun. */
+  end() {
+    this.isOver = true;
+  }
+
   started(number) {
-    if (this.startedAt[number] === 0) this.startedAt[number] = now();
+    if (this.timesLastTry || this.startedAt[number] === 0) this.startedAt[number] = now();
   }
 
   accepted(number) {
@@ -81,9 +91,11 @@ answerParent({
     const runSession = sessionsOf[ask.target.protocol];
     const done = new AbortController();
     const sessions = Array.from({ length: Math.min(ask.sessions, ask.count) }, (_, i) => runSession(job, i));
+    const timer = ask.forMs === undefined ? undefined : setTimeout(() => job.end(), ask.forMs);
     const end = await Promise.race([Promise.all(sessions), job.stalled(ask.patienceMs, done.signal)]);
+    clearTimeout(timer);
     done.abort();
-    job.isOver = true;
+    job.end();
     const { user, system } = process.cpuUsage(cpuAtStart);
     const { startedAt, acceptedAt, refusals, deferred } = job;
     return { startedAt, acceptedAt, refusals, deferred, hasStalled: end === 'stalled', cpuMs: (user + system) / 1000 };

@@ -50,7 +50,8 @@ class Dialogue {
     this.#messagesLeft = job.perConnection === 0 ? Number.POSITIVE_INFINITY : job.perConnection;
     this.#onEnd = onEnd;
     const onread = { buffer: Buffer.alloc(READ_BYTES), callback: (length, buffer) => this.#read(length, buffer) };
-    this.#socket = connect({ host: job.host, port, noDelay: true, onread });
+    const { host, localAddress } = job;
+    this.#socket = connect({ host, port, localAddress, noDelay: true, onread });
     this.#socket.on('error', () => this.#socket.destroy());
     this.#socket.on('close', () => this.#closed());
   }
