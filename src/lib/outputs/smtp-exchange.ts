@@ -23,15 +23,20 @@ export interface SmtpExchangeOptions {
   readonly sizeBytes: number | undefined;
 }
 
-/** MAIL is on its way on a connection. */
-interface Session {
-  readonly connection: SmtpConnection;
-  readonly isReused: boolean;
-  readonly smtputf8: boolean;
-  readonly mail: Promise<Response>;
+/** What is known of one recipient. */
+interface Recipient {
+  readonly to: Mailbox;
+  readonly resolve: (response: Response) => void;
+  readonly reject: (bug: unknown) => void;
+  /** RCPT is on its way on the connection that is held. */
+  isSent: boolean;
+  /** The destination's answer, or why it was not asked. */
+  answer: Response | undefined;
+  isSettled: boolean;
 }
 
 const noRecipients = reply(554, '5.5.1', 'no valid recipients');
+const CLOSED = Promise.resolve();
 const oneAtATime = reply(452, '4.5.3', 'one recipient at a time over LMTP');
 
 export class SmtpExchange implements Exchange {
@@ -40,12 +45,21 @@ export class SmtpExchange implements Exchange {
   #isClosed = false;
   /** Ends the wait for a connection; there is none where one idles. */
   #wait: AbortController | undefined;
-  #session: Promise<Session | Response> | undefined;
-  #mail: Promise<Response> | undefined;
-  readonly #asked: string[] = [];
-  readonly #rcpts: Promise<Response>[] = [];
+  #from: Mailbox | undefined;
+  #resolveMail: (response: Response) => void = () => undefined;
+  #rejectMail: (bug: unknown) => void = () => undefined;
+  /** The answer to MAIL that counts. */
+  #mail: Response | undefined;
+  readonly #rcpts: Recipient[] = [];
+  #unsettledRcpts = 0;
+  #onEnvelope: (() => void) | undefined;
   /** Held until it is given back to the pool. */
   #connection: SmtpConnection | undefined;
+  /** The connection had transactions before this one. */
+  #isReused = false;
+  #isMailSent = false;
+  /** MAIL carries it. */
+  #smtputf8 = false;
   #hasLmtpRcpt = false;
 
   /** `ask` says where to, or why there is no such place. */
@@ -55,44 +69,48 @@ export class SmtpExchange implements Exchange {
   }
 
   mail(from: Mailbox): Promise<Response> {
-    must(this.#mail === undefined, 'an exchange has one MAIL');
-    this.#session = this.#begin(from, false);
-    this.#mail = this.#mailAnswer(from, this.#session);
-    return this.#mail;
+    must(this.#from === undefined, 'an exchange has one MAIL');
+    this.#from = from;
+    // The recipients that are asked for in the same turn are heard of before MAIL is made.
+    process.nextTick(() => this.#begin(false));
+    return new Promise((resolve, reject) => {
+      this.#resolveMail = resolve;
+      this.#rejectMail = reject;
+    });
   }
 
   rcpt(to: Mailbox): Promise<Response> {
-    this.#asked.push(to.address);
-    const answer = this.#rcptAnswer(to);
-    this.#rcpts.push(answer);
-    return answer;
+    must(this.#from !== undefined, 'MAIL comes before RCPT');
+    return new Promise((resolve, reject) => {
+      const rcpt: Recipient = { to, resolve, reject, isSent: false, answer: undefined, isSettled: false };
+      this.#rcpts.push(rcpt);
+      this.#unsettledRcpts += 1;
+      if (this.#mail !== undefined && !isOk(this.#mail)) this.#settle(rcpt);
+      else if (this.#isMailSent) {
+        this.#send(rcpt);
+        this.#connection?.flushSoon();
+      }
+    });
   }
 
-  async data(body: Body): Promise<Response> {
-    must(this.#mail !== undefined, 'MAIL comes before the message');
-    const mail = await this.#mail;
-    if (!isOk(mail)) return mailFailed(mail);
-    const answers = await Promise.all(this.#rcpts);
-    const acceptedRcpts = answers.filter(isOk).length;
-    if (acceptedRcpts === 0) return answers.some(isTemporary) ? rcptsFailed(answers) : noRecipients;
-    const connection = this.#connection;
-    if (connection === undefined) return cancelledReply;
-    const checked = contentRefusal(body, connection.capabilities);
-    const refusal = checked instanceof Promise ? await checked : checked;
-    if (this.#isClosed) return cancelledReply;
-    if (refusal !== undefined) return refusal;
-    const { bdatChunkBytes } = this.#options;
-    const [answer = noRecipients] = await connection.message({ body, acceptedRcpts, bdatChunkBytes });
-    const response = saidAtEndBy(connection, answer);
-    this.#giveBack();
-    return this.#isClosed && !isOk(response) ? cancelledReply : response;
+  data(body: Body): Promise<Response> {
+    must(this.#from !== undefined, 'MAIL comes before the message');
+    if (this.#isEnvelopeKnown) return this.#offer(body);
+    const known = new Promise<void>((resolve) => {
+      this.#onEnvelope = resolve;
+    });
+    return known.then(() => this.#offer(body));
   }
 
   close(): Promise<void> {
     this.#isClosed = true;
     this.#wait?.abort();
     this.#giveBack();
-    return Promise.resolve();
+    return CLOSED;
+  }
+
+  get #isEnvelopeKnown(): boolean {
+    return this.#mail !== undefined && this.#unsettledRcpts === 0;
   }
 
   /** The pool drops what is in the middle of something, so this is also what ends an unfinished transaction. */
@@ -102,71 +120,166 @@ export class SmtpExchange implements Exchange {
     if (connection !== undefined) this.#options.pool.release(connection);
   }
 
-  async #begin(from: Mailbox, fresh: boolean): Promise<Session | Response> {
-    if ('code' in this.#ask) return this.#ask;
-    const { pool, sizeBytes } = this.#options;
+  #begin(fresh: boolean): void {
     const ask = this.#ask;
-    // The recipients that are asked for in the same turn are heard of before MAIL is made.
-    const connection = await ((fresh ? undefined : pool.takeIdle(ask)) ?? this.#waitFor({ ...ask, fresh }));
-    if (this.#isClosed) {
-      if (connection instanceof SmtpConnection) pool.release(connection);
-      return cancelledReply;
+    if (this.#isClosed) this.#mailIs(cancelledReply);
+    else if ('code' in ask) this.#mailIs(ask);
+    else {
+      const idle = fresh ? undefined : this.#options.pool.takeIdle(ask);
+      if (idle === undefined) this.#waitFor({ ...ask, fresh });
+      else this.#start(idle);
     }
-    if (!(connection instanceof SmtpConnection)) return connection;
-    this.#connection = connection;
-    const fitted = fitMail(from, connection.capabilities, { sizeBytes, rcpts: this.#asked });
-    if ('refusal' in fitted) return fitted.refusal;
-    const isReused = connection.transactions > 0;
-    const mail = connection.mail(fitted.box);
-    return { connection, isReused, smtputf8: hasSmtputf8(fitted.box.params), mail };
   }
 
-  #waitFor(ask: PoolAsk): Promise<SmtpConnection | Response> {
-    if (this.#isClosed) return Promise.resolve(cancelledReply);
+  #waitFor(ask: PoolAsk): void {
     this.#wait = new AbortController();
-    return this.#options.pool.acquire(ask, this.#wait.signal);
+    const begun = this.#options.pool.acquire(ask, this.#wait.signal).then((connection) => {
+      if (connection instanceof SmtpConnection) this.#start(connection);
+      else this.#mailIs(this.#isClosed ? cancelledReply : connection);
+    });
+    begun.catch(this.#rejectMail);
   }
 
-  async #mailAnswer(from: Mailbox, first: Promise<Session | Response>): Promise<Response> {
-    const session = await first;
-    if ('code' in session) return session;
-    const answer = await session.mail;
-    if (this.#isClosed) return cancelledReply;
+  /** MAIL and the recipients there are leave in one write. */
+  #start(connection: SmtpConnection): void {
+    if (this.#isClosed) {
+      this.#options.pool.release(connection);
+      this.#mailIs(cancelledReply);
+      return;
+    }
+    this.#connection = connection;
+    this.#isReused = connection.transactions > 0;
+    try {
+      this.#sendMail(connection);
+    } catch (bug) {
+      this.#rejectMail(bug);
+      return;
+    }
+    if (this.#isMailSent && this.#mail === undefined) for (const rcpt of this.#rcpts) this.#send(rcpt);
+    connection.flush();
+  }
+
+  #sendMail(connection: SmtpConnection): void {
+    const rcpts = this.#rcpts.map(({ to }) => to.address);
+    const { sizeBytes } = this.#options;
+    const fitted = fitMail(this.#from as Mailbox, connection.capabilities, { sizeBytes, rcpts });
+    if ('refusal' in fitted) {
+      this.#mailIs(fitted.refusal);
+      return;
+    }
+    this.#smtputf8 = hasSmtputf8(fitted.box.params);
+    this.#isMailSent = true;
+    connection.askMail(fitted.box, (answer) => this.#onMail(connection, answer));
+  }
+
+  #onMail(connection: SmtpConnection, answer: Response): void {
+    if (this.#isClosed) this.#mailIs(cancelledReply);
     // The server had closed an idle connection, by hanging up or with 421: it has not seen this transaction.
-    const { connection } = session;
-    if (!session.isReused || connection.isOpen || !isTemporary(answer)) return saidBy(connection, answer);
+    else if (this.#isReused && !connection.isOpen && isTemporary(answer)) this.#beginAgain(answer);
+    else this.#mailIs(saidBy(connection, answer));
+  }
+
+  #beginAgain(answer: Response): void {
     this.#options.log.debug({ reply: formatResponse(answer) }, 'a stale connection, trying a new one');
     this.#giveBack();
-    this.#session = this.#begin(from, true);
-    const again = await this.#session;
-    if ('code' in again) return again;
-    const second = await again.mail;
-    return this.#isClosed ? cancelledReply : saidBy(again.connection, second);
+    this.#isMailSent = false;
+    this.#hasLmtpRcpt = false;
+    for (const rcpt of this.#rcpts) {
+      rcpt.isSent = false;
+      rcpt.answer = undefined;
+    }
+    this.#begin(true);
   }
 
-  async #rcptAnswer(to: Mailbox): Promise<Response> {
-    must(this.#mail !== undefined, 'MAIL comes before RCPT');
-    const started = this.#session;
-    const first = await this.#sendRcpt(to, await started);
-    const mail = await this.#mail;
-    if (!isOk(mail)) return mailFailed(mail);
-    const answer = this.#session === started ? first : await this.#sendRcpt(to, await this.#session);
-    return this.#isClosed ? cancelledReply : (answer ?? mailFailed(mail));
+  #mailIs(answer: Response): void {
+    this.#mail = answer;
+    this.#resolveMail(answer);
+    for (const rcpt of this.#rcpts) {
+      if (this.#isMailSent && isOk(answer) && !rcpt.isSent && rcpt.answer === undefined) this.#send(rcpt);
+      this.#settle(rcpt);
+    }
+    this.#connection?.flush();
+    this.#envelopeIs();
   }
 
-  /** `undefined` when MAIL was refused, so that there was nothing to send. */
-  async #sendRcpt(to: Mailbox, session: Session | Response | undefined): Promise<Response | undefined> {
-    if (session === undefined || 'code' in session) return undefined;
-    const { connection } = session;
-    if (!connection.isPipelining && !isOk(await session.mail)) return undefined;
-    const fitted = fitRcpt(to, connection.capabilities, session.smtputf8);
+  /** Without pipelining it has its turn once MAIL was accepted. */
+  #send(rcpt: Recipient): void {
+    const connection = this.#connection;
+    if (connection !== undefined && !connection.isPipelining && this.#mail === undefined) return;
+    try {
+      const refusal = connection === undefined ? cancelledReply : this.#sendRcpt(rcpt, connection);
+      if (refusal !== undefined) this.#rcptIs(rcpt, refusal);
+    } catch (bug) {
+      rcpt.reject(bug);
+    }
+  }
+
+  /** Answers with why it is not sent. */
+  #sendRcpt(rcpt: Recipient, connection: SmtpConnection): Response | undefined {
+    const fitted = fitRcpt(rcpt.to, connection.capabilities, this.#smtputf8);
     if ('refusal' in fitted) return fitted.refusal;
-    if (connection.profile.protocol === 'smtp') return saidBy(connection, await connection.rcpt(fitted.box));
+    const isLmtp = connection.profile.protocol === 'lmtp';
     // Each recipient of LMTP gets an answer of its own to the message, and an exchange has one.
-    if (this.#hasLmtpRcpt) return oneAtATime;
-    this.#hasLmtpRcpt = true;
-    const answer = saidBy(connection, await connection.rcpt(fitted.box));
-    this.#hasLmtpRcpt = isOk(answer);
-    return answer;
+    if (isLmtp && this.#hasLmtpRcpt) return oneAtATime;
+    this.#hasLmtpRcpt = isLmtp;
+    rcpt.isSent = true;
+    connection.askRcpt(fitted.box, (answer) => this.#onRcpt(connection, rcpt, answer));
+    return undefined;
+  }
+
+  #onRcpt(connection: SmtpConnection, rcpt: Recipient, answer: Response): void {
+    if (this.#isClosed) this.#rcptIs(rcpt, cancelledReply);
+    else if (connection === this.#connection) {
+      if (!isOk(answer)) this.#hasLmtpRcpt = false;
+      this.#rcptIs(rcpt, saidBy(connection, answer));
+    }
+  }
+
+  #rcptIs(rcpt: Recipient, answer: Response): void {
+    rcpt.answer = answer;
+    this.#settle(rcpt);
+    this.#envelopeIs();
+  }
+
+  /** The answer to RCPT comes after that to MAIL; whose RCPT went out behind a MAIL that was refused still waits for its reply. */
+  #settle(rcpt: Recipient): void {
+    const mail = this.#mail;
+    if (mail === undefined || rcpt.isSettled) return;
+    if (!isOk(mail) && (!rcpt.isSent || rcpt.answer !== undefined)) rcpt.answer = mailFailed(mail);
+    if (rcpt.answer === undefined) return;
+    rcpt.isSettled = true;
+    this.#unsettledRcpts -= 1;
+    rcpt.resolve(rcpt.answer);
+  }
+
+  #envelopeIs(): void {
+    if (this.#onEnvelope !== undefined && this.#isEnvelopeKnown) this.#onEnvelope();
+  }
+
+  #offer(body: Body): Promise<Response> {
+    const mail = this.#mail as Response;
+    if (!isOk(mail)) return Promise.resolve(mailFailed(mail));
+    const answers = this.#rcpts.map(({ answer }) => answer as Response);
+    const acceptedRcpts = answers.filter(isOk).length;
+    if (acceptedRcpts === 0) return Promise.resolve(answers.some(isTemporary) ? rcptsFailed(answers) : noRecipients);
+    const connection = this.#connection;
+    if (connection === undefined) return Promise.resolve(cancelledReply);
+    const checked = contentRefusal(body, connection.capabilities);
+    if (checked === undefined) return this.#message(connection, body, acceptedRcpts);
+    return Promise.resolve(checked).then((refusal) => {
+      if (this.#isClosed) return cancelledReply;
+      return refusal ?? this.#message(connection, body, acceptedRcpts);
+    });
+  }
+
+  #message(connection: SmtpConnection, body: Body, acceptedRcpts: number): Promise<Response> {
+    const { bdatChunkBytes } = this.#options;
+    return new Promise((resolve) => {
+      connection.askMessage({ body, acceptedRcpts, bdatChunkBytes }, ([answer = noRecipients]) => {
+        const response = saidAtEndBy(connection, answer);
+        this.#giveBack();
+        resolve(this.#isClosed && !isOk(response) ? cancelledReply : response);
+      });
+    });
   }
 }

@@ -34,6 +34,8 @@ export interface MailFacts {
 }
 
 export function fitMail(from: Mailbox, offered: Capabilities, { sizeBytes, rcpts }: MailFacts): Fitted {
+  const isPlain = from.params.length === 0 && sizeBytes === undefined && isAscii(from.address);
+  if (isPlain && rcpts.every(isAscii)) return { box: from };
   const params: EsmtpParam[] = [];
   for (const param of from.params) {
     const fitted = fitMailParam(param, offered);
@@ -53,6 +55,7 @@ export function fitMail(from: Mailbox, offered: Capabilities, { sizeBytes, rcpts
 
 /** `smtputf8` says whether MAIL carries it. */
 export function fitRcpt(to: Mailbox, offered: Capabilities, smtputf8: boolean): Fitted {
+  if (to.params.length === 0 && isAscii(to.address)) return { box: to };
   const params: EsmtpParam[] = [];
   for (const param of to.params) {
     const fitted = fitParam(param, 'RCPT', offered);

@@ -5,7 +5,7 @@ import type { SmtpConnection } from '../smtp/client/connection.ts';
 /** What a connection that broke answers is our own word, not the server's. */
 export function saidBy(connection: SmtpConnection, response: Response): Response {
   if (!connection.isOpen && !isOk(response)) return response;
-  return from(response, { mta: connection.mta });
+  return from(response, connection.source);
 }
 
 /** The answer to the message. */

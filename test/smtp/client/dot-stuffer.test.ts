@@ -4,8 +4,15 @@ import { DotStuffer } from '../../../src/lib/smtp/client/dot-stuffer.ts';
 import { unstuffed } from '../../../src/lib/smtp/sink/message-reader.ts';
 
 function wire(...chunks: string[]): string {
-  const stuffer = new DotStuffer();
-  const parts = chunks.map((chunk) => stuffer.next(Buffer.from(chunk, 'latin1')));
+  return wireOf(
+    new DotStuffer(),
+    chunks.map((chunk) => Buffer.from(chunk, 'latin1')),
+  );
+}
+
+function wireOf(stuffer: DotStuffer, chunks: readonly Buffer[]): string {
+  const parts: Buffer[] = [];
+  for (const chunk of chunks) stuffer.next(chunk, parts);
   return Buffer.concat([...parts, stuffer.end()]).toString('latin1');
 }
 
@@ -43,9 +50,7 @@ describe('the wire form of a message', () => {
         const text = parts.join('');
         const ends = [...cuts.map((cut) => cut % (text.length + 1)), text.length].sort((a, b) => a - b);
         const chunks = ends.map((end, i) => Buffer.from(text.slice(ends[i - 1] ?? 0, end)));
-        const [trusting, looking] = [new DotStuffer(true), new DotStuffer()].map((stuffer) =>
-          Buffer.concat([...chunks.map((chunk) => stuffer.next(chunk)), stuffer.end()]).toString(),
-        );
+        const [trusting, looking] = [new DotStuffer(true), new DotStuffer()].map((stuffer) => wireOf(stuffer, chunks));
         expect(trusting).toBe(looking);
       }),
     );
@@ -53,7 +58,23 @@ describe('the wire form of a message', () => {
 
   it('leaves a message alone, down to the buffer, when there is nothing to do', () => {
     const chunk = Buffer.from('Subject: x\r\n\r\nhello\r\n');
-    expect(new DotStuffer().next(chunk)).toBe(chunk);
+    const parts: Buffer[] = [];
+    new DotStuffer().next(chunk, parts);
+    expect(parts).toEqual([chunk]);
+    expect(parts[0]).toBe(chunk);
+  });
+
+  it('is the same for the last chunk with its end, whether it is small or large, and copies no large one for a few dots', () => {
+    for (const filler of [0, 100_000]) {
+      for (const text of ['', '.', 'a', '.\r\n.a\r\n', 'a\n.', `${'b'.repeat(500)}\r\n.\r\n`]) {
+        for (const hasOnlyCrlf of text.includes('a\n') ? [false] : [false, true]) {
+          const chunk = Buffer.from(`${text}${'x'.repeat(filler)}\r\n.y`);
+          const pieces = new DotStuffer(hasOnlyCrlf).last(chunk);
+          expect(Buffer.concat(pieces).toString('latin1')).toBe(wire(chunk.toString('latin1')));
+          if (filler > 0 && text !== 'a\n.') expect(pieces.some(({ buffer }) => buffer === chunk.buffer)).toBe(true);
+        }
+      }
+    }
   });
 
   const text = fc.array(fc.constantFrom('\r', '\n', '.', 'a', '\r\n', '\r\n.', '\u00e9'), { maxLength: 60 });

@@ -35,7 +35,6 @@ class Transfer {
   readonly #replies: number;
   /** Of the first chunk that was not accepted. */
   #refusal: Response | undefined;
-  #isCutOff = false;
 
   constructor(dialogue: Dialogue, replies: number) {
     this.#dialogue = dialogue;
@@ -47,23 +46,25 @@ class Transfer {
     const answer = this.#dialogue.expect('at BDAT').then((response) => {
       if (!isOk(response)) this.#refusal ??= response;
     });
-    await this.#dialogue.send([Buffer.from(`BDAT ${bytes.length}\r\n`), bytes]);
+    if (!this.#dialogue.write([Buffer.from(`BDAT ${bytes.length}\r\n`), bytes])) await this.#dialogue.drained();
     if (!this.#dialogue.pipelining) await answer;
     return this.#refusal;
   }
 
   async last(bytes: Buffer): Promise<readonly Response[]> {
-    const answers = Array.from({ length: this.#replies }, () => this.#dialogue.expect(() => this.#cutOff()));
-    await this.#dialogue.send([Buffer.from(`BDAT ${bytes.length} LAST\r\n`), bytes]);
+    const answers = Array.from({ length: this.#replies }, () => this.#answer());
+    this.#dialogue.write([Buffer.from(`BDAT ${bytes.length} LAST\r\n`), bytes]);
     const responses = await Promise.all(answers);
-    if (this.#refusal !== undefined) return [this.#refusal];
-    return this.#isCutOff ? responses.map(inDoubt) : responses;
+    return this.#refusal === undefined ? responses : [this.#refusal];
   }
 
-  /** Called only when there will be no reply from the server. */
-  #cutOff(): string {
-    this.#isCutOff = true;
-    return AFTER_MESSAGE;
+  #answer(): Promise<Response> {
+    return new Promise((resolve) => {
+      this.#dialogue.await({
+        step: AFTER_MESSAGE,
+        settle: (response, isOwnWord) => resolve(isOwnWord ? inDoubt(response) : response),
+      });
+    });
   }
 }
 
@@ -79,7 +80,10 @@ async function* pieces(body: Body, chunkBytes: number): AsyncGenerator<Piece> {
   for await (const chunk of body.chunks()) {
     readBytes += chunk.length;
     const isEnd = readBytes === body.size;
-    const wire = isEnd ? Buffer.concat([lineEnds.next(chunk), lineEnds.missing()]) : lineEnds.next(chunk);
+    const pieces: Buffer[] = [];
+    lineEnds.next(chunk, pieces);
+    if (isEnd) pieces.push(lineEnds.missing());
+    const wire = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
     for (let start = 0; start < wire.length; start += chunkBytes) {
       const bytes = wire.subarray(start, start + chunkBytes);
       yield { bytes, isLast: isEnd && start + bytes.length === wire.length };

@@ -7,7 +7,7 @@ import type { Clock } from '../../core/deps.ts';
 import type { HostPort } from '../../core/envelope.ts';
 import { limits } from '../../core/limits.ts';
 import type { Mailbox } from '../../core/mailbox.ts';
-import { isOk, type Response, reply } from '../../core/response.ts';
+import { isOk, type ReplySource, type Response, reply } from '../../core/response.ts';
 import { inDoubt } from '../../core/uncertainty.ts';
 import { sendBdat } from './bdat.ts';
 import type { Capabilities } from './capabilities.ts';
@@ -45,6 +45,7 @@ export class SmtpConnection {
   #isDirty = false;
   #isSending = false;
   #mta: string | undefined;
+  #source: ReplySource | undefined;
 
   constructor(dialogue: Dialogue, clock: Clock, facts: SessionFacts) {
     this.#dialogue = dialogue;
@@ -94,39 +95,77 @@ export class SmtpConnection {
     return this.#mta;
   }
 
+  /** Who its replies are from. */
+  get source(): ReplySource {
+    this.#source ??= { mta: this.mta };
+    return this.#source;
+  }
+
   mail(from: Mailbox): Promise<Response> {
+    return new Promise((resolve) => {
+      this.askMail(from, resolve);
+      this.#dialogue.flushSoon();
+    });
+  }
+
+  rcpt(to: Mailbox): Promise<Response> {
+    return new Promise((resolve) => {
+      this.askRcpt(to, resolve);
+      this.#dialogue.flushSoon();
+    });
+  }
+
+  /** As `mail`, but it leaves with the next `flush`, and the answer is heard in the callback that brings it, which may be this very call. */
+  askMail(from: Mailbox, hear: (response: Response) => void): void {
     const command = mailLine(from);
     if (!('refusal' in command)) {
       this.transactions += 1;
       this.#isDirty = true;
     }
-    return this.#command(command, 'at MAIL');
+    this.#command(command, 'at MAIL', hear);
   }
 
-  rcpt(to: Mailbox): Promise<Response> {
-    return this.#command(rcptLine(to), 'at RCPT');
+  askRcpt(to: Mailbox, hear: (response: Response) => void): void {
+    this.#command(rcptLine(to), 'at RCPT', hear);
+  }
+
+  /** Writes what was asked for. */
+  flush(): void {
+    this.#dialogue.flush();
+  }
+
+  /** The same at the end of the turn, together with what else is asked for until then. */
+  flushSoon(): void {
+    this.#dialogue.flushSoon();
   }
 
   /** Sends the message; the answers are those to its recipients, or one for all in SMTP. */
-  async message(ask: MessageAsk): Promise<readonly Response[]> {
+  message(ask: MessageAsk): Promise<readonly Response[]> {
+    return new Promise((resolve) => this.askMessage(ask, resolve));
+  }
+
+  /** As `message`; heard in the callback that brings the last answer. */
+  askMessage(ask: MessageAsk, hear: (answers: readonly Response[]) => void): void {
     const replies = this.profile.protocol === 'lmtp' ? ask.acceptedRcpts : 1;
     const release = ask.body.retain();
     this.#isSending = true;
-    try {
-      const { bdatChunkBytes, body } = ask;
-      const outcome =
-        bdatChunkBytes !== undefined && this.capabilities.has('CHUNKING')
-          ? await sendBdat(this.#dialogue, body, replies, bdatChunkBytes)
-          : await sendData(this.#dialogue, body, replies);
-      const odd = outcome.find(isIntermediate);
-      if (odd !== undefined) return [inDoubt(this.#protocolError(odd, AFTER_MESSAGE))];
-      // RFC 5321 §4.1.1.4: the server forgets the transaction at the end of the data. After a refusal RSET makes sure.
-      if (outcome.every(isOk)) this.#isDirty = false;
-      return outcome;
-    } finally {
+    const onAnswers = (answers: readonly Response[]): void => {
       this.#isSending = false;
       release();
-    }
+      hear(this.#ended(answers));
+    };
+    const { bdatChunkBytes, body } = ask;
+    if (bdatChunkBytes === undefined || !this.capabilities.has('CHUNKING'))
+      sendData(this.#dialogue, body, replies, onAnswers);
+    else void sendBdat(this.#dialogue, body, replies, bdatChunkBytes).then(onAnswers);
+  }
+
+  #ended(answers: readonly Response[]): readonly Response[] {
+    const odd = answers.find(isIntermediate);
+    if (odd !== undefined) return [inDoubt(this.#protocolError(odd, AFTER_MESSAGE))];
+    // RFC 5321 §4.1.1.4: the server forgets the transaction at the end of the data. After a refusal RSET makes sure.
+    if (answers.every(isOk)) this.#isDirty = false;
+    return answers;
   }
 
   /** Makes the session ready for another transaction; a server that does not answer soon, or with an error, loses the connection. */
@@ -147,10 +186,14 @@ export class SmtpConnection {
     this.#dialogue.destroy();
   }
 
-  #command(command: CommandLine, step: string): Promise<Response> {
-    if ('refusal' in command) return Promise.resolve(command.refusal);
-    const answer = this.#dialogue.ask(command.line, step);
-    return answer.then((response) => (isIntermediate(response) ? this.#protocolError(response, step) : response));
+  #command(command: CommandLine, step: string, hear: (response: Response) => void): void {
+    if ('refusal' in command) {
+      hear(command.refusal);
+      return;
+    }
+    const settle = (response: Response): void =>
+      hear(isIntermediate(response) ? this.#protocolError(response, step) : response);
+    this.#dialogue.command(command.line, { step, settle });
   }
 
   #protocolError(response: Response, step: string): Response {

@@ -3,7 +3,7 @@ import { type Body, bodyBytes } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
 import { inDoubt } from '../../core/uncertainty.ts';
-import type { Dialogue } from './dialogue.ts';
+import type { Awaiting, Dialogue } from './dialogue.ts';
 import { DotStuffer } from './dot-stuffer.ts';
 
 /** The message went out whole; without an answer nobody knows whether the server has taken it. */
@@ -17,86 +17,111 @@ export function unreadable(dialogue: Dialogue): readonly Response[] {
   return [answer];
 }
 
-/** Answers with `replies` responses, or with a single one for all recipients when the message did not go out whole. */
-export async function sendData(dialogue: Dialogue, body: Body, replies: number): Promise<readonly Response[]> {
-  const go = await dialogue.ask('DATA', 'at DATA');
-  if (go.code !== 354) return [go.code < 400 ? protocolError(dialogue, `unexpected reply ${go.code} at DATA`) : go];
-  const progress: Progress = { step: DURING_MESSAGE, early: undefined, isCutOff: false };
-  // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
-  const where = (): string => cutOffAt(progress);
-  const answers = [dialogue.expect(where)];
-  while (answers.length < replies) answers.push(dialogue.expect(where));
-  const stuffer = new DotStuffer(body.hasOnlyCrlf);
-  const whole = body.inMemory ?? (await inOnePiece(body));
-  if (whole === 'unreadable') return unreadable(dialogue);
-  if (whole === undefined) {
-    void answers[0]?.then((response) => {
-      if (progress.step === DURING_MESSAGE) progress.early = response;
-    });
-    if (!(await sendChunks(dialogue, body, stuffer, progress))) return unreadable(dialogue);
-    if (progress.early !== undefined) return [earlyAnswer(dialogue, progress.early)];
+/**
+ * `hear` gets `replies` responses, or a single one for all recipients when the message did not go out whole. A message in memory leaves in the
+ * callback that brings the server's word to go on.
+ */
+export function sendData(
+  dialogue: Dialogue,
+  body: Body,
+  replies: number,
+  hear: (answers: readonly Response[]) => void,
+): void {
+  const transfer = new DataTransfer(dialogue, body, replies, hear);
+  dialogue.command('DATA', transfer);
+  dialogue.flush();
+}
+
+/** Waits for the word to go on, and then for the answers. */
+class DataTransfer implements Awaiting {
+  step = 'at DATA';
+  readonly #dialogue: Dialogue;
+  readonly #body: Body;
+  readonly #replies: number;
+  readonly #hear: (answers: readonly Response[]) => void;
+  readonly #stuffer: DotStuffer;
+  readonly #answers: Response[] = [];
+  #isOver = false;
+
+  constructor(dialogue: Dialogue, body: Body, replies: number, hear: (answers: readonly Response[]) => void) {
+    this.#dialogue = dialogue;
+    this.#body = body;
+    this.#replies = replies;
+    this.#hear = hear;
+    this.#stuffer = new DotStuffer(body.hasOnlyCrlf);
   }
-  progress.step = AFTER_MESSAGE;
-  await dialogue.send(whole === undefined ? [stuffer.end()] : ended(stuffer, whole));
-  const responses = answers.length === 1 ? [(await answers[0]) as Response] : await Promise.all(answers);
-  return progress.isCutOff ? responses.map(inDoubt) : responses;
-}
 
-interface Progress {
-  step: string;
-  /** The answer, when it came before the end. */
-  early: Response | undefined;
-  isCutOff: boolean;
-}
-
-/** A copy of this many bytes costs less than another buffer in the call that writes them. */
-const COPIED_BYTES = 16_384;
-
-/** Text and end, in one write. */
-function ended(stuffer: DotStuffer, whole: Buffer): readonly Buffer[] {
-  const text = stuffer.next(whole);
-  const end = stuffer.end();
-  return text.length > COPIED_BYTES ? [text, end] : [Buffer.concat([text, end])];
-}
-
-/** Called only when there will be no reply from the server: an answer that is made then is our own word. */
-function cutOffAt(progress: Progress): string {
-  progress.isCutOff = progress.step === AFTER_MESSAGE;
-  return progress.step;
-}
-
-/** A message that is small enough to be in memory; `undefined` when it is not. */
-async function inOnePiece(body: Body): Promise<Buffer | 'unreadable' | undefined> {
-  if (body.whole === undefined && body.size > limits.blobChunkBytes) return undefined;
-  try {
-    const bytes = await bodyBytes(body);
-    return bytes.length === body.size ? bytes : 'unreadable';
-  } catch {
-    return 'unreadable';
+  settle(response: Response, isOwnWord: boolean): void {
+    if (this.step === AFTER_MESSAGE) {
+      this.#answers.push(isOwnWord ? inDoubt(response) : response);
+      if (this.#answers.length === this.#replies) this.#end(this.#answers);
+    } else if (this.step === DURING_MESSAGE) this.#end([earlyAnswer(this.#dialogue, response)]);
+    else if (response.code === 354) this.#send();
+    else if (response.code >= 400) this.#end([response]);
+    else this.#end([protocolError(this.#dialogue, `unexpected reply ${response.code} at DATA`)]);
   }
-}
 
-/** Everything but the end; stops when an answer is there already. Says `false` when the body is not what it said it is. */
-async function sendChunks(dialogue: Dialogue, body: Body, stuffer: DotStuffer, progress: Progress): Promise<boolean> {
-  let readBytes = 0;
-  let ready: Buffer[] = [];
-  let readyBytes = 0;
-  try {
-    for await (const chunk of body.chunks()) {
+  #end(answers: readonly Response[]): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#hear(answers);
+  }
+
+  #send(): void {
+    this.step = DURING_MESSAGE;
+    // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
+    for (let i = 0; i < this.#replies; i += 1) this.#dialogue.await(this);
+    const whole = this.#body.inMemory ?? inOnePiece(this.#body);
+    if (whole === undefined) void this.#sendChunks();
+    else if (whole instanceof Promise) whole.then(this.#sendWhole, this.#cannotBeRead);
+    else this.#sendWhole(whole);
+  }
+
+  readonly #sendWhole = (bytes: Buffer): void => {
+    if (this.#isOver) return;
+    if (bytes.length === this.#body.size) this.#finish(this.#stuffer.last(bytes));
+    else this.#cannotBeRead();
+  };
+
+  #finish(end: readonly Buffer[]): void {
+    this.step = AFTER_MESSAGE;
+    this.#dialogue.write(end);
+  }
+
+  readonly #cannotBeRead = (): void => this.#end(unreadable(this.#dialogue));
+
+  async #sendChunks(): Promise<void> {
+    try {
+      if (await this.#writeChunks()) this.#finish([this.#stuffer.end()]);
+      else this.#cannotBeRead();
+    } catch {
+      this.#cannotBeRead();
+    }
+  }
+
+  /** Everything but the end, for as long as there is no answer. Says `false` when the body is not what it said it is. */
+  async #writeChunks(): Promise<boolean> {
+    let readBytes = 0;
+    let ready: Buffer[] = [];
+    let readyBytes = 0;
+    for await (const chunk of this.#body.chunks()) {
       readBytes += chunk.length;
-      ready.push(stuffer.next(chunk));
+      this.#stuffer.next(chunk, ready);
       readyBytes += chunk.length;
       // A chunk may be small, and a call to the system costs the same for many.
-      if (readyBytes < limits.smtpWriteBytes && readBytes < body.size) continue;
-      await dialogue.send(ready);
-      if (progress.early !== undefined) return true;
+      if (readyBytes < limits.smtpWriteBytes && readBytes < this.#body.size) continue;
+      if (!this.#dialogue.write(ready)) await this.#dialogue.drained();
+      if (this.#isOver) return false;
       ready = [];
       readyBytes = 0;
     }
-  } catch {
-    return false;
+    return readBytes === this.#body.size && !this.#isOver;
   }
-  return readBytes === body.size;
+}
+
+/** A message that is small enough to be in memory; `undefined` when it is not. */
+function inOnePiece(body: Body): Promise<Buffer> | undefined {
+  return body.whole === undefined && body.size > limits.blobChunkBytes ? undefined : bodyBytes(body);
 }
 
 /** The connection is in the middle of DATA, which only its end can end. */

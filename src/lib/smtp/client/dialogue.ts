@@ -20,16 +20,18 @@ export interface DialogueOptions {
   readonly trace?: Trace | undefined;
 }
 
-/** Completes the sentence `connection lost …`: `at RCPT`; a function when that changes while the reply is awaited. */
-export type Step = string | (() => string);
-
-interface Pending {
-  readonly step: Step;
-  readonly settle: (response: Response) => void;
+/** Who waits for a reply. */
+export interface Awaiting {
+  /** Completes the sentence `connection lost …`: `at RCPT`. Looked at when there will be no reply. */
+  readonly step: string;
+  /** Called once for each reply that is awaited; `isOwnWord` when it never came, so that this is what stands for it. */
+  settle(response: Response, isOwnWord: boolean): void;
 }
 
-interface Unsent extends Pending {
+/** A command that has its turn once there is an answer to those before it. */
+interface Unsent {
   readonly line: string;
+  readonly awaiting: Awaiting;
 }
 
 /** Makes the answer for an open command when the dialogue has failed. */
@@ -42,10 +44,13 @@ export class Dialogue {
   readonly #closed = new AbortController();
   #socket: Socket;
   #parser = new ReplyParser();
-  #pending: Pending[] = [];
-  #unsent: Unsent[] = [];
+  /** In the order of their replies. Those of commands are in it as soon as the command may go out. */
+  readonly #pending: Awaiting[] = [];
+  readonly #unsent: Unsent[] = [];
+  /** Lines that leave with the next write. */
+  #text = '';
   #failure: Failure | undefined;
-  #flushScheduled = false;
+  #isFlushScheduled = false;
   #isWatched = false;
   #deadline = 0;
   #lastError = '';
@@ -77,46 +82,75 @@ export class Dialogue {
   }
 
   /** Sends a command; all that is asked before the event loop turns leaves in one write when pipelining is allowed. Never rejects. */
-  ask(line: string, step: Step): Promise<Response> {
+  ask(line: string, step: string): Promise<Response> {
     return new Promise((settle) => {
-      if (this.#failure !== undefined) {
-        settle(this.#failure(nameOf(step)));
-        return;
-      }
-      this.#unsent.push({ line, step, settle });
-      this.#scheduleFlush();
+      this.command(line, { step, settle });
+      this.flushSoon();
     });
   }
 
-  /** Waits for a reply to something that is not a command: the connection itself, or a message. Never rejects. */
-  expect(step: Step): Promise<Response> {
-    return new Promise((settle) => {
-      if (this.#failure !== undefined) settle(this.#failure(nameOf(step)));
-      else this.#await({ step, settle });
-    });
+  /** Waits for a reply to something that is not a command, like the connection itself. Never rejects. */
+  expect(step: string): Promise<Response> {
+    return new Promise((settle) => this.await({ step, settle }));
   }
 
-  /** Writes message bytes; resolves once there is room for more, with `false` when the dialogue is over. */
-  async send(chunks: readonly Buffer[]): Promise<boolean> {
-    if (this.#failure !== undefined) return false;
-    let hasRoom = true;
+  /** Puts a command in line: it leaves with the next `flush` that it may leave with. */
+  command(line: string, awaiting: Awaiting): void {
+    if (this.#failure !== undefined) awaiting.settle(this.#failure(awaiting.step), true);
+    else if (this.pipelining || !this.isWaiting) this.#put(line, awaiting);
+    else this.#unsent.push({ line, awaiting });
+  }
+
+  /** The next reply that nobody waits for yet is for this one. */
+  await(awaiting: Awaiting): void {
+    if (this.#failure !== undefined) {
+      awaiting.settle(this.#failure(awaiting.step), true);
+      return;
+    }
+    if (this.#pending.push(awaiting) === 1) this.#postpone();
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    void this.#watch();
+  }
+
+  /** Writes the commands that were put in line, now. */
+  flush(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    if (this.#failure === undefined) this.#socket.write(text, 'utf8');
+  }
+
+  /** The same once every promise that can go on now has gone on: what the same turn asks for goes out in the same segment. */
+  flushSoon(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    queueMicrotask(this.#onTurn);
+  }
+
+  /** Writes message bytes. Says `false` when there is no room for more until `drained`. */
+  write(chunks: readonly Buffer[]): boolean {
+    if (this.#failure !== undefined) return true;
     const isMany = chunks.length > 1;
     if (isMany) this.#socket.cork();
-    for (const chunk of chunks) hasRoom = this.#socket.write(chunk);
+    for (const chunk of chunks) this.#socket.write(chunk);
     if (isMany) this.#socket.uncork();
     this.#postpone();
-    if (!hasRoom && this.#socket.writableNeedDrain) {
-      await new Promise<void>((resolve) => {
-        this.#wakeWriter = resolve;
-      });
-    }
-    return this.isOpen;
+    return !this.#socket.writableNeedDrain;
+  }
+
+  /** Resolves when there is room again, or the dialogue is over. */
+  drained(): Promise<void> {
+    if (this.#failure !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wakeWriter = resolve;
+    });
   }
 
   /** Goes on over another socket that wraps this one (TLS). Says `false` when the server has already sent more than it may. */
   upgrade(wrap: (plain: Socket) => Socket): boolean {
     // RFC 3207 §4.2: what came in clear behind the reply may have been put there by someone else.
-    if (!this.#parser.isEmpty || this.isWaiting) return false;
+    if (!this.isOpen || !this.#parser.isEmpty || this.isWaiting) return false;
     this.#stopListening();
     this.#parser = new ReplyParser();
     this.#socket = wrap(this.#socket);
@@ -126,13 +160,18 @@ export class Dialogue {
 
   /** Ends the dialogue; open commands are answered with `why`, by default that the connection was lost. */
   destroy(why: Failure = this.#lost): void {
-    if (this.#failure !== undefined) return;
+    if (this.#failure === undefined) this.#end(why);
+  }
+
+  /** `replies` are those that still came; who gets them finds the dialogue over already. */
+  #end(why: Failure, replies: readonly Response[] = []): void {
     this.#failure = why;
     this.#socket.destroy();
     this.#closed.abort();
     this.#wakeWriter?.();
-    const open = [...this.#pending.splice(0), ...this.#unsent.splice(0)];
-    for (const { step, settle } of open) settle(why(nameOf(step)));
+    this.#settle(replies);
+    const open = [...this.#pending.splice(0), ...this.#unsent.splice(0).map(({ awaiting }) => awaiting)];
+    for (const awaiting of open) awaiting.settle(why(awaiting.step), true);
   }
 
   readonly #lost: Failure = (step) =>
@@ -155,34 +194,17 @@ export class Dialogue {
     };
   }
 
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    // After every promise that can go on now has gone on: what the same turn asks for goes out in the same segment.
-    queueMicrotask(this.#onTurn);
-  }
-
   readonly #onTurn = (): void => process.nextTick(this.#onTick);
-  readonly #onTick = (): void => this.#flush();
+  readonly #onTick = (): void => {
+    this.#isFlushScheduled = false;
+    this.flush();
+  };
 
-  #flush(): void {
-    this.#flushScheduled = false;
-    let text = '';
-    while (this.#unsent.length > 0 && (this.pipelining || this.#pending.length === 0)) {
-      const next = this.#unsent.shift() as Unsent;
-      this.#options.trace?.('>', next.line.startsWith('AUTH ') ? 'AUTH (hidden)' : next.line);
-      // Always UTF-8: one byte per character would turn some letters into line ends.
-      text += `${next.line}\r\n`;
-      this.#await(next);
-    }
-    if (text !== '') this.#socket.write(text, 'utf8');
-  }
-
-  #await(pending: Pending): void {
-    if (this.#pending.push(pending) === 1) this.#postpone();
-    if (this.#isWatched) return;
-    this.#isWatched = true;
-    void this.#watch();
+  #put(line: string, awaiting: Awaiting): void {
+    this.#options.trace?.('>', line.startsWith('AUTH ') ? 'AUTH (hidden)' : line);
+    // Always UTF-8: one byte per character would turn some letters into line ends.
+    this.#text += `${line}\r\n`;
+    this.await(awaiting);
   }
 
   #postpone(): void {
@@ -204,43 +226,48 @@ export class Dialogue {
   }
 
   #read(chunk: Buffer): void {
-    const { replies, malformed } = this.#parser.feed(chunk);
-    for (const response of replies) {
-      this.#take(response);
-      if (!this.isOpen) return;
+    const replies: Response[] = [];
+    const malformed = this.#parser.feed(chunk, replies);
+    const failure = this.#failureIn(replies, malformed);
+    if (this.#options.trace !== undefined) for (const response of replies) this.#traceReply(response);
+    if (failure !== undefined) {
+      this.#end(failure, replies);
+      return;
     }
-    if (malformed !== undefined) this.#giveUp(malformed);
-    else if (replies.length > 0 && this.#unsent.length > 0) this.#scheduleFlush();
+    if (replies.length === 0) return;
+    this.#postpone();
+    this.#settle(replies);
+    while (this.#unsent.length > 0 && (this.pipelining || this.#pending.length === 0)) {
+      const { line, awaiting } = this.#unsent.shift() as Unsent;
+      this.#put(line, awaiting);
+    }
+    this.flush();
   }
 
-  #take(response: Response): void {
-    this.#traceReply(response);
-    const pending = this.#pending.shift();
-    if (pending !== undefined) {
-      this.#postpone();
-      pending.settle(response);
+  /** Why what came ends the dialogue, if it does. Known before anybody gets a reply and goes on with something that may not go on. */
+  #failureIn(replies: Response[], malformed: string | undefined): Failure | undefined {
+    const closing = replies.findIndex(({ code }) => code === 421);
+    if (closing !== -1) {
+      // RFC 5321 §3.8: the server is closing; what is still open gets no other answer.
+      const said = replies[closing] as Response;
+      replies.length = closing + 1;
+      return () => said;
     }
-    // RFC 5321 §3.8: the server is closing; what is still open gets no other answer.
-    if (response.code === 421) this.destroy(() => response);
-    else if (pending === undefined) this.#giveUp('a reply to no command');
-  }
-
-  #giveUp(what: string): void {
+    const what = malformed ?? (replies.length > this.#pending.length ? 'a reply to no command' : undefined);
+    if (what === undefined) return undefined;
     this.#options.trace?.('=', `closing the connection: ${what}`);
-    this.destroy((step) => reply(450, '4.5.0', `protocol error ${step}: ${what}`));
+    return (step) => reply(450, '4.5.0', `protocol error ${step}: ${what}`);
+  }
+
+  #settle(replies: readonly Response[]): void {
+    for (const response of replies) this.#pending.shift()?.settle(response, false);
   }
 
   #traceReply(response: Response): void {
-    const { trace } = this.#options;
-    if (trace === undefined) return;
     const lines = response.text.split('\n');
     const enhanced = response.enhanced === undefined ? '' : `${response.enhanced} `;
     lines.forEach((line, i) => {
-      trace('<', `${response.code}${i < lines.length - 1 ? '-' : ' '}${enhanced}${line}`);
+      this.#options.trace?.('<', `${response.code}${i < lines.length - 1 ? '-' : ' '}${enhanced}${line}`);
     });
   }
-}
-
-function nameOf(step: Step): string {
-  return typeof step === 'string' ? step : step();
 }

@@ -12,6 +12,10 @@ const DOT = 0x2e;
 const LF_DOT = Buffer.from('\n.');
 const CRLF_DOT = Buffer.from('\r\n.\r\n');
 
+const NOTHING = CRLF_DOT.subarray(0, 0);
+/** A copy of this many bytes costs less than another buffer in the call that writes them. */
+const COPIED_BYTES = 16_384;
+
 /** A byte to put before a position of the chunk. */
 interface Insertion {
   readonly at: number;
@@ -30,22 +34,40 @@ export class DotStuffer {
     this.#stuffsDots = stuffsDots;
   }
 
-  /** The chunk in wire form; it is the same buffer when nothing had to be done. */
-  next(chunk: Buffer): Buffer {
-    if (chunk.length === 0) return chunk;
-    const insertions = this.#hasOnlyCrlf ? this.#dots(chunk) : this.#scan(chunk);
-    return insertions.length === 0 ? chunk : insert(chunk, insertions);
+  /** Adds the chunk in wire form to `out`, in one or more pieces; it is the same buffer when nothing had to be done. */
+  next(chunk: Buffer, out: Buffer[]): void {
+    const insertions = this.#insertions(chunk);
+    if (insertions.length === 0) out.push(chunk);
+    else if (isBestCut(chunk, insertions)) cut(chunk, insertions, out);
+    else out.push(copied(chunk, insertions, NOTHING));
+  }
+
+  /** The last, or only, chunk and the end: one piece of memory where they are small. */
+  last(chunk: Buffer): readonly Buffer[] {
+    if (chunk.length <= COPIED_BYTES) {
+      const insertions = this.#insertions(chunk);
+      return [copied(chunk, insertions, this.end())];
+    }
+    const out: Buffer[] = [];
+    this.next(chunk, out);
+    out.push(this.end());
+    return out;
   }
 
   /** What the message lacks when it ends in a bare CR; BDAT needs no complete last line. */
   missing(): Buffer {
-    return this.#afterCr ? CRLF_DOT.subarray(1, 2) : CRLF_DOT.subarray(0, 0);
+    return this.#afterCr ? CRLF_DOT.subarray(1, 2) : NOTHING;
   }
 
   /** What ends the message: the missing end of its last line, if any, and the final dot. */
   end(): Buffer {
     if (this.#afterCr) return CRLF_DOT.subarray(1);
     return this.#atLineStart ? CRLF_DOT.subarray(2) : CRLF_DOT;
+  }
+
+  #insertions(chunk: Buffer): Insertion[] {
+    if (chunk.length === 0) return [];
+    return this.#hasOnlyCrlf ? this.#dots(chunk) : this.#scan(chunk);
   }
 
   #dots(chunk: Buffer): Insertion[] {
@@ -98,8 +120,26 @@ export class DotStuffer {
   }
 }
 
-function insert(chunk: Buffer, insertions: readonly Insertion[]): Buffer {
-  const out = Buffer.allocUnsafe(chunk.length + insertions.length);
+/** A few dots in a large chunk: no copy is made of it. */
+function isBestCut(chunk: Buffer, insertions: readonly Insertion[]): boolean {
+  return (
+    insertions.length * COPIED_BYTES <= chunk.length &&
+    insertions.every(({ at, byte }) => byte === DOT && chunk[at] === DOT)
+  );
+}
+
+/** Each dot that is to be doubled is the end of one piece and the beginning of the next. */
+function cut(chunk: Buffer, insertions: readonly Insertion[], out: Buffer[]): void {
+  let from = 0;
+  for (const { at } of insertions) {
+    out.push(chunk.subarray(from, at + 1));
+    from = at;
+  }
+  out.push(chunk.subarray(from));
+}
+
+function copied(chunk: Buffer, insertions: readonly Insertion[], end: Buffer): Buffer {
+  const out = Buffer.allocUnsafe(chunk.length + insertions.length + end.length);
   let from = 0;
   let to = 0;
   for (const { at, byte } of insertions) {
@@ -108,6 +148,7 @@ function insert(chunk: Buffer, insertions: readonly Insertion[]): Buffer {
     to += 1;
     from = at;
   }
-  chunk.copy(out, to, from);
+  to += chunk.copy(out, to, from);
+  end.copy(out, to);
   return out;
 }

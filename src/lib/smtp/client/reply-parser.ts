@@ -2,14 +2,9 @@
 import { limits } from '../../core/limits.ts';
 import { type Response, responseFromText } from '../../core/response.ts';
 
-/** `malformed` says what is wrong; nothing the server sends after that has a meaning. */
-export interface Parsed {
-  readonly replies: readonly Response[];
-  readonly malformed?: string;
-}
-
 /** A code, then `-` when more lines follow. A bare code is tolerated, as RFC 5321 §4.2 asks of clients. */
 const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
+const TOO_LONG = 'the reply is too long';
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
@@ -30,30 +25,34 @@ export class ReplyParser {
     return this.#parts.length === 0 && this.#texts.length === 0;
   }
 
-  feed(chunk: Buffer): Parsed {
-    const replies: Response[] = [];
+  /**
+   * Adds the replies that are complete now to `replies`. Answers with what is wrong when something is; nothing the server sends after that has
+   * a meaning. The chunk is the caller's again afterwards.
+   */
+  feed(chunk: Buffer, replies: Response[]): string | undefined {
     let start = 0;
     for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
-      const simple = this.isEmpty ? simpleReply(chunk, start, end) : undefined;
-      if (simple !== undefined) {
-        replies.push(simple);
-        start = end + 1;
-        continue;
+      let response = this.isEmpty ? simpleReply(chunk, start, end) : undefined;
+      if (response === undefined) {
+        const line = this.#complete(chunk.subarray(start, end));
+        if (this.#bytes > limits.smtpReplyBytes) return TOO_LONG;
+        const match = LINE.exec(line);
+        if (match === null) return 'the reply has no reply code';
+        this.#texts.push(match[3] ?? '');
+        if (match[2] !== '-') response = this.#finish(Number(match[1]));
       }
-      const line = this.#complete(chunk.subarray(start, end));
       start = end + 1;
-      if (this.#bytes > limits.smtpReplyBytes) return { replies, malformed: 'the reply is too long' };
-      const match = LINE.exec(line);
-      if (match === null) return { replies, malformed: 'the reply has no reply code' };
-      this.#texts.push(match[3] ?? '');
-      if (match[2] !== '-') replies.push(this.#finish(Number(match[1])));
+      if (response !== undefined) replies.push(response);
     }
-    if (start < chunk.length) {
-      this.#parts.push(chunk.subarray(start));
-      this.#bytes += chunk.length - start;
-      if (this.#bytes > limits.smtpReplyBytes) return { replies, malformed: 'the reply is too long' };
-    }
-    return { replies };
+    return this.#keep(chunk, start);
+  }
+
+  #keep(chunk: Buffer, start: number): string | undefined {
+    if (start === chunk.length) return undefined;
+    // A copy: the memory is used again for what comes next.
+    this.#parts.push(Buffer.from(chunk.subarray(start)));
+    this.#bytes += chunk.length - start;
+    return this.#bytes > limits.smtpReplyBytes ? TOO_LONG : undefined;
   }
 
   #complete(last: Buffer): string {
