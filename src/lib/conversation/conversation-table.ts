@@ -97,9 +97,8 @@ export class ConversationTable {
       live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     }
     if (facts.byCall) return this.forget(conversation);
-    // It stays readable for a while; its bytes need not.
-    conversation.discard();
-    live.dropBody();
+    // It stays readable for a while; its bytes and addresses need not.
+    conversation.shrink();
   }
 
   /** A conversation that is there for this caller. */

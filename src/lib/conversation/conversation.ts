@@ -5,8 +5,9 @@
 import type { Origin } from '../core/envelope.ts';
 import { LiveTransaction } from '../core/live.ts';
 import { Stop } from '../core/stop.ts';
-import { decisive, NEW_TX } from '../core/transaction.ts';
+import { decisive, NEW_TX, type TxState } from '../core/transaction.ts';
 import type { SpoolWriter } from '../spool/spool-writer.ts';
+import { remains } from './remains.ts';
 
 export interface ConversationFacts {
   readonly id: string;
@@ -21,8 +22,10 @@ export interface ConversationFacts {
   readonly byCall?: boolean;
 }
 
+const BEGUN: TxState = { ...NEW_TX, incremental: true };
+
 export class Conversation {
-  readonly live: LiveTransaction;
+  #live: LiveTransaction;
   readonly facts: ConversationFacts;
   /** Pulled when the conversation is given up. */
   readonly stop = new Stop();
@@ -37,11 +40,17 @@ export class Conversation {
   /** Whether its REST client has seen how it was decided; a conversation by a call has no such client. */
   isAnswerShown: boolean | undefined;
   #spool: SpoolWriter | undefined;
+  /** Bytes received when they were let go. */
+  #sizeBytes = 0;
 
   constructor(facts: ConversationFacts, now: number) {
     this.facts = facts;
-    this.live = new LiveTransaction(facts.id, { ...NEW_TX, incremental: true });
+    this.#live = new LiveTransaction(facts.id, BEGUN);
     this.lastHeardAt = now;
+  }
+
+  get live(): LiveTransaction {
+    return this.#live;
   }
 
   /** Nothing will change any more: the attempt is over, or a reply has decided it. */
@@ -51,7 +60,7 @@ export class Conversation {
 
   /** Bytes of the message received so far. */
   get uploadedBytes(): number {
-    return this.live.state.body?.size ?? this.#spool?.size ?? 0;
+    return this.live.state.body?.size ?? this.#spool?.size ?? this.#sizeBytes;
   }
 
   get isBodyComplete(): boolean {
@@ -87,8 +96,21 @@ export class Conversation {
     this.live.apply({ type: 'body', body: await this.#spool.finish() });
   }
 
+  /**
+   * Its attempt is over: of what it was, only what its client may still ask is kept, for there may be thousands of its kind. Nobody can see
+   * the difference from outside.
+   */
+  shrink(): void {
+    this.discard();
+    const { id, state, version } = this.#live;
+    this.#live = new LiveTransaction(id, remains(state), version);
+  }
+
   /** Lets go of the bytes; whoever still needs them has retained them. */
   discard(): void {
-    this.#spool?.discard();
+    if (this.#spool === undefined) return;
+    this.#sizeBytes = this.#spool.size;
+    this.#spool.discard();
+    this.#spool = undefined;
   }
 }
