@@ -1,6 +1,9 @@
 /** Children of an exploder without a router behind them: each answers as the test says for its recipient, and adoption is remembered. */
 import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../../src/lib/chain/child.ts';
 import type { Body } from '../../src/lib/core/body.ts';
+import type { Mailbox } from '../../src/lib/core/mailbox.ts';
+import { internalErrorReply } from '../../src/lib/core/precondition.ts';
+import { isOk, type Response } from '../../src/lib/core/response.ts';
 import { type FakeAnswers, FakeExchange } from './fake-exchange.ts';
 
 export interface FakeChildAnswers extends FakeAnswers {
@@ -10,9 +13,33 @@ export interface FakeChildAnswers extends FakeAnswers {
   readonly isParked?: boolean;
 }
 
-export interface FakeChild extends Child {
+export class FakeChild implements Child {
+  readonly id: string;
   readonly exchange: FakeExchange;
-  isAdopted: boolean;
+  readonly isParked: boolean;
+  readonly bounces: boolean;
+  isAdopted = false;
+
+  constructor(id: string, answers: FakeChildAnswers) {
+    this.id = id;
+    this.exchange = new FakeExchange(answers);
+    this.isParked = answers.isParked ?? false;
+    this.bounces = answers.bounces ?? true;
+  }
+
+  askEnvelope(from: Mailbox, to: Mailbox, tell: (answer: Response) => void): void {
+    const answers = Promise.all([this.exchange.mail(from), this.exchange.rcpt(to)]);
+    answers.then(([mail, rcpt]) => tell(isOk(mail) ? rcpt : mail), onBug(tell));
+  }
+
+  askData(body: Body, tell: (answer: Response) => void): void {
+    this.exchange.data(body).then(tell, onBug(tell));
+  }
+}
+
+/** What goes wrong in the chain of a child is a reply. */
+function onBug(tell: (answer: Response) => void): () => void {
+  return () => tell(internalErrorReply);
 }
 
 export class FakeChildren implements ChildOpener {
@@ -32,13 +59,7 @@ export class FakeChildren implements ChildOpener {
     const answers = this.#answers[this.asks.length] ?? {};
     this.asks.push(ask);
     if (answers === 'full') return undefined;
-    const child: FakeChild = {
-      id: `child-${this.asks.length}`,
-      exchange: new FakeExchange(answers),
-      isParked: answers.isParked ?? false,
-      bounces: answers.bounces ?? true,
-      isAdopted: false,
-    };
+    const child = new FakeChild(`child-${this.asks.length}`, answers);
     this.opened.push(child);
     return child;
   }

@@ -6,6 +6,7 @@ import type { Body } from '../core/body.ts';
 import type { Origin } from '../core/envelope.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import type { Response } from '../core/response.ts';
 import type { Signals } from '../core/signal.ts';
 
 export interface ChildAsk extends Origin {
@@ -26,6 +27,13 @@ export interface Child {
   readonly isParked: boolean;
   /** Its chain, driven by an attempt of its own. Closing it before adoption cancels; after adoption the attempt goes on. */
   readonly exchange: Exchange;
+  /**
+   * Asks MAIL and RCPT of it at once, for whoever wants one answer to both, and no promise: `tell` hears it once, now or later, and must not ask
+   * anything of this child before it returns. A refused MAIL is the recipient's answer too, with its own words.
+   */
+  askEnvelope(from: Mailbox, to: Mailbox, tell: (answer: Response) => void): void;
+  /** DATA in the same way. */
+  askData(body: Body, tell: (answer: Response) => void): void;
   /** A permanent failure after adoption will reach the sender: its chain names who sends notifications. */
   readonly bounces: boolean;
 }

@@ -41,19 +41,42 @@ class LiveExchange implements Exchange {
     if (hasEnded(state)) return Promise.resolve(cancelledReply);
     const index = state.rcptTo.length;
     this.#live.apply({ type: 'rcpt', to });
-    return this.#live.when((now) => rcptAnswer(now, index));
+    return this.#live.when(rcptAnswer, index);
   }
 
   data(body: Body): Promise<Response> {
-    const { state } = this.#live;
-    if (decisive(state) === undefined && !hasEnded(state)) this.#live.apply({ type: 'body', body });
+    offerBody(this.#live, body);
     return this.#live.when(dataAnswer);
   }
 
   close(): Promise<void> {
     this.#onClose();
-    return Promise.resolve();
+    return CLOSED;
   }
+}
+
+const CLOSED = Promise.resolve();
+
+/**
+ * Asks MAIL and RCPT of a fresh transaction at once. `tell` hears the one answer to both, now or later: the recipient's, or the words MAIL was
+ * refused with.
+ */
+export function askEnvelope(live: LiveTransaction, from: Mailbox, to: Mailbox, tell: (answer: Response) => void): void {
+  if (!hasEnded(live.state)) live.apply({ type: 'mail', from });
+  // A filter may have refused MAIL already.
+  if (envelopeAnswer(live.state) === undefined) live.apply({ type: 'rcpt', to });
+  live.tell(tell, envelopeAnswer);
+}
+
+/** Asks DATA; `tell` hears the answer, now or later. */
+export function askData(live: LiveTransaction, body: Body, tell: (answer: Response) => void): void {
+  offerBody(live, body);
+  live.tell(tell, dataAnswer);
+}
+
+/** What a reply has decided already, or has ended without one, takes no message any more. */
+function offerBody(live: LiveTransaction, body: Body): void {
+  if (decisive(live.state) === undefined && !hasEnded(live.state)) live.apply({ type: 'body', body });
 }
 
 function hasEnded(state: TxState): boolean {
@@ -66,6 +89,13 @@ function refusedMail({ replies: { mail } }: TxState): Response | undefined {
 
 function mailAnswer(state: TxState): Response | undefined {
   return state.replies.mail ?? (hasEnded(state) ? cancelledReply : undefined);
+}
+
+/** The answer to MAIL and RCPT of a transaction with one recipient. */
+function envelopeAnswer(state: TxState): Response | undefined {
+  const { mail } = state.replies;
+  const answer = mail !== undefined && isOk(mail) ? state.replies.rcpt[0] : mail;
+  return answer ?? (hasEnded(state) ? cancelledReply : undefined);
 }
 
 function rcptAnswer(state: TxState, index: number): Response | undefined {

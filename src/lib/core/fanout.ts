@@ -52,16 +52,20 @@ export interface DataAnswer {
   readonly adopt: readonly number[];
 }
 
+const noRecipients: Response = reply(503, '5.5.1', 'no valid recipients');
+const NOBODY: readonly number[] = [];
+
 /** Folds the outcomes of all accepted recipients into the one answer to DATA. */
 export function answerData(outcomes: readonly DataOutcome[], mode: FanoutMode): DataAnswer {
-  const replies = outcomes.map((outcome) => outcome.reply ?? upstreamTimeout);
-  const first = replies[0] ?? reply(503, '5.5.1', 'no valid recipients');
-  const same = replies.every((r) => responseClass(r) === responseClass(first));
-  if (same && (isOk(first) || isPermanent(first))) return { response: first, adopt: [] };
-  if (same && mode === 'ingress') return { response: first, adopt: [] };
-  const failed = replies.flatMap((r, i) => (isOk(r) ? [] : [i]));
+  const first = outcomes.length === 0 ? noRecipients : replyOf(outcomes[0]);
+  const isSame = outcomes.every((outcome) => responseClass(replyOf(outcome)) === responseClass(first));
+  if (isSame && (isOk(first) || isPermanent(first) || mode === 'ingress')) return { response: first, adopt: NOBODY };
+  const failed = outcomes.flatMap((outcome, i) => (isOk(replyOf(outcome)) ? [] : [i]));
   // A permanent failure nobody would hear of must not hide behind a 250: then the client gets the failure itself.
-  const silent = failed.find((i) => isPermanent(replies[i] as Response) && outcomes[i]?.bounces !== true);
-  if (silent !== undefined) return { response: replies[silent] as Response, adopt: [] };
-  return { response: dataStored, adopt: failed };
+  const silent = outcomes.find((outcome) => isPermanent(replyOf(outcome)) && !outcome.bounces);
+  return silent === undefined ? { response: dataStored, adopt: failed } : { response: replyOf(silent), adopt: NOBODY };
+}
+
+function replyOf(outcome: DataOutcome | undefined): Response {
+  return outcome?.reply ?? upstreamTimeout;
 }

@@ -7,12 +7,26 @@ import { NEW_TX, reduce, type TxEvent, type TxState, withBody } from './transact
 
 type Watcher = () => void;
 
+/** Finds an answer in a transaction, such as the one to recipient number `index`. */
+type Pick<T> = (state: TxState, index: number) => T | undefined;
+
+/** Somebody who waits for an answer. */
+interface Waiting<T> {
+  readonly pick: Pick<T>;
+  readonly index: number;
+  readonly tell: (answer: T) => void;
+}
+
+const NO_WATCHERS: readonly Watcher[] = [];
+
 export class LiveTransaction {
   readonly id: string;
   #state: TxState;
   #version: number;
   /** Replaced, never changed: whoever is being told may come and go meanwhile. */
-  #watchers: readonly Watcher[] = [];
+  #watchers: readonly Watcher[] = NO_WATCHERS;
+  /** In the order in which they came; most wait for one answer at a time. */
+  readonly #waiting: Waiting<unknown>[] = [];
 
   constructor(id: string, state: TxState = NEW_TX, version = 0) {
     this.id = id;
@@ -34,6 +48,21 @@ export class LiveTransaction {
     this.#state = reduce(this.#state, event);
     this.#version += 1;
     for (const watcher of this.#watchers) watcher();
+    this.#tellWaiting();
+  }
+
+  /** Whoever is told may take the next step at once, so nobody who was told is on the list any more. */
+  #tellWaiting(): void {
+    for (let i = 0; i < this.#waiting.length; ) {
+      const { pick, index, tell } = this.#waiting[i] as Waiting<unknown>;
+      const answer = pick(this.#state, index);
+      if (answer === undefined) {
+        i += 1;
+      } else {
+        this.#waiting.splice(i, 1);
+        tell(answer);
+      }
+    }
   }
 
   /**
@@ -51,22 +80,20 @@ export class LiveTransaction {
   }
 
   unwatch(watcher: Watcher): void {
-    this.#watchers = this.#watchers.filter((each) => each !== watcher);
+    const isOnly = this.#watchers.length === 1 && this.#watchers[0] === watcher;
+    this.#watchers = isOnly ? NO_WATCHERS : this.#watchers.filter((each) => each !== watcher);
   }
 
   /** Resolves with the first answer that `pick` finds in the transaction, now or after a later step. */
-  when<T>(pick: (state: TxState) => T | undefined): Promise<T> {
-    const found = pick(this.#state);
-    if (found !== undefined) return Promise.resolve(found);
-    return new Promise((resolve) => {
-      const watcher = (): void => {
-        const answer = pick(this.#state);
-        if (answer === undefined) return;
-        this.unwatch(watcher);
-        resolve(answer);
-      };
-      this.watch(watcher);
-    });
+  when<T>(pick: Pick<T>, index = 0): Promise<T> {
+    return new Promise((resolve) => this.tell(resolve, pick, index));
+  }
+
+  /** Calls back once, with the first answer that `pick` finds in the transaction: at once, or before the `apply` that brings it returns. */
+  tell<T>(tell: (answer: T) => void, pick: Pick<T>, index = 0): void {
+    const found = pick(this.#state, index);
+    if (found === undefined) this.#waiting.push({ pick, index, tell } as Waiting<unknown>);
+    else tell(found);
   }
 
   /** Resolves with `true` once `holds` is true of the transaction, or with `false` when `signal` aborts first. Never rejects. */

@@ -9,19 +9,12 @@ import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { shareOf } from '../core/fair-shares.ts';
-import {
-  answerData,
-  answerRcpt,
-  type DataOutcome,
-  type FanoutMode,
-  parkedRcpt,
-  type RcptAnswer,
-} from '../core/fanout.ts';
-import { inTime, type Waits } from '../core/in-time.ts';
+import { answerData, answerRcpt, type FanoutMode, parkedRcpt } from '../core/fanout.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { cancelledReply } from '../core/precondition.ts';
-import { isOk, type Response, reply } from '../core/response.ts';
+import { type Response, reply } from '../core/response.ts';
 import { notStored } from '../core/storage-trouble.ts';
+import { Recipient } from './recipient.ts';
 
 const config = z
   .strictObject({
@@ -50,92 +43,127 @@ export const exploder = defineOutput<ExploderConfig>({
   summary: 'Opens one transaction for each recipient and answers for all of them.',
   incremental: true,
   config,
-  create: (c, env) => (tx) => new ExploderExchange(c, env, tx),
+  create: (c, env) => {
+    const shared = { config: c, env, share: shareOf(env.sender) };
+    return (tx) => new ExploderExchange(shared, tx);
+  },
 });
 
-/** One accepted or still undecided recipient, in the order of RCPT. */
-interface Recipient {
-  readonly child: Child;
-  /** The far end's answer to MAIL and RCPT, whenever it comes. */
-  readonly envelope: Promise<Response>;
-  /** What the client was told; unknown until it was. */
-  standing?: RcptAnswer['standing'];
+const mailTaken = Promise.resolve(reply(250, '2.1.0', 'ok'));
+const noRoom = reply(451, '4.3.2', 'too many transactions at work, try again later');
+
+/** What all transactions of one chain share. */
+interface Exploder {
+  readonly config: ExploderConfig;
+  readonly env: ChainEnv;
+  /** Whom the places of its children count for. */
+  readonly share: string;
 }
 
 class ExploderExchange implements Exchange {
-  readonly #config: ExploderConfig;
-  readonly #env: ChainEnv;
+  readonly #exploder: Exploder;
   readonly #tx: TxContext;
+  /** In the order of RCPT; also those that were refused. */
   readonly #recipients: Recipient[] = [];
-  readonly #rcptAnswers: Promise<Response>[] = [];
   #isClosed = false;
-  readonly #waits: Waits = new Set();
   #from: Mailbox | undefined;
 
-  constructor(c: ExploderConfig, env: ChainEnv, tx: TxContext) {
-    this.#config = c;
-    this.#env = env;
+  constructor(exploder: Exploder, tx: TxContext) {
+    this.#exploder = exploder;
     this.#tx = tx;
   }
 
   mail(from: Mailbox): Promise<Response> {
     this.#from = from;
-    return Promise.resolve(reply(250, '2.1.0', 'ok'));
+    return mailTaken;
   }
 
   rcpt(to: Mailbox): Promise<Response> {
-    const answer = this.#rcpt(to);
-    this.#rcptAnswers.push(answer);
-    return answer;
-  }
-
-  async #rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
-    if (this.#isClosed) return cancelledReply;
+    if (this.#isClosed) return Promise.resolve(cancelledReply);
     const child = this.#open();
-    if (child === undefined) return reply(451, '4.3.2', 'too many transactions at work, try again later');
-    const recipient: Recipient = { child, envelope: askEnvelope(child, this.#from, to) };
+    if (child === undefined) return Promise.resolve(noRoom);
+    const recipient = new Recipient(child);
     this.#recipients.push(recipient);
+    recipient.askEnvelope(this.#from, to);
     if (child.isParked) {
       recipient.standing = parkedRcpt.standing;
-      return parkedRcpt.response;
+      return Promise.resolve(parkedRcpt.response);
     }
-    const { mode, rcptTimeoutMs } = this.#config;
-    const upstream = await this.#inTime(recipient.envelope, rcptTimeoutMs);
+    recipient.told = new Promise((resolve) => {
+      this.#await(recipient, this.#exploder.config.rcptTimeoutMs, () => resolve(this.#answerRcpt(recipient)));
+    });
+    return recipient.told;
+  }
+
+  #answerRcpt(recipient: Recipient): Response | Promise<Response> {
     if (this.#isClosed) return cancelledReply;
-    const { response, standing } = answerRcpt(upstream, mode);
+    const { response, standing } = answerRcpt(recipient.reply, this.#exploder.config.mode);
     recipient.standing = standing;
-    if (standing === 'refused') await child.exchange.close();
-    return response;
+    return standing === 'refused' ? closed(recipient.child, response) : response;
   }
 
   #open(): Child | undefined {
-    const { sender, upstreamSender, upstreamTag, children } = this.#env;
+    const { config, env, share } = this.#exploder;
     const { id, signals, remoteHost, localHost, smtpMeta } = this.#tx;
-    return children.open({
+    return env.children.open({
       parentId: id,
       signals,
       remoteHost,
       localHost,
       smtpMeta,
-      sender: upstreamSender,
-      tag: upstreamTag,
-      onBehalfOf: shareOf(sender),
-      mayPark: this.#config.mode === 'msa',
+      sender: env.upstreamSender,
+      tag: env.upstreamTag,
+      onBehalfOf: share,
+      mayPark: config.mode === 'msa',
     });
   }
 
-  async data(body: Body): Promise<Response> {
-    if (this.#recipients.some(({ standing }) => standing === undefined)) await Promise.allSettled(this.#rcptAnswers);
-    const recipients = this.#recipients.filter(({ standing }) => standing === 'accepted' || standing === 'held');
-    const outcomes = await Promise.all(recipients.map((recipient) => this.#outcome(recipient, body)));
-    const { response, adopt } = answerData(outcomes, this.#config.mode);
+  data(body: Body): Promise<Response> {
+    if (!this.#recipients.some(isUndecided)) return this.#data(body);
+    return Promise.allSettled(this.#recipients.map(({ told }) => told)).then(() => this.#data(body));
+  }
+
+  /** Asks all that were accepted at once, and answers when the last of them is answered. */
+  #data(body: Body): Promise<Response> {
+    const recipients = this.#recipients.filter(isAccepted);
+    const { dataTimeoutMs } = this.#exploder.config;
+    return new Promise((resolve) => {
+      // One more than there are, so that nobody is the last before all are asked.
+      let left = recipients.length + 1;
+      const onAnswer = (): void => {
+        left -= 1;
+        if (left === 0) resolve(this.#answerData(recipients, body));
+      };
+      for (const recipient of recipients) {
+        if (recipient.standing === 'accepted' && dataTimeoutMs > 0) {
+          recipient.askData(body);
+          this.#await(recipient, dataTimeoutMs, onAnswer);
+        } else {
+          recipient.skipData();
+          onAnswer();
+        }
+      }
+      onAnswer();
+    });
+  }
+
+  #answerData(recipients: readonly Recipient[], body: Body): Response | Promise<Response> {
+    const { response, adopt } = answerData(recipients, this.#exploder.config.mode);
     if (adopt.length === 0) return response;
     // The client went away without an answer, so the message is still its own: nobody can be promised anything.
     if (this.#isClosed) return cancelledReply;
+    return this.#adopt(
+      adopt.map((i) => (recipients[i] as Recipient).child),
+      body,
+      response,
+    );
+  }
+
+  async #adopt(children: readonly Child[], body: Body, response: Response): Promise<Response> {
+    await tellingIsOver;
     try {
-      const adopted = adopt.map((i) => (recipients[i] as Recipient).child);
-      await this.#env.children.adopt(adopted, body);
+      await this.#exploder.env.children.adopt(children, body);
       // What a sender is to hear of those is told by them, and by nobody who stands before us.
       return { ...response, source: { handover: 'passed' } };
     } catch (error) {
@@ -144,37 +172,31 @@ class ExploderExchange implements Exchange {
     }
   }
 
-  async #outcome(recipient: Recipient, body: Body): Promise<DataOutcome> {
-    const { dataTimeoutMs } = this.#config;
-    const isAsked = recipient.standing === 'accepted' && dataTimeoutMs > 0;
-    const answer = isAsked ? await this.#inTime(askData(recipient, body), dataTimeoutMs) : undefined;
-    return { reply: answer, bounces: recipient.child.bounces };
-  }
-
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isClosed = true;
-    for (const end of this.#waits) end();
-    await Promise.all(this.#recipients.map(({ child }) => child.exchange.close()));
+    for (const recipient of this.#recipients) recipient.endWait();
+    return closeAll(this.#recipients);
   }
 
-  /** The reply, or `undefined` when it did not come in time. */
-  #inTime(answer: Promise<Response>, timeoutMs: number): Promise<Response | undefined> {
-    return inTime(answer, this.#isClosed ? 0 : timeoutMs, this.#env.deps.clock, undefined, this.#waits);
+  /** Once closed, nobody waits any more. */
+  #await(recipient: Recipient, timeoutMs: number, onAnswer: () => void): void {
+    recipient.wait(this.#isClosed ? 0 : timeoutMs, this.#exploder.env.deps.clock, onAnswer);
   }
 }
 
-/** MAIL and RCPT at once; a refused MAIL is the recipient's answer too, with its own words. */
-async function askEnvelope(child: Child, from: Mailbox, to: Mailbox): Promise<Response> {
-  const mail = child.exchange.mail(from);
-  const rcpt = child.exchange.rcpt(to);
-  // A child never rejects: what goes wrong in its chain is a reply.
-  const mailReply = await mail;
-  return isOk(mailReply) ? rcpt : mailReply;
+/** A child that tells us its answer is not asked for anything before it is done with that. */
+const tellingIsOver = Promise.resolve();
+
+async function closed(child: Child, response: Response): Promise<Response> {
+  await tellingIsOver;
+  await child.exchange.close();
+  return response;
 }
 
-/** A recipient that was accepted before the far end answered may be refused by now: then its own words are the answer to DATA. */
-async function askData({ child, envelope }: Recipient, body: Body): Promise<Response> {
-  const answer = await child.exchange.data(body);
-  const envelopeAnswer = await envelope;
-  return isOk(envelopeAnswer) ? answer : envelopeAnswer;
+async function closeAll(recipients: readonly Recipient[]): Promise<void> {
+  const closing = recipients.map(({ child }) => child.exchange.close());
+  for (const each of closing) await each;
 }
+
+const isUndecided = ({ standing }: Recipient): boolean => standing === undefined;
+const isAccepted = ({ standing }: Recipient): boolean => standing === 'accepted' || standing === 'held';

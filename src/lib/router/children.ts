@@ -3,7 +3,7 @@
  * responsibility is taken, so it is one commit for all recipients of a message, and it comes before the answer.
  */
 import type { Child, ChildAsk, ChildOpener, CopyAsk, StoredCopy } from '../chain/child.ts';
-import { exchangeOf } from '../chain/live-exchange.ts';
+import { askData, askEnvelope, exchangeOf } from '../chain/live-exchange.ts';
 import type { Admission } from '../core/admission.ts';
 import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
@@ -13,6 +13,8 @@ import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
+import type { Mailbox } from '../core/mailbox.ts';
+import type { Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { decisive, type FilterOutput } from '../core/transaction.ts';
 import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
@@ -211,6 +213,14 @@ class WorkChild implements Child {
     this.exchange = exchangeOf(work.live, onClose);
     this.work = work;
     this.#notify = notify;
+  }
+
+  askEnvelope(from: Mailbox, to: Mailbox, tell: (answer: Response) => void): void {
+    askEnvelope(this.work.live, from, to, tell);
+  }
+
+  askData(body: Body, tell: (answer: Response) => void): void {
+    askData(this.work.live, body, tell);
   }
 
   get bounces(): boolean {
