@@ -8,6 +8,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply, responseClass } from '../core/response.ts';
+import type { Answered, MailTaker } from '../smtp/listener/mail-taker.ts';
 
 export interface InboundTimes {
   readonly mailMs: number;
@@ -15,88 +16,88 @@ export interface InboundTimes {
   readonly dataMs: number;
 }
 
-export interface InboundExchangeOptions {
-  readonly upstream: Exchange;
+/** What the exchanges of a session have in common. */
+export interface InboundSettings {
   readonly times: InboundTimes;
   readonly clock: Deps['clock'];
-  /** Carries what identifies the session and where its mail goes. */
-  readonly log: Log;
-  /** Called once, when the upstream exchange is closed. */
+  /** With what identifies the session and where its mail goes; asked for only when there is something to be said. */
+  readonly log: () => Log;
+  /** Nobody reads what is not at least a warning. */
+  readonly isQuiet: boolean;
+  /** Called once for each exchange, when its upstream is closed. */
   readonly onClosed: () => void;
 }
 
-/** A reason that exists already: without one, each abort makes an exception with a stack, and that on every command. */
 const mailTimeout = reply(450, '4.4.7', 'MAIL upstream timeout');
 const rcptTimeout = reply(450, '4.4.7', 'RCPT upstream timeout');
 /** Never 5xx: the message may still be delivered, and the client must keep it until somebody says so. */
 const dataTimeout = reply(451, '4.4.7', 'DATA upstream timeout');
 
-export class InboundExchange implements Exchange {
-  readonly #options: InboundExchangeOptions;
+export class InboundExchange implements MailTaker {
+  readonly #settings: InboundSettings;
+  readonly #upstream: Exchange;
   readonly #startedAt: number;
   #accepted = 0;
   #refused = 0;
   #sizeBytes: number | undefined;
   #verdict: Response | undefined;
-  #closed: Promise<void> | undefined;
 
-  constructor(options: InboundExchangeOptions) {
-    this.#options = options;
-    this.#startedAt = options.clock.monotonicMs();
+  constructor(upstream: Exchange, settings: InboundSettings) {
+    this.#upstream = upstream;
+    this.#settings = settings;
+    this.#startedAt = settings.isQuiet ? 0 : settings.clock.monotonicMs();
   }
 
-  mail(from: Mailbox): Promise<Response> {
-    const { upstream, times } = this.#options;
-    return this.#ask(() => upstream.mail(from), times.mailMs, mailTimeout, this.#onMail);
+  mail(from: Mailbox, answered: Answered): void {
+    const step = (): Promise<Response> => this.#upstream.mail(from);
+    this.#ask(step, this.#settings.times.mailMs, mailTimeout, (response) => {
+      if (!isOk(response)) this.#verdict = response;
+      answered(response);
+    });
   }
 
-  rcpt(to: Mailbox): Promise<Response> {
-    const { upstream, times } = this.#options;
-    return this.#ask(() => upstream.rcpt(to), times.rcptMs, rcptTimeout, this.#onRcpt);
+  rcpt(to: Mailbox, answered: Answered): void {
+    const step = (): Promise<Response> => this.#upstream.rcpt(to);
+    this.#ask(step, this.#settings.times.rcptMs, rcptTimeout, (response) => {
+      if (isOk(response)) this.#accepted += 1;
+      else this.#refused += 1;
+      answered(response);
+    });
   }
 
-  data(body: Body): Promise<Response> {
-    const { upstream, times } = this.#options;
+  data(body: Body, answered: Answered): void {
     this.#sizeBytes = body.size;
-    return this.#ask(() => upstream.data(body), times.dataMs, dataTimeout, this.#onData);
+    const step = (): Promise<Response> => this.#upstream.data(body);
+    this.#ask(step, this.#settings.times.dataMs, dataTimeout, (response) => {
+      this.#verdict = response;
+      answered(response);
+    });
   }
 
-  readonly #onMail = (response: Response): void => {
-    if (!isOk(response)) this.#verdict = response;
-  };
-
-  readonly #onRcpt = (response: Response): void => {
-    if (isOk(response)) this.#accepted += 1;
-    else this.#refused += 1;
-  };
-
-  readonly #onData = (response: Response): void => {
-    this.#verdict = response;
-  };
-
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    const { upstream, log, onClosed } = this.#options;
-    this.#report();
-    try {
-      await upstream.close();
-    } catch (error) {
-      log.error({ error }, 'an exchange could not be closed');
-    } finally {
+  close(closed: () => void): void {
+    const { log, isQuiet, onClosed } = this.#settings;
+    const end = (): void => {
       onClosed();
+      closed();
+    };
+    const onBug = (error: unknown): void => {
+      log().error({ error }, 'an exchange could not be closed');
+      end();
+    };
+    if (!isQuiet) this.#report();
+    try {
+      this.#upstream.close().then(end, onBug);
+    } catch (error) {
+      onBug(error);
     }
   }
 
   /** No addresses and no text: those are the router's to log, with the transaction they belong to. */
   #report(): void {
-    const { log, clock, upstream } = this.#options;
+    const { log, clock } = this.#settings;
     const verdict = this.#verdict;
     const fields = {
-      tx: upstream.transaction,
+      tx: this.#upstream.transaction,
       sizeBytes: this.#sizeBytes,
       rcptsAccepted: this.#accepted,
       rcptsRefused: this.#refused,
@@ -104,36 +105,35 @@ export class InboundExchange implements Exchange {
       enhanced: verdict?.enhanced,
       elapsedMs: clock.monotonicMs() - this.#startedAt,
     };
-    log.info(fields, verdict === undefined ? 'mail transaction ended without a message' : 'mail transaction answered');
+    log().info(
+      fields,
+      verdict === undefined ? 'mail transaction ended without a message' : 'mail transaction answered',
+    );
   }
 
-  /** The answer to a step, noted and in a form we may give, or `late` when it does not come in time. */
-  #ask(step: () => Promise<Response>, ms: number, late: Response, note: (said: Response) => void): Promise<Response> {
-    return new Promise((resolve) => {
-      let isOver = false;
-      const end = (response: Response): void => {
-        if (isOver) return;
-        isOver = true;
-        forget();
-        note(response);
-        resolve(response);
-      };
-      const forget = this.#options.clock.after(ms, () => end(late));
-      const onAnswer = (response: Response): void => end(toSmtp(response));
-      const onBug = (error: unknown): void => end(this.#onBug(error));
-      try {
-        step().then(onAnswer, onBug);
-      } catch (error) {
-        onBug(error);
-      }
-    });
+  /** Hears the answer to a step in a form we may give, or `late` when it does not come in time. */
+  #ask(step: () => Promise<Response>, ms: number, late: Response, hear: Answered): void {
+    let isOver = false;
+    const end = (response: Response): void => {
+      if (isOver) return;
+      isOver = true;
+      forget();
+      hear(toSmtp(response));
+    };
+    const forget = this.#settings.clock.after(ms, () => end(late));
+    const onBug = (error: unknown): void => end(this.#onBug(error));
+    try {
+      step().then(end, onBug);
+    } catch (error) {
+      onBug(error);
+    }
   }
 
   /** A rejection is a bug in the next hop: nothing of it is told to the client, who may try again. */
-  readonly #onBug = (error: unknown): Response => {
-    this.#options.log.error({ error }, 'the next hop failed');
+  #onBug(error: unknown): Response {
+    this.#settings.log().error({ error }, 'the next hop failed');
     return internalErrorReply;
-  };
+  }
 }
 
 /**

@@ -2,19 +2,19 @@
 import { hostname } from 'node:os';
 import type { SmtpServiceConfig } from '../config/gateway-config.ts';
 import { type Admission, alwaysOpen, type Refusal } from '../core/admission.ts';
-import type { Deps } from '../core/deps.ts';
-import type { Exchange } from '../core/exchange.ts';
+import type { Deps, Log } from '../core/deps.ts';
 import { FairShares } from '../core/fair-shares.ts';
-import type { Hop } from '../core/hop.ts';
+import type { Hop, HopAsk } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import type { SmtpMeter } from '../core/meters.ts';
 import { peerKey } from '../core/peer-key.ts';
 import { type Response, reply } from '../core/response.ts';
 import { createSmtpListener, type SmtpListener } from '../smtp/listener/listener.ts';
+import type { MailTaker } from '../smtp/listener/mail-taker.ts';
 import type { Authenticate } from '../smtp/listener/server.ts';
 import type { SessionFacts } from '../smtp/listener/session-port.ts';
 import type { Spool } from '../spool/spool.ts';
-import { InboundExchange } from './inbound-exchange.ts';
+import { InboundExchange, type InboundSettings } from './inbound-exchange.ts';
 import { readTls } from './inbound-tls.ts';
 
 export interface InboundOptions {
@@ -83,45 +83,68 @@ async function makeListener(options: InboundOptions): Promise<SmtpListener> {
 
 /** Opens exchanges as long as there are not too many at work; one client does not take the last places from all others. */
 function opener(options: InboundOptions) {
-  const { config, hop, deps, maxTransactions = limits.inboundTransactions, admission = alwaysOpen } = options;
+  const { hop, maxTransactions = limits.inboundTransactions, admission = alwaysOpen } = options;
   const places = new FairShares(maxTransactions);
-  const refused = (why: Refusal): Exchange => {
+  const ofSession = sessionSettings(options, places);
+  const refused = (why: Refusal): MailTaker => {
     admission.refused('mail', why);
     return refusing(busy);
   };
-  return (facts: SessionFacts): Exchange => {
+  return (facts: SessionFacts): MailTaker => {
     if (admission.overload !== undefined) return refused(admission.overload);
-    const peer = peerKey(facts.remoteHost.host);
+    const session = ofSession(facts);
+    const { peer } = session;
     if (!places.isOpenTo(peer)) return refused(places.used >= maxTransactions ? 'places' : 'peer');
-    const { sender, tag, rcptTimeoutMs, dataTimeoutMs } = config;
-    const { remoteHost, localHost, smtpMeta } = facts;
-    const upstream = hop.open({
-      sender,
-      ...(tag !== undefined && { tag }),
-      remoteHost,
-      localHost,
-      smtpMeta,
-      rcptTimeoutMs,
-      dataTimeoutMs,
-      createAt: 'mail',
-    });
+    const upstream = hop.open(session.ask);
     places.take(peer);
-    return new InboundExchange({
-      upstream,
-      times: { mailMs: limits.inboundMailMs, rcptMs: rcptTimeoutMs, dataMs: dataTimeoutMs },
-      clock: deps.clock,
-      log: deps.log.child({ session: facts.id, remoteHost: remoteHost.host, sender, tag }),
-      onClosed: () => places.leave(peer),
-    });
+    return new InboundExchange(upstream, session);
   };
 }
 
-/** An exchange that answers everything with the same reply. */
-function refusing(response: Response): Exchange {
+interface InboundSession extends InboundSettings {
+  /** Under which name its places are counted. */
+  readonly peer: string;
+  readonly ask: HopAsk;
+}
+
+/** What does not change from one message of a session to the next is put together once. */
+function sessionSettings(
+  { config, deps }: InboundOptions,
+  places: FairShares,
+): (facts: SessionFacts) => InboundSession {
+  const { sender, tag, rcptTimeoutMs, dataTimeoutMs } = config;
+  const times = { mailMs: limits.inboundMailMs, rcptMs: rcptTimeoutMs, dataMs: dataTimeoutMs };
+  const tagged = tag === undefined ? { sender } : { sender, tag };
+  const make = ({ id, remoteHost, localHost, smtpMeta }: SessionFacts): InboundSession => {
+    const peer = peerKey(remoteHost.host);
+    let log: Log | undefined;
+    return {
+      peer,
+      ask: { ...tagged, remoteHost, localHost, smtpMeta, rcptTimeoutMs, dataTimeoutMs, createAt: 'mail' },
+      times,
+      clock: deps.clock,
+      log: () => {
+        log ??= deps.log.child({ session: id, remoteHost: remoteHost.host, sender, tag });
+        return log;
+      },
+      isQuiet: deps.log.isQuiet === true,
+      onClosed: () => places.leave(peer),
+    };
+  };
+  const known = new WeakMap<SessionFacts, InboundSession>();
+  return (facts) => {
+    const session = known.get(facts) ?? make(facts);
+    known.set(facts, session);
+    return session;
+  };
+}
+
+/** Answers everything with the same reply. */
+function refusing(response: Response): MailTaker {
   return {
-    mail: () => Promise.resolve(response),
-    rcpt: () => Promise.resolve(response),
-    data: () => Promise.resolve(response),
-    close: () => Promise.resolve(),
+    mail: (_, answered) => answered(response),
+    rcpt: (_, answered) => answered(response),
+    data: (_, answered) => answered(response),
+    close: (closed) => closed(),
   };
 }

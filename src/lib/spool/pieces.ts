@@ -8,11 +8,12 @@ import { limits } from '../core/limits.ts';
 const WORTH_KEEPING_BYTES = 4096;
 const FIRST_BUFFER_BYTES = 4096;
 const LARGEST_BUFFER_BYTES = 65_536;
+const NOTHING = Buffer.alloc(0);
 
 export class Pieces {
   #whole: Buffer[] = [];
   /** The buffer that small chunks are copied to, and how much of it is in use. */
-  #open: Buffer = Buffer.alloc(0);
+  #open: Buffer = NOTHING;
   #filled = 0;
   #closedBytes = 0;
 
@@ -28,10 +29,14 @@ export class Pieces {
       return;
     }
     this.#close();
+    this.#closedBytes += chunk.length;
+    if (chunk.length <= limits.blobChunkBytes) {
+      this.#whole.push(chunk);
+      return;
+    }
     for (let at = 0; at < chunk.length; at += limits.blobChunkBytes) {
       this.#whole.push(chunk.subarray(at, at + limits.blobChunkBytes));
     }
-    this.#closedBytes += chunk.length;
   }
 
   /** All that was added, in order; nothing is left here. */
@@ -66,7 +71,7 @@ export class Pieces {
     const bytes = this.#open.subarray(0, this.#filled);
     this.#whole.push(bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
     this.#closedBytes += this.#filled;
-    this.#open = Buffer.alloc(0);
+    this.#open = NOTHING;
     this.#filled = 0;
   }
 }

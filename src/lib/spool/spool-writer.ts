@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { type Body, memoryBody } from '../core/body.ts';
-import { must } from '../core/errors.ts';
+import { InvariantError, must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { HeldBody } from './held-body.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -55,32 +55,29 @@ export class SpoolWriter {
 
   /**
    * Adds bytes; the caller writes nothing to the chunk afterwards, as it may be kept. One call at a time. Rejects with `BodyTooLargeError`,
-   * or with the error of the file system; after either only `discard` makes sense.
+   * or with the error of the file system; after either only `discard` makes sense. There is nothing to wait for as long as no file is written.
    */
-  async append(chunk: Buffer): Promise<void> {
-    must(this.#state === 'open', 'bytes are appended before the body is finished');
-    if (this.size + chunk.length > this.#options.maxBytes)
-      throw new BodyTooLargeError(`the body is longer than ${this.#options.maxBytes} bytes`);
+  append(chunk: Buffer): Promise<void> | undefined {
+    if (this.#state !== 'open')
+      return Promise.reject(new InvariantError('bytes are appended before the body is finished'));
+    if (this.#size + chunk.length > this.#options.maxBytes)
+      return Promise.reject(new BodyTooLargeError(`the body is longer than ${this.#options.maxBytes} bytes`));
     this.#pieces.add(chunk);
     this.#size += chunk.length;
     this.#isSpilling ||= !this.#hasRoom();
     const isDue = this.#isSpilling && (this.#file === undefined || this.#pieces.size >= limits.blobChunkBytes);
-    if (isDue) await this.#flush();
+    return isDue ? this.#flush() : undefined;
   }
 
-  /** Ends the body. The writer keeps the first reference to it; `discard` gives it back. `hasOnlyCrlf` as in `Body`. */
-  async finish(hasOnlyCrlf = false): Promise<Body> {
+  /**
+   * Ends the body. The writer keeps the first reference to it; `discard` gives it back. `hasOnlyCrlf` as in `Body`. A body in memory is there at
+   * once.
+   */
+  finish(hasOnlyCrlf = false): Body | Promise<Body> {
     must(this.#state === 'open', 'a body is finished once');
-    if (this.#file === undefined) {
-      this.#state = 'finished';
-      return this.#inMemory(hasOnlyCrlf);
-    }
-    await this.#flush();
+    if (this.#file !== undefined) return this.#inFile(this.#file, hasOnlyCrlf);
     this.#state = 'finished';
-    const { onCloseFailed, onStored } = this.#options;
-    const onGone = (): void => onStored?.(-this.#flushed);
-    this.#body = new SpooledBody({ file: this.#file, size: this.#flushed, hasOnlyCrlf, onCloseFailed, onGone });
-    return this.#body;
+    return this.#inMemory(hasOnlyCrlf);
   }
 
   /** Drops what was collected, or the writer's reference to a finished body. Idempotent. */
@@ -97,6 +94,15 @@ export class SpoolWriter {
     }
     this.#pieces.take();
     this.#giveBack();
+  }
+
+  async #inFile(file: FileHandle, hasOnlyCrlf: boolean): Promise<Body> {
+    await this.#flush();
+    this.#state = 'finished';
+    const { onCloseFailed, onStored } = this.#options;
+    const onGone = (): void => onStored?.(-this.#flushed);
+    this.#body = new SpooledBody({ file, size: this.#flushed, hasOnlyCrlf, onCloseFailed, onGone });
+    return this.#body;
   }
 
   /** One buffer where that is what readers of small messages hope for, else the pieces. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { SpoolWriter } from './spool-writer.ts';
+import { SpoolWriter, type SpoolWriterOptions } from './spool-writer.ts';
 
 const PREFIX = 'koukan-spool-';
 
@@ -19,15 +19,25 @@ export interface WriterAsk {
 
 export class Spool {
   readonly directory: string;
-  readonly #deps: Pick<Deps, 'rng' | 'log'>;
+  readonly #rng: Deps['rng'];
   readonly #budget: MemoryBudget;
+  /** What is the same for all of its writers. */
+  readonly #shared: Required<Omit<SpoolWriterOptions, 'maxBytes' | 'unaskedBytes' | 'inMemoryBytes'>>;
   #bytes = 0;
 
   /** `inMemoryBytes`: what all bodies may hold in memory together. */
   constructor(directory: string, deps: Pick<Deps, 'rng' | 'log'>, inMemoryBytes: number = limits.bodiesInMemoryBytes) {
     this.#budget = new MemoryBudget(inMemoryBytes);
     this.directory = directory;
-    this.#deps = deps;
+    this.#rng = deps.rng;
+    this.#shared = {
+      budget: this.#budget,
+      openFile: () => this.#openUnnamed(),
+      onStored: (bytes) => {
+        this.#bytes += bytes;
+      },
+      onCloseFailed: (error) => deps.log.error({ error }, 'a spool file could not be closed'),
+    };
   }
 
   /**
@@ -52,21 +62,20 @@ export class Spool {
   }
 
   writer(ask: WriterAsk): SpoolWriter {
+    const { budget, openFile, onStored, onCloseFailed } = this.#shared;
     return new SpoolWriter({
       maxBytes: ask.maxBytes,
       unaskedBytes: ask.inMemoryBytes ?? limits.bodyUnaskedBytes,
       inMemoryBytes: ask.inMemoryBytes ?? limits.bodyHeldBytes,
-      budget: this.#budget,
-      openFile: () => this.#openUnnamed(),
-      onStored: (bytes) => {
-        this.#bytes += bytes;
-      },
-      onCloseFailed: (error) => this.#deps.log.error({ error }, 'a spool file could not be closed'),
+      budget,
+      openFile,
+      onStored,
+      onCloseFailed,
     });
   }
 
   async #openUnnamed(): Promise<FileHandle> {
-    const path = join(this.directory, `${PREFIX}${this.#deps.rng.bytes(16).toString('hex')}`);
+    const path = join(this.directory, `${PREFIX}${this.#rng.bytes(16).toString('hex')}`);
     const file = await open(path, 'wx+', 0o600);
     try {
       await unlinkIfThere(path);

@@ -39,8 +39,9 @@ export class Connection extends SMTPConnection implements SessionPort {
   readonly #options: ConnectionOptions;
   readonly #session: SmtpSession;
   #authFailures = 0;
-  /** Replies that wait for the end of this turn. */
+  /** Replies that are not written yet. */
   #unsent = '';
+  #isFlushDue = false;
   /** The client does not read its replies. */
   #isBlocked = false;
 
@@ -86,32 +87,59 @@ export class Connection extends SMTPConnection implements SessionPort {
     });
   }
 
+  /** As the library does it, but the bytes go straight to where they are read. */
+  override _setListeners(callback: () => void): void {
+    this._socket.on('close', (hadError) => this._onCloseEvent(hadError));
+    this._socket.on('error', (error) => this._onError(error));
+    this._armTimeout();
+    this.#input?.listen(this._socket);
+    callback();
+  }
+
+  get #input(): InputStream | undefined {
+    return this._parser instanceof InputStream ? this._parser : undefined;
+  }
+
   /** Called by the library's constructor and for each TLS upgrade, the first time before our own fields exist. */
   override _createParser(): InputStream {
-    const input = new InputStream({
+    return new InputStream({
       onLine: (line) => this.#session.onLine(line),
       now: () => this.#options.settings.deps.clock.monotonicMs(),
       onLate: () => this.hangUp(timedOut),
       // A line may begin when the idle time is nearly over.
       lineMs: () => 2 * this.#options.idleMs,
+      onPause: () => this.#send(),
+      onBug: (error) => {
+        this.#options.settings.deps.log.error({ error, session: this.id }, 'an SMTP session failed');
+        this.hangUp(reply(421, '4.3.0', 'internal error, try again later'));
+      },
     });
-    input.on('error', (error) => {
-      this.#options.settings.deps.log.error({ error, session: this.id }, 'an SMTP session failed');
-      this.hangUp(reply(421, '4.3.0', 'internal error, try again later'));
-    });
-    return input;
   }
 
   write(text: string): void {
     if (this._upgrading || this._closing || this._socket.destroyed || !this._socket.writable) return;
-    // Replies to pipelined commands leave in one segment (RFC 2920 §3.2).
-    if (this.#unsent === '') process.nextTick(flush, this);
     this.#unsent += text;
-    if (this.#unsent.length >= UNSENT_MAX_CHARS) this.flush();
+    if (this.#unsent.length >= UNSENT_MAX_CHARS) this.#send();
   }
 
-  /** Writes the replies that are there. */
   flush(): void {
+    // Replies to pipelined commands leave in one segment (RFC 2920 §3.2).
+    if (this.#input?.isRunning !== true) this.#send();
+  }
+
+  flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    process.nextTick(this.#flushDue);
+  }
+
+  readonly #flushDue = (): void => {
+    this.#isFlushDue = false;
+    this.flush();
+  };
+
+  /** Writes the replies that are there. */
+  #send(): void {
     const text = this.#unsent;
     this.#unsent = '';
     if (text !== '' && this._socket.writable) this._socket.write(text);
@@ -145,10 +173,16 @@ export class Connection extends SMTPConnection implements SessionPort {
   }
 
   startTls(): void {
-    this.flush();
+    this.#send();
     this.upgrade(
       () => undefined,
-      () => this.#session.onSecured(),
+      () => {
+        // The library lets the socket write to the parser, which takes the bytes itself.
+        const input = this.#input;
+        if (input !== undefined) this._socket.unpipe(input);
+        input?.listen(this._socket);
+        this.#session.onSecured();
+      },
     );
   }
 
@@ -164,6 +198,7 @@ export class Connection extends SMTPConnection implements SessionPort {
     const full = enhanced === '' ? response : { ...response, enhanced };
     if (code === 421) this.hangUp(full);
     else this.write(encodeReply(full));
+    this.flush();
   }
 
   /** Drops a connection that was hung up as soon as its last reply is out, without waiting for the peer to close its side. */
@@ -172,7 +207,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   }
 
   override close(): void {
-    this.flush();
+    this.#send();
     super.close();
     this.#end();
   }
@@ -188,8 +223,7 @@ export class Connection extends SMTPConnection implements SessionPort {
       this._socket.destroy();
       return;
     }
-    const isWorking = this._parser instanceof InputStream && this._parser.isWorking;
-    if (!this.#isBlocked && (isWorking || this.#session.isAnswering)) this._armTimeout();
+    if (!this.#isBlocked && (this.#input?.isWorking === true || this.#session.isAnswering)) this._armTimeout();
     else this.hangUp(timedOut);
   }
 
@@ -197,8 +231,4 @@ export class Connection extends SMTPConnection implements SessionPort {
     this.#session.onClosed();
     this.#options.onEnd();
   }
-}
-
-function flush(connection: Connection): void {
-  connection.flush();
 }

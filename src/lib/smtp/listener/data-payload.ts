@@ -2,14 +2,15 @@
 import { type Decoded, DotDecoder } from './dot-decoder.ts';
 import type { Payload } from './input-stream.ts';
 
-type Take = (content: Buffer) => Promise<void>;
+type Take = Payload['take'];
+type End = Payload['end'];
 
 export class DataPayload implements Payload {
   readonly take: Take;
-  readonly end: () => Promise<void>;
+  readonly end: End;
   readonly #decoder = new DotDecoder();
 
-  constructor(take: Take, end: () => Promise<void>) {
+  constructor(take: Take, end: End) {
     this.take = take;
     this.end = end;
   }
@@ -21,11 +22,11 @@ export class DataPayload implements Payload {
 
 export class ChunkPayload implements Payload {
   readonly take: Take;
-  readonly end: () => Promise<void>;
+  readonly end: End;
   #left: number;
 
   /** `sizeBytes` is at least 1. */
-  constructor(sizeBytes: number, take: Take, end: () => Promise<void>) {
+  constructor(sizeBytes: number, take: Take, end: End) {
     this.#left = sizeBytes;
     this.take = take;
     this.end = end;

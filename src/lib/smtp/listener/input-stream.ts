@@ -10,9 +10,10 @@ import { type CommandLine, LineSplitter } from './line-splitter.ts';
 /** Where bytes go that are not commands, until a decoder finds their end. */
 export interface Payload {
   decode(chunk: Buffer): Decoded;
+  /** A promise only where there is something to wait for: it must not reject. */
   take(content: Buffer): Promise<void> | undefined;
-  /** The end was found: resolves when the next command may be read. */
-  end(): Promise<void>;
+  /** The end was found: calls back when the next command may be read, at once or later. */
+  end(done: () => void): void;
 }
 
 /**
@@ -27,23 +28,41 @@ export interface InputOptions {
   /** A line, or a message, is taking too long although bytes keep trickling in. */
   readonly onLate: () => void;
   readonly lineMs: () => number;
+  /** There is nothing to be dealt with now: all was, or what comes next has to wait. */
+  readonly onPause: () => void;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Where the bytes come from: a socket, with TLS or without. */
+export interface Source {
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
 }
 
 /** Lines handled before other sessions get their turn. */
 const LINES_PER_TURN = 100;
+/** So much may have come in behind what is waited for; beyond it, the client's bytes stay in its own machine. */
+const WAITING_MAX_BYTES = 16_384;
 
+/** A stream of the library only by name: the bytes are taken from the socket where they come in, without a buffer and a turn in between. */
 export class InputStream extends SMTPStream {
   readonly #options: InputOptions;
   readonly #splitter = new LineSplitter();
-  /** What was received and not looked at yet. */
+  #source: Source | undefined;
+  /** What was received and not looked at yet: the rest of a chunk, and chunks that came in meanwhile. */
   #rest: Buffer | undefined;
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
   #payload: Payload | undefined;
   #linesThisTurn = 0;
   #isWorking = false;
+  #isRunning = false;
+  /** Whoever was given a line or bytes calls back when it goes on. */
+  #isHeld = false;
+  #isPaused = false;
   /** When the client was last seen to finish something. */
   #doneAt: number | undefined;
-  /** Hears that the chunk was dealt with. */
-  #next: (error?: Error | null) => void = () => undefined;
 
   constructor(options: InputOptions) {
     super();
@@ -55,81 +74,131 @@ export class InputStream extends SMTPStream {
     return this.#isWorking;
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, next: (error?: Error | null) => void): void {
-    const { now, onLate, lineMs } = this.#options;
-    this.#doneAt ??= now();
-    const allowedMs = this.#payload === undefined ? lineMs() : limits.smtpMessageMs;
-    if (now() - this.#doneAt > allowedMs) onLate();
-    this.#rest = chunk;
-    this.#linesThisTurn = 0;
-    this.#next = next;
-    this.#consume();
+  /** `onPause` is about to be called: who has something to write may leave it to that. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
+
+  /** Takes all bytes of a socket from now on. */
+  listen(source: Source): void {
+    this.#source = source;
+    source.on('data', this.#receive);
+    source.resume();
+  }
+
+  readonly #receive = (chunk: Buffer): void => {
+    // A closed stream was retired by STARTTLS or the end of the session: nothing that is still buffered may run (RFC 3207 §5).
+    if (this.isClosed) return;
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    this.#linesThisTurn = 0;
+    if (!this.#isHeld) this.#run();
+    if (this.#waitingBytes < WAITING_MAX_BYTES || this.isClosed) return;
+    this.#isPaused = true;
+    this.#source?.pause();
+  };
 
   /** Goes on without a pause as long as there is nothing to wait for, which is what most lines are like. */
-  #consume(): void {
+  #run(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     try {
-      // A closed stream was retired by STARTTLS or the end of the session: nothing that is still buffered may run (RFC 3207 §5).
-      while (this.#rest !== undefined && this.#rest.length > 0 && !this.isClosed) {
-        const waiting =
-          this.#payload === undefined ? this.#command(this.#rest) : this.#content(this.#payload, this.#rest);
-        if (waiting !== undefined) {
-          waiting.then(this.#goOn, this.#next);
-          return;
-        }
+      for (let bytes = this.#next(); bytes !== undefined; bytes = this.#next()) {
+        if (this.#payload === undefined) this.#command(bytes);
+        else this.#content(this.#payload, bytes);
       }
     } catch (error) {
-      this.#next(error as Error);
+      this.#options.onBug(error);
+    }
+    this.#isRunning = false;
+    this.#options.onPause();
+  }
+
+  /** What is to be looked at next, if that is not to wait. */
+  #next(): Buffer | undefined {
+    if (this.#isHeld || this.isClosed) return undefined;
+    const rest = this.#rest;
+    if (rest !== undefined) return rest;
+    const chunk = this.#waiting.shift();
+    if (chunk === undefined) return undefined;
+    this.#waitingBytes -= chunk.length;
+    if (this.#isPaused && this.#waitingBytes < WAITING_MAX_BYTES) {
+      this.#isPaused = false;
+      this.#source?.resume();
+    }
+    this.#checkTime();
+    return this.isClosed ? undefined : chunk;
+  }
+
+  #checkTime(): void {
+    const { now, onLate, lineMs } = this.#options;
+    const time = now();
+    this.#doneAt ??= time;
+    const allowedMs = this.#payload === undefined ? lineMs() : limits.smtpMessageMs;
+    if (time - this.#doneAt > allowedMs) onLate();
+  }
+
+  #command(bytes: Buffer): void {
+    if (this.#linesThisTurn === LINES_PER_TURN) {
+      this.#linesThisTurn = 0;
+      this.#rest = bytes;
+      this.#isHeld = true;
+      setImmediate(this.#goOn);
       return;
     }
-    this.#rest = undefined;
-    this.#next();
-  }
-
-  readonly #goOn = (): void => this.#consume();
-
-  #command(bytes: Buffer): Promise<void> | undefined {
     const { line, rest } = this.#splitter.take(bytes);
     this.#rest = rest;
-    if (line === undefined) return undefined;
+    if (line === undefined) return;
     this.#linesThisTurn += 1;
-    if (this.#linesThisTurn % LINES_PER_TURN === 0) return nextTurn().then(() => this.#handle(line));
-    return this.#handle(line);
-  }
-
-  #handle(line: CommandLine): Promise<void> | undefined {
     this.#isWorking = true;
     const answer = this.#options.onLine(line);
-    if (answer instanceof Promise) return answer.then(this.#handled);
-    this.#handled(answer);
-    return undefined;
+    if (answer instanceof Promise) {
+      this.#isHeld = true;
+      answer.then(this.#handled, this.#options.onBug);
+    } else {
+      this.#payload = answer;
+      this.#finished();
+    }
   }
 
   readonly #handled = (payload: Payload | undefined): void => {
     this.#payload = payload;
     this.#finished();
+    this.#goOn();
   };
 
-  #content(payload: Payload, bytes: Buffer): Promise<void> | undefined {
+  #content(payload: Payload, bytes: Buffer): void {
     const { content, rest } = payload.decode(bytes);
-    this.#rest = rest;
+    this.#rest = rest === undefined || rest.length === 0 ? undefined : rest;
     const taken = payload.take(content);
-    if (rest === undefined) return taken;
-    return taken === undefined ? this.#end(payload) : taken.then(() => this.#end(payload));
+    if (taken === undefined) {
+      if (rest !== undefined) this.#end(payload);
+      return;
+    }
+    this.#isHeld = true;
+    const goOn = rest === undefined ? this.#goOn : () => this.#end(payload);
+    taken.then(goOn).catch(this.#options.onBug);
   }
 
-  #end(payload: Payload): Promise<void> {
+  #end(payload: Payload): void {
     this.#payload = undefined;
     this.#isWorking = true;
-    return payload.end().then(this.#finished);
+    this.#isHeld = true;
+    payload.end(this.#ended);
   }
 
-  readonly #finished = (): void => {
+  readonly #ended = (): void => {
+    this.#finished();
+    this.#goOn();
+  };
+
+  readonly #goOn = (): void => {
+    this.#isHeld = false;
+    this.#run();
+  };
+
+  #finished(): void {
     this.#isWorking = false;
     this.#doneAt = this.#options.now();
-  };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  }
 }

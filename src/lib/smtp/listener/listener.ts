@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { type Admission, alwaysOpen } from '../../core/admission.ts';
 import type { Deps } from '../../core/deps.ts';
 import type { HostPort } from '../../core/envelope.ts';
-import type { Exchange } from '../../core/exchange.ts';
 import { limits } from '../../core/limits.ts';
 import type { SmtpMeter } from '../../core/meters.ts';
 import type { Spool } from '../../spool/spool.ts';
+import type { MailTaker } from './mail-taker.ts';
 import { type Authenticate, ListenerServer } from './server.ts';
 import type { SessionFacts } from './session-port.ts';
 
@@ -25,8 +25,8 @@ export interface SmtpListenerOptions {
   readonly enableBdat?: boolean;
   /** Whether the parameters of RFC 3461 are offered and forwarded; asked at each EHLO. Default: no. */
   readonly offersDsn?: () => boolean;
-  /** Opens an exchange for each MAIL. Its calls must not reject, and `close` is called in any case. */
-  readonly open: (facts: SessionFacts) => Exchange;
+  /** Called for each MAIL. */
+  readonly open: (facts: SessionFacts) => MailTaker;
   /** A prepared spool for large messages. */
   readonly spool: Spool;
   readonly deps: Deps;

@@ -1,11 +1,12 @@
 /** The commands that move mail: MAIL, RCPT, DATA and BDAT, in any pipelining, answered in order. */
 import { limits } from '../../core/limits.ts';
+import type { Mailbox } from '../../core/mailbox.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
 import { ChunkPayload, DataPayload } from './data-payload.ts';
 import { checkMail, checkRcpt, type Offer, tooBig } from './esmtp-params.ts';
 import type { Payload } from './input-stream.ts';
 import { MailTransaction } from './mail-transaction.ts';
-import { MessageIntake } from './message-intake.ts';
+import { type Intake, MessageIntake } from './message-intake.ts';
 import { parseMailFrom, parseRcptTo } from './path-command.ts';
 import type { ReplyQueue } from './reply-queue.ts';
 import type { SessionFacts, SessionPort, SessionSettings } from './session-port.ts';
@@ -62,10 +63,9 @@ export class MailDialog {
     const unacceptable = checkMail(from, offer());
     if (unacceptable !== undefined) return refuse(unacceptable);
     this.reset();
-    const session = facts();
-    const tx = new MailTransaction(settings.open(session), from, { log: settings.deps.log, session: session.id });
+    const tx = new MailTransaction(settings.open(facts()), from);
     this.#tx = tx;
-    replies.push(tx.mail);
+    tx.mail(replies.expect());
     return undefined;
   }
 
@@ -78,10 +78,14 @@ export class MailDialog {
     if (to === undefined) return refuse(refusal);
     const unacceptable = checkRcpt(to, offer(), tx.isSmtpUtf8);
     if (unacceptable !== undefined) return refuse(unacceptable);
-    const ask = (): undefined => {
-      replies.push(tx.rcpts >= limits.rcptsPerTransaction ? tooManyRcpts : tx.rcpt(to));
-    };
-    return replies.pending > limits.rcptsPerTransaction ? replies.idle().then(ask) : ask();
+    if (replies.pending > limits.rcptsPerTransaction) return replies.idle().then(() => this.#askRcpt(tx, to));
+    return this.#askRcpt(tx, to);
+  }
+
+  #askRcpt(tx: MailTransaction, to: Mailbox): undefined {
+    const { replies } = this.#options;
+    if (tx.rcpts >= limits.rcptsPerTransaction) replies.push(tooManyRcpts);
+    else tx.rcpt(to, replies.expect());
   }
 
   data(line: string): Payload | undefined {
@@ -99,7 +103,7 @@ export class MailDialog {
     replies.push(goAhead);
     return new DataPayload(
       (content) => this.#take(intake, content),
-      () => this.#deliver(tx, intake),
+      (done) => this.#deliver(tx, intake, done),
     );
   }
 
@@ -116,9 +120,9 @@ export class MailDialog {
     const intake = this.#chunkIntake();
     const { maxBytes } = this.#options.settings;
     if (size > 2 * maxBytes) return port.hangUp(tooBig(maxBytes));
-    const end = (): Promise<void> => this.#endChunk(intake, size, last !== undefined);
+    const end = (done: () => void): void => this.#endChunk(intake, size, last !== undefined, done);
     if (size > 0) return new ChunkPayload(size, (content) => this.#take(intake, content), end);
-    await end();
+    await new Promise<void>(end);
     return undefined;
   }
 
@@ -131,7 +135,7 @@ export class MailDialog {
     const intake = this.#intake;
     this.#intake = undefined;
     this.#closings += 1;
-    void tx.close().then(() => {
+    tx.close(() => {
       intake?.discard();
       this.#closings -= 1;
       if (this.#closings === 0) for (const wake of this.#onClosed.splice(0)) wake();
@@ -158,36 +162,57 @@ export class MailDialog {
     return this.#intake ?? badSequence('the transfer has failed already');
   }
 
-  async #take(intake: MessageIntake | Response, content: Buffer): Promise<void> {
-    if (!(intake instanceof MessageIntake)) return;
-    await intake.take(content);
+  #take(intake: MessageIntake | Response, content: Buffer): Promise<void> | undefined {
+    if (!(intake instanceof MessageIntake)) return undefined;
+    const taken = intake.take(content);
     if (intake.isGrosslyTooBig) this.#options.port.hangUp(tooBig(this.#options.settings.maxBytes));
+    return taken;
   }
 
-  async #endChunk(intake: MessageIntake | Response, size: number, isLast: boolean): Promise<void> {
+  #endChunk(intake: MessageIntake | Response, size: number, isLast: boolean, done: () => void): void {
+    const tx = this.#tx;
+    if (tx !== undefined && isLast && intake instanceof MessageIntake) {
+      this.#deliver(tx, intake, done);
+      return;
+    }
+    this.#answerChunk(intake, size, isLast);
+    done();
+  }
+
+  #answerChunk(intake: MessageIntake | Response, size: number, isLast: boolean): void {
     const { replies } = this.#options;
     if (!(intake instanceof MessageIntake)) {
       if (isLast && this.#isChunking) this.reset();
-      return replies.push(intake);
+      replies.push(intake);
+      return;
     }
-    const tx = this.#tx;
-    if (tx === undefined) return;
-    if (isLast) return this.#deliver(tx, intake);
+    if (this.#tx === undefined) return;
     const { refusal } = intake;
-    if (refusal === undefined) return replies.push(reply(250, '2.6.0', `${size} octets received`));
+    replies.push(refusal ?? reply(250, '2.6.0', `${size} octets received`));
+    if (refusal === undefined) return;
     intake.discard();
     this.#intake = undefined;
-    replies.push(refusal);
   }
 
-  async #deliver(tx: MailTransaction, intake: MessageIntake): Promise<void> {
-    const { replies, onMessageEnd } = this.#options;
-    const { body, refusal } = await intake.finish();
+  /** Calls back when the message is answered. */
+  #deliver(tx: MailTransaction, intake: MessageIntake, done: () => void): void {
+    const finished = intake.finish();
+    if (finished instanceof Promise) void finished.then((result) => this.#offer(tx, result, done));
+    else this.#offer(tx, finished, done);
+  }
+
+  #offer(tx: MailTransaction, { body, refusal }: Intake, done: () => void): void {
     // The client went away meanwhile, or the session was ended.
-    if (this.#tx !== tx) return;
-    const response = body === undefined ? refusal : await tx.data(body);
+    if (this.#tx !== tx) done();
+    else if (body === undefined) this.#conclude(tx, refusal, done);
+    else tx.data(body, (response) => this.#conclude(tx, response, done));
+  }
+
+  #conclude(tx: MailTransaction, response: Response, done: () => void): void {
+    const { replies, onMessageEnd } = this.#options;
     if (this.#tx === tx) this.reset();
     replies.push(response);
     onMessageEnd(isOk(response));
+    done();
   }
 }

@@ -40,27 +40,29 @@ export class MessageIntake {
     return this.#size > 2 * this.#maxBytes;
   }
 
-  /** Takes the next bytes. After a refusal they are counted and dropped. Never rejects. */
-  async take(content: Buffer): Promise<void> {
+  /** Takes the next bytes. After a refusal they are counted and dropped. A promise where they go to a file, which never rejects. */
+  take(content: Buffer): Promise<void> | undefined {
     this.#size += content.length;
     this.#check.inspect(content);
     if (this.refusal !== undefined) {
       this.#writer.discard();
-      return;
+      return undefined;
     }
-    try {
-      await this.#writer.append(content);
-    } catch (error) {
-      this.#fail(error);
-    }
+    return this.#writer.append(content)?.catch(this.#fail);
   }
 
-  /** The message is complete. The body is kept until `discard`. Never rejects. */
-  async finish(): Promise<Intake> {
+  /** The message is complete. The body is kept until `discard`. A promise where it goes to a file, which never rejects. */
+  finish(): Intake | Promise<Intake> {
     this.#check.finish();
-    if (this.refusal !== undefined) return { refusal: this.refusal };
+    const { refusal } = this;
+    if (refusal !== undefined) return { refusal };
+    const body = this.#writer.finish(true);
+    return body instanceof Promise ? this.#finished(body) : { body };
+  }
+
+  async #finished(body: Promise<Body>): Promise<Intake> {
     try {
-      return { body: await this.#writer.finish(true) };
+      return { body: await body };
     } catch (error) {
       this.#fail(error);
       return { refusal: this.#refusal ?? notStored(error) };
@@ -73,7 +75,7 @@ export class MessageIntake {
     this.#writer.discard();
   }
 
-  #fail(error: unknown): void {
+  readonly #fail = (error: unknown): void => {
     if (error instanceof BodyTooLargeError) {
       this.#refusal = tooBig(this.#maxBytes);
     } else {
@@ -82,5 +84,5 @@ export class MessageIntake {
       if (!this.#isDiscarded) this.#log.error({ error }, 'a message could not be spooled');
     }
     this.#writer.discard();
-  }
+  };
 }

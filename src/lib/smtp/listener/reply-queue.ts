@@ -1,5 +1,15 @@
 /** Sends replies in the order of the commands they answer, whatever the order in which they become known (RFC 2920 §3.2). */
 import type { Response } from '../../core/response.ts';
+import type { Answered } from './mail-taker.ts';
+
+export interface ReplyWriter {
+  /** Takes the next reply; it leaves with `flush`, or with more of them. */
+  write(response: Response): void;
+  /** Nothing more is known to come. */
+  flush(): void;
+  /** More may be said before this turn of the loop is over. */
+  flushSoon(): void;
+}
 
 interface Slot {
   /** Absent while nobody knows. */
@@ -7,13 +17,13 @@ interface Slot {
 }
 
 export class ReplyQueue {
-  readonly #write: (response: Response) => void;
+  readonly #writer: ReplyWriter;
   /** Of the commands that are not answered yet, oldest first. */
   readonly #slots: Slot[] = [];
   #onIdle: (() => void)[] = [];
 
-  constructor(write: (response: Response) => void) {
-    this.#write = write;
+  constructor(writer: ReplyWriter) {
+    this.#writer = writer;
   }
 
   /** Replies that are not written yet. */
@@ -21,11 +31,20 @@ export class ReplyQueue {
     return this.#slots.length;
   }
 
-  /** Queues the answer of a command; a promise must not reject. */
-  push(answer: Response | Promise<Response>): void {
-    if (answer instanceof Promise) this.#await(answer);
-    else if (this.#slots.length === 0) this.#write(answer);
-    else this.#slots.push({ response: answer });
+  /** Queues the answer of a command. Who answers a line sees to it that it leaves. */
+  push(response: Response): void {
+    if (this.#slots.length === 0) this.#writer.write(response);
+    else this.#slots.push({ response });
+  }
+
+  /** Keeps the place of an answer that is still to come. */
+  expect(): Answered {
+    const slot: Slot = { response: undefined };
+    this.#slots.push(slot);
+    return (response) => {
+      slot.response = response;
+      if (this.#slots[0] === slot) this.#writeKnown();
+    };
   }
 
   /** Resolves when no reply is left to be written. */
@@ -34,20 +53,14 @@ export class ReplyQueue {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  #await(answer: Promise<Response>): void {
-    const slot: Slot = { response: undefined };
-    this.#slots.push(slot);
-    void answer.then((response) => {
-      slot.response = response;
-      this.#writeKnown();
-    });
-  }
-
   #writeKnown(): void {
     for (let next = this.#slots[0]?.response; next !== undefined; next = this.#slots[0]?.response) {
       this.#slots.shift();
-      this.#write(next);
+      this.#writer.write(next);
     }
+    // Whoever waits goes on with the next line, whose answer leaves together with these (RFC 2920 §3.2).
+    if (this.#slots.length > 0 || this.#onIdle.length > 0) this.#writer.flushSoon();
+    else this.#writer.flush();
     if (this.#slots.length > 0 || this.#onIdle.length === 0) return;
     const waiting = this.#onIdle;
     this.#onIdle = [];

@@ -1,10 +1,10 @@
 /** What the parts of a session need of the world around them: the listener's settings and the connection they run on. */
 import type { Deps } from '../../core/deps.ts';
 import type { HostPort, SmtpMeta } from '../../core/envelope.ts';
-import type { Exchange } from '../../core/exchange.ts';
 import type { SmtpMeter } from '../../core/meters.ts';
 import type { Response } from '../../core/response.ts';
 import type { Spool } from '../../spool/spool.ts';
+import type { MailTaker } from './mail-taker.ts';
 
 /** What is known about a session when a transaction begins. */
 export interface SessionFacts {
@@ -28,8 +28,8 @@ export interface SessionSettings {
   readonly spool: Spool;
   readonly deps: Deps;
   readonly meter?: SmtpMeter;
-  /** Opens an exchange for each MAIL. */
-  readonly open: (facts: SessionFacts) => Exchange;
+  /** Called for each MAIL; a session gives the same facts as long as nothing changes. */
+  readonly open: (facts: SessionFacts) => MailTaker;
 }
 
 /** The connection under a session. */
@@ -41,7 +41,12 @@ export interface SessionPort {
   readonly isAuthenticated: boolean;
   /** The next line belongs to an AUTH exchange. */
   readonly isInAuth: boolean;
+  /** Text leaves with one of the next two, or when there is much of it. */
   write(text: string): void;
+  /** What was written leaves now; while lines are dealt with, when that is over. */
+  flush(): void;
+  /** What was written leaves when this turn of the loop is over, together with what comes until then. */
+  flushSoon(): void;
   /** Resolves when the client has read enough of what was written; absent when it has. */
   writable(): Promise<void> | undefined;
   /** AUTH or a line of its exchange; answers by itself and resolves when the next line may be read. */

@@ -55,9 +55,13 @@ export class SmtpSession {
   constructor(settings: SessionSettings, port: SessionPort) {
     this.#settings = settings;
     this.#port = port;
-    this.#replies = new ReplyQueue((response) => {
-      settings.meter?.reply(response.code);
-      port.write(encodeReply(response));
+    this.#replies = new ReplyQueue({
+      write: (response) => {
+        settings.meter?.reply(response.code);
+        port.write(encodeReply(response));
+      },
+      flush: () => port.flush(),
+      flushSoon: () => port.flushSoon(),
     });
     const refuse = (response: Response): undefined => this.#refuse(response);
     this.#hello = new HelloDialog(settings, port, refuse);
@@ -79,6 +83,7 @@ export class SmtpSession {
   /** RFC 5321 §3.1; a greeting has no enhanced code. */
   greet(): void {
     this.#port.write(encodeReply({ code: 220, text: `${this.#settings.hostName} ESMTP Koukan` }, { isPlain: true }));
+    this.#port.flush();
   }
 
   /** Replies are outstanding, and it is not the client we wait for. */
