@@ -18,7 +18,7 @@ export interface Body {
   /** All bytes, when they lie in memory already: lets small messages skip the iterator. */
   readonly inMemory?: Buffer;
   /** The same for a small message whose owner is to be asked before its end goes out. */
-  whole?(): Promise<Buffer>;
+  whole?(): Buffer | Promise<Buffer>;
   /**
    * Every CR and LF was seen to be part of a CRLF: who sends it need not look again. Only who has looked says so; whoever makes another body
    * of this one and does not know leaves it out.
@@ -53,9 +53,13 @@ export function prefixedBody(prefix: Buffer, rest: Body): Body {
     hasOnlyCrlf,
     chunks: () => joinedFrom(prefix, rest, 0),
     ...(rest.chunksFrom !== undefined && { chunksFrom: (offset) => joinedFrom(prefix, rest, offset) }),
-    ...(rest.whole !== undefined && { whole: async () => Buffer.concat([prefix, await bodyBytes(rest)]) }),
+    ...(rest.whole !== undefined && { whole: () => joinedWhole(prefix, smallBytes(rest)) }),
     retain: () => rest.retain(),
   };
+}
+
+function joinedWhole(prefix: Buffer, rest: Buffer | Promise<Buffer>): Buffer | Promise<Buffer> {
+  return Buffer.isBuffer(rest) ? Buffer.concat([prefix, rest]) : rest.then((bytes) => Buffer.concat([prefix, bytes]));
 }
 
 /** Looks at bytes of which there are few. */
@@ -92,10 +96,17 @@ export function spentBody(size: number): Body {
   };
 }
 
+/** The bytes of a body that is small: at once where nothing has to be waited for. May throw, or reject, when they are not to be had. */
+export function smallBytes(body: Body): Buffer | Promise<Buffer> {
+  return body.inMemory ?? body.whole?.() ?? readWhole(body);
+}
+
 /** Reads a body into one buffer; only for bodies whose size the caller has bounded. */
 export async function bodyBytes(body: Body): Promise<Buffer> {
-  if (body.inMemory !== undefined) return body.inMemory;
-  if (body.whole !== undefined) return body.whole();
+  return smallBytes(body);
+}
+
+async function readWhole(body: Body): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const chunk of body.chunks()) parts.push(chunk);
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);

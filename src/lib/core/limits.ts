@@ -10,6 +10,8 @@ export const limits = {
   smtpConnectMs: 60_000,
   /** Message bytes that are handed to the system at once. */
   smtpWriteBytes: 256 * 1024,
+  /** What one read takes of what an SMTP server says. */
+  smtpReadBytes: 4096,
   /** A connection that does not answer RSET, or QUIT, in this time is dropped. */
   smtpRsetMs: 10_000,
   smtpQuitMs: 5000,

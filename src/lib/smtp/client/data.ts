@@ -1,5 +1,5 @@
 /** Sends a message with DATA (RFC 5321 §4.1.1.4). */
-import { type Body, bodyBytes } from '../../core/body.ts';
+import { type Body, smallBytes } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
 import { inDoubt } from '../../core/uncertainty.ts';
@@ -71,10 +71,20 @@ class DataTransfer implements Awaiting {
     this.step = DURING_MESSAGE;
     // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
     for (let i = 0; i < this.#replies; i += 1) this.#dialogue.await(this);
-    const whole = this.#body.inMemory ?? inOnePiece(this.#body);
-    if (whole === undefined) void this.#sendChunks();
-    else if (whole instanceof Promise) whole.then(this.#sendWhole, this.#cannotBeRead);
-    else this.#sendWhole(whole);
+    const isSmall =
+      this.#body.inMemory !== undefined || this.#body.whole !== undefined || this.#body.size <= limits.blobChunkBytes;
+    if (isSmall) this.#sendSmall();
+    else void this.#sendChunks();
+  }
+
+  #sendSmall(): void {
+    try {
+      const bytes = smallBytes(this.#body);
+      if (bytes instanceof Promise) bytes.then(this.#sendWhole).catch(this.#cannotBeRead);
+      else this.#sendWhole(bytes);
+    } catch {
+      this.#cannotBeRead();
+    }
   }
 
   readonly #sendWhole = (bytes: Buffer): void => {
@@ -117,11 +127,6 @@ class DataTransfer implements Awaiting {
     }
     return readBytes === this.#body.size && !this.#isOver;
   }
-}
-
-/** A message that is small enough to be in memory; `undefined` when it is not. */
-function inOnePiece(body: Body): Promise<Buffer> | undefined {
-  return body.whole === undefined && body.size > limits.blobChunkBytes ? undefined : bodyBytes(body);
 }
 
 /** The connection is in the middle of DATA, which only its end can end. */

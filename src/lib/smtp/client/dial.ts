@@ -5,19 +5,28 @@ import type { Clock } from '../../core/deps.ts';
 import type { HostPort } from '../../core/envelope.ts';
 import { cancelledReply } from '../../core/precondition.ts';
 import { type Response, reply } from '../../core/response.ts';
+import type { ShortReads } from './short-reads.ts';
 
 export interface DialAsk extends HostPort {
   /** The address to connect from. */
   readonly localAddress?: string | undefined;
   readonly timeoutMs: number;
+  /** How the socket is to read; absent for one that TLS goes over from its first byte. */
+  readonly reads?: ShortReads | undefined;
 }
 
 /** A connected socket, or the 4xx that says why there is none. */
 export function dial(ask: DialAsk, clock: Clock, signal?: AbortSignal): Promise<Socket | Response> {
-  const { host, port, localAddress } = ask;
+  const { host, port, localAddress, reads } = ask;
   let socket: Socket;
   try {
-    socket = connectTcp({ host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) });
+    socket = connectTcp({
+      host,
+      port,
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+      ...(reads !== undefined && { onread: reads.onread }),
+    });
   } catch (error) {
     // A port or an address that cannot be one.
     return Promise.resolve(connectFailed(ask, error));

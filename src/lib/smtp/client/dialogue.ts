@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../core/deps.ts';
 import { type Response, reply } from '../../core/response.ts';
 import { ReplyParser } from './reply-parser.ts';
+import type { ShortReads } from './short-reads.ts';
 
 /** Hears each line that is sent (`>`) or received (`<`), and remarks (`=`). */
 export type Trace = (direction: '>' | '<' | '=', text: string) => void;
@@ -18,6 +19,8 @@ export interface DialogueOptions {
   /** Bound on the wait for each single reply, and on each pause while data is being written. */
   readonly timeoutMs: number;
   readonly trace?: Trace | undefined;
+  /** How the socket reads, when that is not Node's way. */
+  readonly reads?: ShortReads | undefined;
 }
 
 /** Who waits for a reply. */
@@ -60,7 +63,7 @@ export class Dialogue {
   constructor(socket: Socket, options: DialogueOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#listen(socket);
+    this.#listen(socket, options.reads);
   }
 
   /** Aborts when the dialogue is over, for whatever reason. */
@@ -177,19 +180,22 @@ export class Dialogue {
   readonly #lost: Failure = (step) =>
     reply(450, '4.4.2', `connection lost ${step}${this.#lastError === '' ? '' : ` (${this.#lastError})`}`);
 
-  #listen(socket: Socket): void {
-    const onData = (chunk: Buffer): void => this.#read(chunk);
+  #listen(socket: Socket, reads?: ShortReads): void {
+    const onData = (chunk: Buffer): void => this.#read(chunk, chunk.length);
     const onDrain = (): void => {
       this.#postpone();
       this.#wakeWriter?.();
     };
     const onEnd = (): void => this.destroy();
-    socket.on('data', onData).on('drain', onDrain).on('end', onEnd).on('close', onEnd);
+    socket.on('drain', onDrain).on('end', onEnd).on('close', onEnd);
+    if (reads === undefined) socket.on('data', onData);
+    else reads.listen((bytes, length) => this.#read(bytes, length));
     // This one stays after an upgrade: an error that nobody hears would end the process.
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#lastError = error.code ?? 'socket error';
     });
     this.#stopListening = () => {
+      reads?.stop();
       socket.off('data', onData).off('drain', onDrain).off('end', onEnd).off('close', onEnd);
     };
   }
@@ -225,9 +231,10 @@ export class Dialogue {
     this.#isWatched = false;
   }
 
-  #read(chunk: Buffer): void {
+  #read(bytes: Buffer, length: number): void {
+    if (!this.isOpen) return;
     const replies: Response[] = [];
-    const malformed = this.#parser.feed(chunk, replies);
+    const malformed = this.#parser.feed(bytes, length, replies);
     const failure = this.#failureIn(replies, malformed);
     if (this.#options.trace !== undefined) for (const response of replies) this.#traceReply(response);
     if (failure !== undefined) {

@@ -10,6 +10,7 @@ import { type DialAsk, dial, handshake, startTls } from './dial.ts';
 import { Dialogue } from './dialogue.ts';
 import { authenticate } from './login.ts';
 import type { Destination } from './profile.ts';
+import { ShortReads } from './short-reads.ts';
 
 /** An open session, or the reply that says why there is none: the server's own when it gave one. */
 export async function openConnection(
@@ -53,14 +54,16 @@ class Opening {
     this.#destination = destination;
     this.#clock = clock;
     this.#signal = signal;
-    this.#dialAsk = { host, port, localAddress, timeoutMs: Math.min(timeoutMs, limits.smtpConnectMs) };
+    const reads = profile.tls === 'implicit' ? undefined : new ShortReads();
+    this.#dialAsk = { host, port, localAddress, timeoutMs: Math.min(timeoutMs, limits.smtpConnectMs), reads };
   }
 
   async run(useTls: boolean): Promise<SmtpConnection | Response | TlsFailure> {
     const { profile } = this.#destination;
     const socket = await this.#connect();
     if (!('write' in socket)) return socket;
-    const dialogue = new Dialogue(socket, { clock: this.#clock, timeoutMs: profile.timeoutMs, trace: profile.trace });
+    const { timeoutMs, trace } = profile;
+    const dialogue = new Dialogue(socket, { clock: this.#clock, timeoutMs, trace, reads: this.#dialAsk.reads });
     const onAbort = (): void => dialogue.destroy();
     this.#signal?.addEventListener('abort', onAbort, { once: true });
     if (this.#signal?.aborted) onAbort();

@@ -26,15 +26,15 @@ export class ReplyParser {
   }
 
   /**
-   * Adds the replies that are complete now to `replies`. Answers with what is wrong when something is; nothing the server sends after that has
-   * a meaning. The chunk is the caller's again afterwards.
+   * Reads the first `length` bytes and adds the replies that are complete now to `replies`. Answers with what is wrong when something is;
+   * nothing the server sends after that has a meaning. The memory is the caller's again afterwards.
    */
-  feed(chunk: Buffer, replies: Response[]): string | undefined {
+  feed(bytes: Buffer, length: number, replies: Response[]): string | undefined {
     let start = 0;
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
-      let response = this.isEmpty ? simpleReply(chunk, start, end) : undefined;
+    for (let end = bytes.indexOf(LF); end !== -1 && end < length; end = bytes.indexOf(LF, start)) {
+      let response = this.isEmpty ? simpleReply(bytes, start, end) : undefined;
       if (response === undefined) {
-        const line = this.#complete(chunk.subarray(start, end));
+        const line = this.#complete(bytes.subarray(start, end));
         if (this.#bytes > limits.smtpReplyBytes) return TOO_LONG;
         const match = LINE.exec(line);
         if (match === null) return 'the reply has no reply code';
@@ -44,14 +44,12 @@ export class ReplyParser {
       start = end + 1;
       if (response !== undefined) replies.push(response);
     }
-    return this.#keep(chunk, start);
+    return start === length ? undefined : this.#keep(bytes.subarray(start, length));
   }
 
-  #keep(chunk: Buffer, start: number): string | undefined {
-    if (start === chunk.length) return undefined;
-    // A copy: the memory is used again for what comes next.
-    this.#parts.push(Buffer.from(chunk.subarray(start)));
-    this.#bytes += chunk.length - start;
+  #keep(part: Buffer): string | undefined {
+    this.#parts.push(Buffer.from(part));
+    this.#bytes += part.length;
     return this.#bytes > limits.smtpReplyBytes ? TOO_LONG : undefined;
   }
 
