@@ -1,7 +1,7 @@
 /** The store: plans what is asked as plain operations, has them committed in groups, and turns refusals into the errors of the contract. */
 import type { Body } from '../core/body.ts';
 import type { Clock, Log } from '../core/deps.ts';
-import { LeaseLostError, must } from '../core/errors.ts';
+import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { StoreMeter } from '../core/meters.ts';
 import type { BatchResult } from './batch.ts';
@@ -9,44 +9,39 @@ import type { BodyFiles } from './body-files.ts';
 import { storableChunks } from './chunking.ts';
 import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
-import { History } from './history.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import { OrphanFiles } from './orphan-files.ts';
-import { planAtOnce, planCreate } from './plan.ts';
-import { attemptRow, blobStatus, filterOutputText, hostsText, nextColumns, repliesText } from './rows.ts';
-import type { CreateResult } from './sql/create-transactions.ts';
+import { blobStatus, hostsText, repliesText } from './rows.ts';
 import type { Operation } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 import type { DotRow } from './sql/mark-dot-sent.ts';
-import {
-  type AppendResult,
-  type BlobPiece,
-  BlobReuseError,
-  type BlobStatus,
-  type DotMark,
-  type GcResult,
-  type Lease,
-  type NewTransaction,
-  type Outcome,
-  type SessionSign,
-  type SessionTerms,
-  type Store,
-  type StoredTransaction,
-  type StoreStats,
+import type {
+  AppendResult,
+  BlobPiece,
+  BlobStatus,
+  DotMark,
+  GcResult,
+  Lease,
+  NewTransaction,
+  Outcome,
+  SessionSign,
+  SessionTerms,
+  Store,
+  StoredTransaction,
+  StoreStats,
 } from './store.ts';
 import { storedBody } from './stored-body.ts';
+import { noSession, TransactionWrites } from './transaction-writes.ts';
 
 export class DurableStore implements Store {
   readonly #engine: Engine;
   readonly #group: GroupCommit;
-  readonly #history: History;
+  readonly #writes: TransactionWrites;
   readonly #clock: Clock;
   /** Where large bodies are, when they are not in the database. */
   readonly #files: BodyFiles | undefined;
   readonly #orphans: OrphanFiles | undefined;
   readonly #log: Log;
-  /** History whose bodies are being read, or written when they are too large for one commit. */
-  readonly #plannedHistory = new Set<Promise<void>>();
   #sessionId: number | undefined;
   #leasesOnTheWay = 0;
   #sessionUri = '';
@@ -58,11 +53,11 @@ export class DurableStore implements Store {
     this.#clock = clock;
     this.#log = log;
     this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter));
-    this.#history = new History(this.#group, clock, log);
+    this.#writes = new TransactionWrites({ group: this.#group, clock, log, files });
   }
 
   get stats(): StoreStats {
-    return { ...this.#group.stats, historyBacklog: this.#history.backlog };
+    return { ...this.#group.stats, historyBacklog: this.#writes.historyBacklog };
   }
 
   get sessionId(): string | undefined {
@@ -99,17 +94,8 @@ export class DurableStore implements Store {
     this.#sessionId = undefined;
   }
 
-  async create(transactions: readonly NewTransaction[], now: number): Promise<void> {
-    const isLeased = transactions.some(({ next }) => next.kind === 'leased');
-    const sessionId = isLeased ? this.#session() : (this.#sessionId ?? null);
-    const planned = planAtOnce(transactions, sessionId, now, this.#files);
-    const { plan, sizeBytes } = planned ?? (await planCreate(transactions, this.#group, sessionId, now, this.#files));
-    if (isLeased) this.#leasesOnTheWay += 1;
-    try {
-      refuse(await this.#group.write('createTransactions', plan, sizeBytes));
-    } finally {
-      if (isLeased) this.#leasesOnTheWay -= 1;
-    }
+  create(transactions: readonly NewTransaction[], now: number): Promise<void> {
+    return this.#writes.create(transactions, this.#sessionId, now);
   }
 
   async append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult> {
@@ -129,23 +115,8 @@ export class DurableStore implements Store {
     }
   }
 
-  async recordOutcome(outcome: Outcome, now: number): Promise<void> {
-    const { id, attempt, filterOutput, next } = outcome;
-    const sessionId = this.#session();
-    const planned = planAtOnce(outcome.spawn, sessionId, now, this.#files);
-    const { plan, sizeBytes } = planned ?? (await planCreate(outcome.spawn, this.#group, sessionId, now, this.#files));
-    const row = {
-      txId: id,
-      sessionId,
-      attempt: attemptRow(attempt),
-      filterOutput: filterOutputText(filterOutput),
-      next: nextColumns(next, null),
-      version: outcome.version,
-      spawn: plan,
-    };
-    const result = await this.#group.write('recordOutcome', row, sizeBytes);
-    if (result.kind === 'leaseLost') throw new LeaseLostError(`transaction ${id} is not leased to this session`);
-    refuse(result);
+  recordOutcome(outcome: Outcome, now: number): Promise<void> {
+    return this.#writes.recordOutcome(outcome, this.#sessionId, now);
   }
 
   markDotSent(mark: DotMark): Promise<boolean> {
@@ -178,7 +149,7 @@ export class DurableStore implements Store {
   }
 
   get leasesOnTheWay(): number {
-    return this.#leasesOnTheWay;
+    return this.#leasesOnTheWay + this.#writes.leasesOnTheWay;
   }
 
   async leases(onlyCancelled: boolean): Promise<readonly Lease[]> {
@@ -196,25 +167,11 @@ export class DurableStore implements Store {
   }
 
   recordHistory(transaction: NewTransaction, now: number): void {
-    const done = this.#planHistory(transaction, now).finally(() => this.#plannedHistory.delete(done));
-    this.#plannedHistory.add(done);
-  }
-
-  async #planHistory(transaction: NewTransaction, now: number): Promise<void> {
-    // Nobody waits, so the bodies must outlive whoever made them.
-    const releases = transaction.blobs.map(({ source }) => (source.kind === 'body' ? source.body.retain() : undefined));
-    try {
-      this.#history.add(await planCreate([transaction], this.#group, this.#sessionId ?? null, now, this.#files));
-    } catch (error) {
-      this.#log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
-    } finally {
-      for (const release of releases) release?.();
-    }
+    this.#writes.recordHistory(transaction, this.#sessionId, now);
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#plannedHistory);
-    await this.#history.flush();
+    await this.#writes.flush();
   }
 
   load(txId: string): Promise<StoredTransaction | undefined> {
@@ -266,13 +223,13 @@ export class DurableStore implements Store {
         'closing without the newest history',
       );
     }
-    this.#history.close();
+    this.#writes.close();
     await this.#group.close();
     await this.#engine.close();
   }
 
   #session(): number {
-    if (this.#sessionId === undefined) throw new LeaseLostError('this process has no open session');
+    if (this.#sessionId === undefined) throw noSession();
     return this.#sessionId;
   }
 }
@@ -289,9 +246,4 @@ async function measured(
   } finally {
     meter?.batch(operations.length, clock.monotonicMs() - startedAt);
   }
-}
-
-function refuse(result: CreateResult | { readonly kind: 'recorded' }): void {
-  if (result.kind === 'reuse') throw new BlobReuseError(result.txId, result.name, result.reason);
-  if (result.kind === 'sessionDead') throw new LeaseLostError('this session has been declared dead');
 }

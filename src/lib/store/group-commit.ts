@@ -10,11 +10,14 @@ import type { BatchResult, OperationFailure, Settled } from './batch.ts';
 import type { Args, Operation, Result, WriteName } from './sql/index.ts';
 import { type StoreStats, StoreUnavailableError } from './store.ts';
 
-interface Waiting {
+/** A write that waits for its commit, and who hears of it. */
+export interface Waiting {
   readonly operation: Operation;
+  /** What it carries, roughly. */
   readonly sizeBytes: number;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
+  /** Committed, with this result. */
+  resolve(value: unknown): void;
+  reject(error: Error): void;
 }
 
 type Commit = (operations: readonly Operation[]) => Promise<BatchResult>;
@@ -51,32 +54,56 @@ export class GroupCommit {
     return this.writePiece(verb, args, sizeBytes);
   }
 
+  /** The same for who makes a promise of the result by himself: one for each write is enough. */
+  enter(waiting: Waiting): void {
+    this.#promises += 1;
+    this.join(waiting);
+    this.wake();
+  }
+
   /** Like `write`, but before everything that waits, however much that is. For small writes on which all others depend. */
   writeNext<V extends WriteName>(verb: V, args: Args<V>): Promise<Result<V>> {
     this.#promises += 1;
-    if (this.#closed) return Promise.reject(new StoreUnavailableError('the store is closed'));
+    if (this.#closed) return Promise.reject(closed());
     const result = new Promise((resolve, reject) => {
       this.#waiting.unshift({ operation: { verb, args } as Operation, sizeBytes: 0, resolve, reject });
     });
-    this.#kick();
+    this.wake();
     return result as Promise<Result<V>>;
   }
 
   /** Like `write`, for a part of something bigger: it does not count as a promise of its own. */
   writePiece<V extends WriteName>(verb: V, args: Args<V>, sizeBytes = 0): Promise<Result<V>> {
-    const result = this.#enqueue({ verb, args } as Operation, sizeBytes);
-    this.#kick();
-    return result as Promise<Result<V>>;
+    const result = this.ride(verb, args, sizeBytes);
+    this.wake();
+    return result;
   }
 
   /** Adds a write to the next batch without causing one. */
   ride<V extends WriteName>(verb: V, args: Args<V>, sizeBytes = 0): Promise<Result<V>> {
-    return this.#enqueue({ verb, args } as Operation, sizeBytes) as Promise<Result<V>>;
+    const operation = { verb, args } as Operation;
+    const result = new Promise((resolve, reject) => this.join({ operation, sizeBytes, resolve, reject }));
+    return result as Promise<Result<V>>;
+  }
+
+  /** The same for who hears of it without a promise; rejects at once when nothing more is taken. */
+  join(waiting: Waiting): void {
+    if (this.#closed) {
+      waiting.reject(closed());
+      return;
+    }
+    const sizeBytes = this.#waitingBytes + waiting.sizeBytes;
+    if (this.#waiting.length >= limits.storeQueueOperations || sizeBytes > limits.storeQueueBytes) {
+      waiting.reject(new StoreUnavailableError('too many writes are waiting for the database'));
+      return;
+    }
+    this.#waitingBytes = sizeBytes;
+    this.#waiting.push(waiting);
   }
 
   /** Commits what rides, now. */
   wake(): void {
-    this.#kick();
+    this.#inFlight ??= this.#drain();
   }
 
   /** Waits for what has been written so far, and takes no more. */
@@ -85,26 +112,13 @@ export class GroupCommit {
     while (this.#inFlight !== undefined) await this.#inFlight;
   }
 
-  #enqueue(operation: Operation, sizeBytes: number): Promise<unknown> {
-    if (this.#closed) return Promise.reject(new StoreUnavailableError('the store is closed'));
-    const isFull =
-      this.#waiting.length >= limits.storeQueueOperations || this.#waitingBytes + sizeBytes > limits.storeQueueBytes;
-    if (isFull) return Promise.reject(new StoreUnavailableError('too many writes are waiting for the database'));
-    this.#waitingBytes += sizeBytes;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ operation, sizeBytes, resolve, reject });
-    });
-  }
-
-  #kick(): void {
-    // What this turn of the event loop still has to write goes along.
-    this.#inFlight ??= Promise.resolve().then(() => this.#drain());
-  }
-
   async #drain(): Promise<void> {
+    // What this turn of the event loop still has to write goes along: a batch costs its pages and its sync, however many share them.
+    await turnEnd();
     while (this.#waiting.length > 0) {
       this.onCollect();
       await this.#commitBatch(this.#takeBatch());
+      await turnEnd();
     }
     this.#inFlight = undefined;
   }
@@ -130,19 +144,28 @@ export class GroupCommit {
     } catch (error) {
       this.#isFailing = true;
       const reason = error instanceof Error ? error : new Error(String(error));
-      for (const { reject } of batch) reject(reason);
+      for (const waiting of batch) waiting.reject(reason);
       return;
     }
     if (result.changed) this.#commits += 1;
-    batch.forEach((waiting, i) => {
-      settle(waiting, result.results[i]);
-    });
+    for (let i = 0; i < batch.length; i += 1) settle(batch[i] as Waiting, result.results[i]);
   }
 }
 
-function settle({ operation, resolve, reject }: Waiting, settled: Settled | undefined): void {
-  if (settled?.kind === 'done') resolve(settled.value);
-  else reject(operationError(operation.verb, settled?.failure));
+function closed(): StoreUnavailableError {
+  return new StoreUnavailableError('the store is closed');
+}
+
+/** Resolves when everything that has happened by now has been dealt with: no time has to pass for it. */
+function turnEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function settle(waiting: Waiting, settled: Settled | undefined): void {
+  if (settled?.kind === 'done') waiting.resolve(settled.value);
+  else waiting.reject(operationError(waiting.operation.verb, settled?.failure));
 }
 
 /** SQLite's and PostgreSQL's names for a key that exists. */

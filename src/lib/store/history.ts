@@ -4,24 +4,20 @@
  */
 import type { Clock, Log } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
-import type { GroupCommit } from './group-commit.ts';
-import type { CreatePlan } from './sql/create-transactions.ts';
+import type { GroupCommit, Waiting } from './group-commit.ts';
+import type { Planned } from './plan.ts';
+import type { Operation } from './sql/index.ts';
 import { StoreUnavailableError } from './store.ts';
-
-interface HistoryRow {
-  readonly plan: CreatePlan;
-  readonly sizeBytes: number;
-}
 
 export class History {
   readonly #group: GroupCommit;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #closing = new AbortController();
-  #backlog: HistoryRow[] = [];
+  #backlog: Planned[] = [];
   #backlogBytes = 0;
-  /** Writes handed over to a commit that has not come back. */
-  #writing = new Set<Promise<void>>();
+  /** What was handed over to a commit that has not come back. */
+  readonly #writing = new Set<Handover>();
   #isPausing = false;
   #failure: Error | undefined;
 
@@ -37,8 +33,8 @@ export class History {
     return this.#backlog.length;
   }
 
-  add(row: HistoryRow): void {
-    this.#keep([row]);
+  add(row: Planned): void {
+    this.#keep(row);
     this.#schedule();
   }
 
@@ -48,7 +44,7 @@ export class History {
     while (this.#backlog.length > 0 || this.#writing.size > 0) {
       this.#join();
       this.#group.wake();
-      await Promise.all(this.#writing);
+      await Promise.all([...this.#writing].map(({ ended }) => ended));
       if (this.#failure !== undefined) throw this.#failure;
     }
   }
@@ -57,9 +53,9 @@ export class History {
     this.#closing.abort();
   }
 
-  #keep(rows: readonly HistoryRow[]): void {
-    this.#backlog.push(...rows);
-    for (const { sizeBytes } of rows) this.#backlogBytes += sizeBytes;
+  #keep(row: Planned): void {
+    this.#backlog.push(row);
+    this.#backlogBytes += row.sizeBytes;
     let excess = 0;
     while (this.#backlog.length > limits.storeHistoryBacklog || this.#backlogBytes > limits.storeHistoryBytes) {
       this.#backlogBytes -= this.#backlog.shift()?.sizeBytes ?? 0;
@@ -85,24 +81,72 @@ export class History {
     const rows = this.#backlog;
     this.#backlog = [];
     this.#backlogBytes = 0;
-    const written = this.#write(rows).finally(() => this.#writing.delete(written));
-    this.#writing.add(written);
+    const handover = new Handover(rows.length, (ended) => this.#ended(ended));
+    this.#writing.add(handover);
+    for (const row of rows) this.#group.join(new HistoryWrite(row, handover));
   }
 
-  async #write(rows: readonly HistoryRow[]): Promise<void> {
-    const results = await Promise.allSettled(
-      rows.map(({ plan, sizeBytes }) => this.#group.ride('createTransactions', plan, sizeBytes)),
-    );
-    const again = rows.filter((_, i) => {
-      const result = results[i];
-      return result?.status === 'rejected' && result.reason instanceof StoreUnavailableError;
-    });
-    const failure = results.find((result) => result.status === 'rejected');
+  #ended(handover: Handover): void {
+    this.#writing.delete(handover);
+    const { failure, again } = handover;
     if (failure === undefined) return;
-    this.#failure = failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
-    this.#log.warn({ error: this.#failure.message, later: again.length }, 'cannot write history');
+    this.#failure = failure;
+    this.#log.warn({ error: failure.message, later: again.length }, 'cannot write history');
     if (again.length === 0 || this.#closing.signal.aborted) return;
-    this.#keep(again);
+    for (const row of again) this.#keep(row);
     this.#schedule();
+  }
+}
+
+/** Rows that went into one batch, counted as they come back: one promise for all of them. */
+class Handover {
+  readonly ended: Promise<void>;
+  /** Those that a database in trouble has not taken. */
+  readonly again: Planned[] = [];
+  failure: Error | undefined;
+  #open: number;
+  #end: () => void = () => undefined;
+
+  constructor(count: number, onEnd: (handover: Handover) => void) {
+    this.#open = count;
+    this.ended = new Promise((resolve) => {
+      this.#end = () => {
+        onEnd(this);
+        resolve();
+      };
+    });
+  }
+
+  isBack(): void {
+    this.#open -= 1;
+    if (this.#open === 0) this.#end();
+  }
+
+  failed(row: Planned, error: Error): void {
+    this.failure ??= error;
+    if (error instanceof StoreUnavailableError) this.again.push(row);
+    this.isBack();
+  }
+}
+
+class HistoryWrite implements Waiting {
+  readonly operation: Operation;
+  readonly sizeBytes: number;
+  readonly #row: Planned;
+  readonly #handover: Handover;
+
+  constructor(row: Planned, handover: Handover) {
+    this.operation = { verb: 'createTransactions', args: row.plan };
+    this.sizeBytes = row.sizeBytes;
+    this.#row = row;
+    this.#handover = handover;
+  }
+
+  resolve(): void {
+    this.#handover.isBack();
+  }
+
+  reject(error: Error): void {
+    this.#handover.failed(this.#row, error);
   }
 }

@@ -1,0 +1,158 @@
+/**
+ * Creates, outcomes and lines of history: nearly all that is written. Each is planned as rows at once, where its bytes are in memory, and costs
+ * one promise, or none when nobody waits.
+ */
+import type { Clock, Log } from '../core/deps.ts';
+import { LeaseLostError } from '../core/errors.ts';
+import type { BodyFiles } from './body-files.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { History } from './history.ts';
+import { type Planned, planAtOnce, planCreate } from './plan.ts';
+import { attemptRow, filterOutputText, nextColumns } from './rows.ts';
+import type { CreateResult } from './sql/create-transactions.ts';
+import type { OutcomeResult, OutcomeRow } from './sql/record-outcome.ts';
+import { BlobReuseError, type NewTransaction, type Outcome } from './store.ts';
+
+export interface TransactionWritesOptions {
+  readonly group: GroupCommit;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where large bodies go, when not into the database. */
+  readonly files: BodyFiles | undefined;
+}
+
+export class TransactionWrites {
+  readonly #options: TransactionWritesOptions;
+  readonly #history: History;
+  /** History whose bodies are being read, or written when they are too large for one commit. */
+  readonly #plannedHistory = new Set<Promise<void>>();
+  #leasesOnTheWay = 0;
+
+  constructor(options: TransactionWritesOptions) {
+    this.#options = options;
+    this.#history = new History(options.group, options.clock, options.log);
+  }
+
+  /** Creates under way that lease something to our session. */
+  get leasesOnTheWay(): number {
+    return this.#leasesOnTheWay;
+  }
+
+  get historyBacklog(): number {
+    return this.#history.backlog;
+  }
+
+  create(transactions: readonly NewTransaction[], sessionId: number | undefined, now: number): Promise<void> {
+    const isLeased = transactions.some(({ next }) => next.kind === 'leased');
+    if (isLeased && sessionId === undefined) return Promise.reject(noSession());
+    const planned = this.#plan(transactions, sessionId, now);
+    if (planned instanceof Promise) return planned.then((plan) => this.#create(plan, isLeased));
+    return this.#create(planned, isLeased);
+  }
+
+  #create({ plan, sizeBytes }: Planned, isLeased: boolean): Promise<void> {
+    if (isLeased) this.#leasesOnTheWay += 1;
+    return new Promise((resolve, reject) => {
+      const settle = (refusal: Error | undefined): void => {
+        if (isLeased) this.#leasesOnTheWay -= 1;
+        if (refusal === undefined) resolve();
+        else reject(refusal);
+      };
+      this.#options.group.enter({
+        operation: { verb: 'createTransactions', args: plan },
+        sizeBytes,
+        resolve: (result) => settle(refusalOf(result as CreateResult)),
+        reject: settle,
+      });
+    });
+  }
+
+  recordOutcome(outcome: Outcome, sessionId: number | undefined, now: number): Promise<void> {
+    if (sessionId === undefined) return Promise.reject(noSession());
+    const planned = this.#plan(outcome.spawn, sessionId, now);
+    if (planned instanceof Promise) return planned.then((plan) => this.#record(outcome, sessionId, plan));
+    return this.#record(outcome, sessionId, planned);
+  }
+
+  #record(outcome: Outcome, sessionId: number, { plan, sizeBytes }: Planned): Promise<void> {
+    const args: OutcomeRow = {
+      txId: outcome.id,
+      sessionId,
+      attempt: attemptRow(outcome.attempt),
+      filterOutput: filterOutputText(outcome.filterOutput),
+      next: nextColumns(outcome.next, null),
+      version: outcome.version,
+      spawn: plan,
+    };
+    return new Promise((resolve, reject) => {
+      const settle = (result: OutcomeResult): void => {
+        const refusal = result.kind === 'leaseLost' ? notLeased(outcome.id) : refusalOf(result);
+        if (refusal === undefined) resolve();
+        else reject(refusal);
+      };
+      this.#options.group.enter({
+        operation: { verb: 'recordOutcome', args },
+        sizeBytes,
+        resolve: (result) => settle(result as OutcomeResult),
+        reject,
+      });
+    });
+  }
+
+  recordHistory(transaction: NewTransaction, sessionId: number | undefined, now: number): void {
+    const planned = this.#plan([transaction], sessionId, now);
+    if (!(planned instanceof Promise)) {
+      this.#history.add(planned);
+      return;
+    }
+    const done = this.#planHistory(transaction, planned).finally(() => this.#plannedHistory.delete(done));
+    this.#plannedHistory.add(done);
+  }
+
+  async #planHistory(transaction: NewTransaction, planned: Promise<Planned>): Promise<void> {
+    // Nobody waits, so the bodies must outlive whoever made them.
+    const releases = transaction.blobs.map(({ source }) => (source.kind === 'body' ? source.body.retain() : undefined));
+    try {
+      this.#history.add(await planned);
+    } catch (error) {
+      this.#options.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
+    } finally {
+      for (const release of releases) release?.();
+    }
+  }
+
+  /** At once, unless something has to be read, or written in pieces, before. */
+  #plan(
+    transactions: readonly NewTransaction[],
+    sessionId: number | undefined,
+    now: number,
+  ): Planned | Promise<Planned> {
+    const { group, files } = this.#options;
+    const session = sessionId ?? null;
+    return planAtOnce(transactions, session, now, files) ?? planCreate(transactions, group, session, now, files);
+  }
+
+  /** Waits until everything handed to `recordHistory` is written. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#plannedHistory);
+    await this.#history.flush();
+  }
+
+  close(): void {
+    this.#history.close();
+  }
+}
+
+/** What a result means that is not what was asked for. */
+function refusalOf(result: CreateResult | { readonly kind: 'recorded' }): Error | undefined {
+  if (result.kind === 'reuse') return new BlobReuseError(result.txId, result.name, result.reason);
+  return result.kind === 'sessionDead' ? new LeaseLostError('this session has been declared dead') : undefined;
+}
+
+export function noSession(): LeaseLostError {
+  return new LeaseLostError('this process has no open session');
+}
+
+function notLeased(txId: string): LeaseLostError {
+  return new LeaseLostError(`transaction ${txId} is not leased to this session`);
+}
