@@ -22,9 +22,10 @@ function pipelined(chain: Exchange): Promise<readonly Response[]> {
   return Promise.all([chain.mail(sender), chain.rcpt(recipient), chain.data(body)]);
 }
 
-test('a chain without filters is its output', () => {
-  const output = new FakeExchange();
-  expect(chainOf(output)).toBe(output);
+test('a chain without filters asks its output', async () => {
+  const output = new FakeExchange({ rcpt: tempFail });
+  expect(await pipelined(chainOf(output))).toEqual([ok, tempFail, ok]);
+  expect(output.asked).toEqual(['MAIL a@from.test', 'RCPT b@to.test', 'DATA 5']);
 });
 
 test('filters without steps pass everything on and every reply back', async () => {

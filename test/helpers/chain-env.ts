@@ -2,6 +2,7 @@
 import { ChainTx } from '../../src/lib/chain/chain-tx.ts';
 import type { ChildOpener } from '../../src/lib/chain/child.ts';
 import type { ChainEnv, OutputDefinition } from '../../src/lib/chain/filter.ts';
+import { fold } from '../../src/lib/chain/fold.ts';
 import type { Deps } from '../../src/lib/core/deps.ts';
 import type { Origin } from '../../src/lib/core/envelope.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
@@ -38,5 +39,5 @@ export function openOutput(definition: OutputDefinition, ask: OpenOutputAsk = {}
   };
   const options = definition.config.parse(ask.options ?? {});
   const tx = new ChainTx(env.sender, { id: 't1', origin: ask.origin ?? {}, log: deps.log });
-  return { exchange: tx.track(definition.create(options, env)(tx)), tx };
+  return { exchange: fold([], tx, definition.create(options, env)(tx)), tx };
 }

@@ -1,61 +1,84 @@
-/** One transaction as the filters of its chain see it, and the outermost exchange, which keeps what was asked and answered. */
+/** One transaction as the filters of its chain see it: what was asked of the chain, what it has answered, and whether it is closed. */
 import type { Body } from '../core/body.ts';
 import type { Log } from '../core/deps.ts';
 import type { HostPort, Origin, SmtpMeta } from '../core/envelope.ts';
-import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { ParsedMessage } from '../core/parsed-message.ts';
 import type { Response } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
-import { Signals } from '../core/signal.ts';
+import { type SignalSink, Signals } from '../core/signal.ts';
 import type { TxContext } from './filter.ts';
 
-/** What a chain is told about the transaction it is opened for. */
-export interface ExchangeInit {
+type RcptReplies = TxContext['rcptReplies'];
+
+/** What a chain is told about the transaction it is opened for, and asks of whoever opens it; it may be an object with methods. */
+export interface ExchangeInit extends SignalSink {
   readonly id: string;
   readonly origin: Origin;
   /** Carries the transaction id on every line. */
   readonly log: Log;
-  /** Hears of each signal a filter sets, in the form that is kept. */
-  readonly onSignal?: (wireName: string, record: unknown) => void;
-  /** What an earlier chain found out about the message, in wire form; see `Signals`. */
-  readonly inherited?: () => Readonly<Record<string, unknown>>;
   /** Hears of each host the message is offered to. */
-  readonly onHost?: (host: HostPort) => void;
+  onHost?(host: HostPort): void;
   /** Puts a guard around the message as the output gets it, behind every filter: called once, when it is about to be sent. */
-  readonly guard?: (body: Body) => Body;
+  guard?(body: Body): Body;
+  /** The replies to the recipients so far, from whoever keeps them as they come; without it the chain listens for them by itself. */
+  rcptReplies?(): RcptReplies;
 }
 
+const NOBODY: readonly Mailbox[] = [];
+
 export class ChainTx implements TxContext {
-  readonly id: string;
+  readonly #init: ExchangeInit;
   readonly sender: TxContext['sender'];
   readonly remoteHost: HostPort | undefined;
   readonly localHost: HostPort | undefined;
   readonly smtpMeta: SmtpMeta | undefined;
-  readonly log: Log;
   readonly signals: Signals;
-  readonly offering: (host: HostPort) => void;
-  mailFrom: Mailbox | undefined;
-  readonly rcptTo: Mailbox[] = [];
-  readonly rcptReplies: (Response | undefined)[] = [];
+  #mailFrom: Mailbox | undefined;
+  #rcptTo: readonly Mailbox[] = NOBODY;
+  /** Those that were listened for here. */
+  #heard: (Response | undefined)[] | undefined;
   route: Route | undefined;
-  readonly routed: Mailbox[] = [];
+  #routed: readonly Mailbox[] = NOBODY;
   resolution: readonly HostPort[] | undefined;
   parsed: ParsedMessage | undefined;
   /** Made for the first filter that waits; most chains have none. */
   #closing: AbortController | undefined;
   #isClosed = false;
 
-  constructor(sender: TxContext['sender'], init: ExchangeInit) {
-    const { remoteHost, localHost, smtpMeta } = init.origin;
-    this.id = init.id;
+  /** `origin`: where the sender's configuration says something else than `init` does. */
+  constructor(sender: TxContext['sender'], init: ExchangeInit, origin: Origin = init.origin) {
+    this.#init = init;
     this.sender = sender;
-    this.remoteHost = remoteHost;
-    this.localHost = localHost;
-    this.smtpMeta = smtpMeta;
-    this.log = init.log;
-    this.signals = new Signals(init.onSignal, init.inherited);
-    this.offering = (host) => init.onHost?.(host);
+    this.remoteHost = origin.remoteHost;
+    this.localHost = origin.localHost;
+    this.smtpMeta = origin.smtpMeta;
+    this.signals = new Signals(init);
+  }
+
+  get id(): string {
+    return this.#init.id;
+  }
+
+  get log(): Log {
+    return this.#init.log;
+  }
+
+  get mailFrom(): Mailbox | undefined {
+    return this.#mailFrom;
+  }
+
+  get rcptTo(): readonly Mailbox[] {
+    return this.#rcptTo;
+  }
+
+  get rcptReplies(): RcptReplies {
+    const known = this.#init.rcptReplies?.() ?? this.#heard ?? [];
+    return this.#rcptTo.map((_, index) => known[index]);
+  }
+
+  get routed(): readonly Mailbox[] {
+    return this.#routed;
   }
 
   get signal(): AbortSignal {
@@ -67,55 +90,45 @@ export class ChainTx implements TxContext {
   }
 
   markRouted(to: Mailbox): void {
-    this.routed.push(to);
+    this.#routed = [...this.#routed, to];
   }
 
-  /** The chain, with asks and replies recorded here; closing it ends every wait of its filters. */
-  track(chain: Exchange): Exchange {
-    return new TrackedChain(this, chain);
+  offering(host: HostPort): void {
+    this.#init.onHost?.(host);
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#closing?.abort();
-  }
-}
-
-class TrackedChain implements Exchange {
-  readonly #tx: ChainTx;
-  readonly #chain: Exchange;
-
-  constructor(tx: ChainTx, chain: Exchange) {
-    this.#tx = tx;
-    this.#chain = chain;
+  /** The message as its output gets it. */
+  guarded(body: Body): Body {
+    return this.#init.guard?.(body) ?? body;
   }
 
-  mail(from: Mailbox): Promise<Response> {
-    this.#tx.mailFrom = from;
-    return this.#chain.mail(from);
+  /** Takes note of what is asked of the chain. */
+  askedMail(from: Mailbox): void {
+    this.#mailFrom = from;
   }
 
-  rcpt(to: Mailbox): Promise<Response> {
-    const { rcptTo, rcptReplies } = this.#tx;
-    const index = rcptTo.push(to) - 1;
-    rcptReplies.push(undefined);
-    const answer = this.#chain.rcpt(to);
-    // Recorded before whoever asked hears of it; a rejection is theirs.
+  /** The same; answers the index of the recipient. */
+  askedRcpt(to: Mailbox): number {
+    this.#rcptTo = [...this.#rcptTo, to];
+    return this.#rcptTo.length - 1;
+  }
+
+  /** Takes note of the reply to a recipient before whoever asked hears of it; a rejection is theirs. */
+  answeredRcpt(index: number, answer: Promise<Response>): void {
+    if (this.#init.rcptReplies !== undefined) return;
+    this.#heard ??= [];
+    const heard = this.#heard;
     answer.then(
       (response) => {
-        rcptReplies[index] = response;
+        heard[index] = response;
       },
       () => undefined,
     );
-    return answer;
   }
 
-  data(body: Body): Promise<Response> {
-    return this.#chain.data(body);
-  }
-
-  close(): Promise<void> {
-    this.#tx.close();
-    return this.#chain.close();
+  /** Ends every wait of the filters. */
+  close(): void {
+    this.#isClosed = true;
+    this.#closing?.abort();
   }
 }

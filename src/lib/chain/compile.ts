@@ -25,7 +25,6 @@ import type {
   TxContext,
 } from './filter.ts';
 import { fold } from './fold.ts';
-import { GuardedOutput } from './guarded-output.ts';
 import { missingSteps } from './needed-steps.ts';
 import type { StepRegistry } from './step-registry.ts';
 
@@ -85,13 +84,11 @@ export function compileChain(
     incremental: output.definition.incremental,
     leadsTo: leadsTo(steps, sender),
     open(init) {
-      const tx = new ChainTx(principal, { ...init, origin: withOverrides(init.origin, sender) });
-      return tx.track(
-        fold(
-          filters.map((make) => make()),
-          tx,
-          init.guard === undefined ? output.open(tx) : new GuardedOutput(output.open(tx), init.guard),
-        ),
+      const tx = new ChainTx(principal, init, withOverrides(init.origin, sender));
+      return fold(
+        filters.map((make) => make()),
+        tx,
+        output.open(tx),
       );
     },
   };

@@ -2,12 +2,13 @@
  * The upstream half of a live transaction: follows what is asked of it, asks it of an exchange, and records the replies. One call is one
  * attempt. The other direction, a live transaction seen as an exchange, is `exchangeOf`.
  */
+import type { Body } from '../core/body.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { LiveTransaction } from '../core/live.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
 import type { Stop } from '../core/stop.ts';
-import { decisive, type TxState } from '../core/transaction.ts';
+import { decisive, type TxEvent, type TxState } from '../core/transaction.ts';
 
 export type DriveEnd = 'decided' | 'cancelled' | 'stopped';
 
@@ -71,7 +72,6 @@ class Drive {
     this.#isLooking = false;
   };
 
-  /** A reply that comes after the end is nobody's any more. */
   #end(end: DriveEnd): void {
     this.#isOver = true;
     this.#live.unwatch(this.#look);
@@ -79,10 +79,18 @@ class Drive {
     if (end === 'decided') answerMail(this.#live);
     // A cancel that came meanwhile still keeps what was refused for now from being tried again.
     const over = (): void => this.#resolve(endOf(this.#live.state, this.#stop) ?? end);
-    this.#guarded(() => this.#exchange.close()).then(over, (error: unknown) => {
+    this.#close().then(over, (error: unknown) => {
       this.#onBug(error);
       over();
     });
+  }
+
+  #close(): Promise<void> {
+    try {
+      return this.#exchange.close();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   #askWhatIsNew(): void {
@@ -90,18 +98,13 @@ class Drive {
     const { mailFrom, rcptTo, body } = state;
     if (mailFrom !== undefined && !this.#isMailAsked) {
       this.#isMailAsked = true;
-      this.#record(
-        this.#guarded(() => this.#exchange.mail(mailFrom)),
-        this.#onMailReply,
-      );
+      this.#ask(this.#exchange.mail, mailFrom, (response) => this.#record({ type: 'mailReply', response }));
     }
     while (this.#rcptsAsked < rcptTo.length) this.#askRcpt(state, this.#rcptsAsked);
     if (body !== undefined && !this.#isDataAsked && isReadyForData(state)) {
       this.#isDataAsked = true;
-      this.#record(
-        body.refusal === undefined ? this.#guarded(() => this.#exchange.data(body)) : Promise.resolve(body.refusal),
-        this.#onDataReply,
-      );
+      const ask = body.refusal === undefined ? this.#exchange.data : refusalOf;
+      this.#ask(ask, body, (response) => this.#record({ type: 'dataReply', response }));
     }
   }
 
@@ -109,37 +112,32 @@ class Drive {
     this.#rcptsAsked = index + 1;
     const to = rcptTo[index];
     if (to === undefined) return;
-    this.#record(
-      this.#guarded(() => this.#exchange.rcpt(to)),
-      (response) => {
-        if (!this.#isOver) this.#live.apply({ type: 'rcptReply', index, response });
-      },
-    );
+    this.#ask(this.#exchange.rcpt, to, (response) => this.#record({ type: 'rcptReply', index, response }));
   }
 
-  readonly #onMailReply = (response: Response): void => {
-    if (!this.#isOver) this.#live.apply({ type: 'mailReply', response });
-  };
-
-  readonly #onDataReply = (response: Response): void => {
-    if (!this.#isOver) this.#live.apply({ type: 'dataReply', response });
-  };
-
-  #record(answer: Promise<Response>, record: (response: Response) => void): void {
+  /** An exchange that throws where it should have rejected is a bug like any other. */
+  #ask<V>(ask: (this: Exchange, value: V) => Promise<Response>, value: V, record: (response: Response) => void): void {
+    let answer: Promise<Response>;
+    try {
+      answer = ask.call(this.#exchange, value);
+    } catch (error) {
+      answer = Promise.reject(error as Error);
+    }
     void answer.then(record, (error: unknown) => {
       this.#onBug(error);
       record(internalErrorReply);
     });
   }
 
-  /** An exchange that throws where it should have rejected is a bug like any other. */
-  #guarded<T>(step: () => Promise<T>): Promise<T> {
-    try {
-      return step();
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
+  /** A reply that comes after the end is nobody's any more. */
+  #record(reply: TxEvent): void {
+    if (!this.#isOver) this.#live.apply(reply);
   }
+}
+
+/** What is answered to a message whose bytes are not to be had. */
+function refusalOf({ refusal = internalErrorReply }: Body): Promise<Response> {
+  return Promise.resolve(refusal);
 }
 
 /** When a filter refused the recipient by itself, an output that asks upstream at RCPT never heard of it, and MAIL was fine as such. */

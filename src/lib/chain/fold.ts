@@ -9,10 +9,12 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { cancelledReply, mailFailed } from '../core/precondition.ts';
 import { isOk, type Response } from '../core/response.ts';
+import type { ChainTx } from './chain-tx.ts';
 import type { Filter, Next, Phase, TxContext } from './filter.ts';
 
-export function fold(filters: readonly Filter[], tx: TxContext, output: Exchange): Exchange {
-  return filters.length === 0 ? output : new Fold(filters, tx, output);
+/** The chain of one transaction, which takes note of what is asked of it and answered; closing it ends every wait of its filters. */
+export function fold(filters: readonly Filter[], tx: ChainTx, output: Exchange): Exchange {
+  return new Fold(filters, tx, output);
 }
 
 /** What a phase is about. */
@@ -25,30 +27,53 @@ interface Values {
 /** A filter's part in one phase. */
 type Hook<P extends Phase> = (tx: TxContext, value: Values[P], next: Next<Values[P]>) => Promise<Response>;
 
+/** A step that a filter has neither passed on nor answered yet. */
+class Step {
+  /** Steps that came meanwhile, in order. */
+  #waiting: (() => void)[] | undefined;
+
+  wait(enter: () => void): void {
+    this.#waiting ??= [];
+    this.#waiting.push(enter);
+  }
+
+  end(): void {
+    for (const enter of this.#waiting ?? []) enter();
+  }
+}
+
 class Fold implements Exchange {
   readonly #filters: readonly Filter[];
-  readonly #tx: TxContext;
+  readonly #tx: ChainTx;
   readonly #output: Exchange;
-  /** Filters that have a step they have neither passed on nor answered, and the steps that came meanwhile, in order. */
-  readonly #busy = new Map<number, (() => void)[]>();
+  /** By the number of the filter that has it. */
+  readonly #steps: (Step | undefined)[];
   /** How far MAIL has come: filters that have passed it on. */
   #mailPassedBy = 0;
-  /** Refused MAILs by who refused: a filter that has a part in it, or the output. */
+  /** The newest answer to MAIL, and who gave one of his own instead of that of the rest of the chain. */
+  #mailAnswer: Promise<Response> | undefined;
+  #mailAnsweredBy: Set<number> | undefined;
+  /** Refused MAILs by who refused: one of those filters, or the output. */
   #mailRefusals: Map<number, Response> | undefined;
   #isClosed = false;
 
-  constructor(filters: readonly Filter[], tx: TxContext, output: Exchange) {
+  constructor(filters: readonly Filter[], tx: ChainTx, output: Exchange) {
     this.#filters = filters;
     this.#tx = tx;
     this.#output = output;
+    this.#steps = new Array<Step | undefined>(filters.length);
   }
 
   mail(from: Mailbox): Promise<Response> {
+    this.#tx.askedMail(from);
     return this.#enter('mail', from, 0);
   }
 
   rcpt(to: Mailbox): Promise<Response> {
-    return this.#enter('rcpt', to, 0);
+    const index = this.#tx.askedRcpt(to);
+    const answer = this.#enter('rcpt', to, 0);
+    this.#tx.answeredRcpt(index, answer);
+    return answer;
   }
 
   data(body: Body): Promise<Response> {
@@ -57,6 +82,7 @@ class Fold implements Exchange {
 
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#tx.close();
     return this.#output.close();
   }
 
@@ -72,11 +98,8 @@ class Fold implements Exchange {
   /** Once closed, nothing is passed on any more. */
   #go<P extends Phase>(phase: P, value: Values[P], at: number): Promise<Response> {
     for (let i = at; i < this.#filters.length; i += 1) {
-      const waiting = this.#busy.get(i);
-      if (waiting !== undefined) {
-        const here = i;
-        return new Promise((resolve) => waiting.push(() => resolve(this.#enter(phase, value, here))));
-      }
+      const before = this.#steps[i];
+      if (before !== undefined) return this.#enterAfter(before, phase, value, i);
       if (this.#isClosed) return Promise.resolve(cancelledReply);
       const refusal = this.#mailRefusalAt(i);
       if (refusal !== undefined) return Promise.resolve(mailFailed(refusal));
@@ -88,24 +111,15 @@ class Fold implements Exchange {
     return this.#askOutput(phase, value);
   }
 
+  #enterAfter<P extends Phase>(before: Step, phase: P, value: Values[P], at: number): Promise<Response> {
+    return new Promise((resolve) => before.wait(() => resolve(this.#enter(phase, value, at))));
+  }
+
   /** Asks a filter; whatever comes meanwhile waits until it has passed the step on, or answered it. */
   #ask<P extends Phase>(phase: P, filter: Filter, hook: Hook<P>, value: Values[P], at: number): Promise<Response> {
-    const waiting: (() => void)[] = [];
-    this.#busy.set(at, waiting);
-    let isPassed = false;
-    const pass = (): void => {
-      if (isPassed) return;
-      isPassed = true;
-      this.#busy.delete(at);
-      for (const enter of waiting) enter();
-    };
-    const next = (passed: Values[P]): Promise<Response> => {
-      if (this.#isClosed) return Promise.resolve(cancelledReply);
-      this.#passedBy(phase, at);
-      const answer = this.#enter(phase, passed, at + 1);
-      pass();
-      return answer;
-    };
+    const step = new Step();
+    this.#steps[at] = step;
+    const next = (passed: Values[P]): Promise<Response> => this.#pass(phase, passed, step, at);
     let answer: Promise<Response>;
     try {
       answer = hook.call(filter, this.#tx, value, next);
@@ -113,15 +127,37 @@ class Fold implements Exchange {
       answer = Promise.reject(error as Error);
     }
     // Noted before the next step has its turn: a RCPT that waits already must not get past a refused MAIL.
-    if (phase === 'mail') this.#noteRefusal(answer, at);
-    if (!isPassed) answer.then(pass, pass);
+    if (phase === 'mail') this.#noteMailAnswer(answer, at);
+    if (this.#steps[at] === step) this.#endWith(answer, step, at);
     return answer;
   }
 
+  /** What a filter passes on. */
+  #pass<P extends Phase>(phase: P, passed: Values[P], step: Step, at: number): Promise<Response> {
+    if (this.#isClosed) return Promise.resolve(cancelledReply);
+    this.#passedBy(phase, at);
+    const answer = this.#enter(phase, passed, at + 1);
+    this.#end(step, at);
+    return answer;
+  }
+
+  #endWith(answer: Promise<Response>, step: Step, at: number): void {
+    const end = (): void => this.#end(step, at);
+    answer.then(end, end);
+  }
+
+  /** The filter has done its part in a step. */
+  #end(step: Step, at: number): void {
+    if (this.#steps[at] !== step) return;
+    this.#steps[at] = undefined;
+    step.end();
+  }
+
   #askOutput<P extends Phase>(phase: P, value: Values[P]): Promise<Response> {
-    const ask = this.#output[phase] as (value: Values[P]) => Promise<Response>;
-    const answer = ask.call(this.#output, value);
-    if (phase === 'mail') this.#noteRefusal(answer, this.#filters.length);
+    if (phase === 'data') return this.#output.data(this.#tx.guarded(value as Body));
+    if (phase === 'rcpt') return this.#output.rcpt(value as Mailbox);
+    const answer = this.#output.mail(value as Mailbox);
+    this.#noteMailAnswer(answer, this.#filters.length);
     return answer;
   }
 
@@ -130,24 +166,28 @@ class Fold implements Exchange {
     else must(this.#mailPassedBy > at, 'a filter that keeps MAIL to itself must answer what follows by itself');
   }
 
-  /** A rejection is the business of whoever asked. */
-  #noteRefusal(answer: Promise<Response>, by: number): void {
-    answer.then(
-      (response) => {
-        if (isOk(response)) return;
-        this.#mailRefusals ??= new Map();
-        this.#mailRefusals.set(by, response);
-      },
-      () => undefined,
-    );
+  /** A filter that only passes MAIL on gives the answer it was given. A rejection is the business of whoever asked. */
+  #noteMailAnswer(answer: Promise<Response>, by: number): void {
+    if (answer === this.#mailAnswer) return;
+    this.#mailAnswer = answer;
+    if (by < this.#filters.length) {
+      this.#mailAnsweredBy ??= new Set();
+      this.#mailAnsweredBy.add(by);
+    }
+    answer.then((response) => {
+      if (isOk(response)) return;
+      this.#mailRefusals ??= new Map();
+      this.#mailRefusals.set(by, response);
+    }, ignore);
   }
 
   /** What filter number `at` has heard in answer to MAIL, when it was a refusal: the word of the first from there on that has one. */
   #mailRefusalAt(at: number): Response | undefined {
     if (this.#mailRefusals === undefined) return undefined;
-    for (let i = at; i < this.#filters.length; i += 1) {
-      if (this.#filters[i]?.mail !== undefined) return this.#mailRefusals.get(i);
-    }
-    return this.#mailRefusals.get(this.#filters.length);
+    let by = at;
+    while (by < this.#filters.length && this.#mailAnsweredBy?.has(by) !== true) by += 1;
+    return this.#mailRefusals.get(by);
   }
 }
+
+function ignore(): void {}

@@ -2,7 +2,7 @@
  * What a receiving application is told of a message beside its bytes: the structure as JSON (protocol §3.4) and the decoded parts. The
  * `message_parser` filter finds it out, an output that can carry it sends it on with the body.
  */
-import { type Body, bodyBytes } from './body.ts';
+import { type Body, smallBytes } from './body.ts';
 import type { FilterOutput } from './transaction.ts';
 
 export interface ParsedMessage {
@@ -31,9 +31,13 @@ export function hopBody(body: Body, notes: HopBodyNotes): HopBody {
     chunks: () => body.chunks(),
     retain: () => body.retain(),
     ...(body.inMemory !== undefined && { inMemory: body.inMemory }),
-    ...(body.whole !== undefined && { whole: () => bodyBytes(body) }),
+    ...(body.whole !== undefined && { whole: () => smallBytes(body) }),
     notes,
   };
+}
+
+export function hasNotes(body: Body): boolean {
+  return 'notes' in body;
 }
 
 export function notesOf(body: Body): HopBodyNotes {

@@ -17,46 +17,58 @@ export interface SignalType<T> {
 
 type SignalForms = Readonly<Record<string, unknown>>;
 
-export class Signals {
-  readonly #values = new Map<SignalType<never>, unknown>();
-  readonly #json: Record<string, unknown> = {};
-  readonly #records: Record<string, unknown> = {};
-  readonly #onSet: (wireName: string, record: unknown) => void;
-  readonly #inherited: () => SignalForms;
-
+/** What the signals of a transaction begin with, and who hears of them. */
+export interface SignalSink {
+  /** Hears of each new value in the form that is kept. */
+  onSignal?(wireName: string, record: unknown): void;
   /**
-   * `onSet` hears of each new value in the form that is kept. `inherited`, in wire form, is what the filters of an earlier chain found out about
-   * the same message: peers are told of it, but nothing here is judged by it.
+   * What the filters of an earlier chain found out about the same message, in wire form: peers are told of it, but nothing here is judged
+   * by it.
    */
-  constructor(
-    onSet: (wireName: string, record: unknown) => void = () => undefined,
-    inherited: () => SignalForms = () => ({}),
-  ) {
-    this.#onSet = onSet;
-    this.#inherited = inherited;
+  inherited?(): SignalForms;
+}
+
+interface Found {
+  readonly value: unknown;
+  readonly json: unknown;
+  readonly record: unknown;
+}
+
+const NOBODY: SignalSink = {};
+
+export class Signals {
+  readonly #sink: SignalSink;
+  /** Made with the first of them: about most messages nothing is found out. */
+  #found: Map<SignalType<never>, Found> | undefined;
+
+  constructor(sink: SignalSink = NOBODY) {
+    this.#sink = sink;
   }
 
   get<T>(type: SignalType<T>): T | undefined {
-    return this.#values.get(type as SignalType<never>) as T | undefined;
+    return this.#found?.get(type as SignalType<never>)?.value as T | undefined;
   }
 
   /** Replaces the value; values are immutable. */
   set<T>(type: SignalType<T>, value: T): void {
-    this.#values.set(type as SignalType<never>, value);
     const json = type.toJson(value);
-    this.#json[type.wireName] = json;
     const record = type.toRecord === undefined ? json : type.toRecord(value);
-    this.#records[type.wireName] = record;
-    this.#onSet(type.wireName, record);
+    this.#found ??= new Map();
+    this.#found.set(type as SignalType<never>, { value, json, record });
+    this.#sink.onSignal?.(type.wireName, record);
   }
 
   /** All values in their wire form, inherited ones among them. */
   toJson(): SignalForms {
-    return { ...this.#inherited(), ...this.#json };
+    const forms: Record<string, unknown> = { ...this.#sink.inherited?.() };
+    for (const [{ wireName }, { json }] of this.#found ?? []) forms[wireName] = json;
+    return forms;
   }
 
   /** What was found out here, in the form that is kept. */
   records(): SignalForms {
-    return { ...this.#records };
+    const forms: Record<string, unknown> = {};
+    for (const [{ wireName }, { record }] of this.#found ?? []) forms[wireName] = record;
+    return forms;
   }
 }

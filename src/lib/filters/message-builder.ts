@@ -3,11 +3,13 @@
  * and one that cannot be built was answered, so that a filter that reads messages may stand before this one too.
  */
 import { z } from 'zod';
-import { defineFilter } from '../chain/filter.ts';
+import { defineFilter, type Filter } from '../chain/filter.ts';
+
+const NOTHING_TO_DO: Filter = {};
 
 export const messageBuilder = defineFilter({
   name: 'message_builder',
   summary: 'Builds the message of a transaction that was submitted as JSON instead of RFC 5322 text',
   config: z.strictObject({}),
-  create: () => () => ({ data: (_, body, next) => next(body) }),
+  create: () => () => NOTHING_TO_DO,
 });

@@ -3,19 +3,24 @@
  * the message, which itself passes unchanged.
  */
 import { z } from 'zod';
-import { defineFilter } from '../chain/filter.ts';
+import { defineFilter, type Filter } from '../chain/filter.ts';
 import { parseMessage } from '../message/parse/parse-message.ts';
 import { receiveParsingOf } from './routing/receive-parsing.ts';
+
+const parser: Filter = {
+  data(tx, body, next) {
+    const ask = receiveParsingOf(tx.route?.options);
+    if (ask === undefined) return next(body);
+    return parseMessage(body, ask).then((parsed) => {
+      tx.parsed = parsed;
+      return next(body);
+    });
+  },
+};
 
 export const messageParser = defineFilter({
   name: 'message_parser',
   summary: 'Parses the message into JSON and decoded parts for a receiver that asks for it with `receive_parsing`.',
   config: z.strictObject({}),
-  create: () => () => ({
-    async data(tx, body, next) {
-      const ask = receiveParsingOf(tx.route?.options);
-      if (ask !== undefined) tx.parsed = await parseMessage(body, ask);
-      return next(body);
-    },
-  }),
+  create: () => () => parser,
 });

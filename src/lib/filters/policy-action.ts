@@ -4,14 +4,13 @@
  * rest, for the transaction or, with `mode: PER_RCPT`, for that recipient.
  */
 import { z } from 'zod';
-import { defineFilter, type Filter, type Phase, type TxContext } from '../chain/filter.ts';
+import { defineFilter } from '../chain/filter.ts';
 import { ConfigError } from '../config/source.ts';
 import type { Rng } from '../core/deps.ts';
-import type { Mailbox } from '../core/mailbox.ts';
-import { isOk, type Response, responseFromText } from '../core/response.ts';
-import { type PolicyAction, type PolicyVerdict, policyOutcomeSignal } from '../core/signals/policy-outcome.ts';
-import type { Matcher, RcptInHand } from '../matchers/matcher.ts';
-import { buildMatch } from './policy/match.ts';
+import { type Response, responseFromText } from '../core/response.ts';
+import { type PolicyAction, policyOutcomeSignal } from '../core/signals/policy-outcome.ts';
+import { judgesTransactions, type Policy, RcptJudge } from './policy/judge.ts';
+import { buildMatch, leavesOf } from './policy/match.ts';
 import { type PlanAsk, planPolicy, policyFor } from './policy/plan.ts';
 
 const action = z.enum(['LOG', 'REJECT', 'MATCH']);
@@ -38,16 +37,6 @@ const config = z.strictObject({
 
 type PolicyConfig = z.output<typeof config>;
 
-interface Policy {
-  readonly tag: string;
-  readonly rule: string;
-  readonly test: Matcher;
-  readonly draw: () => PolicyAction;
-  readonly rejection: Response;
-  /** Where it is written, for people who wonder. */
-  readonly place: string | undefined;
-}
-
 export const policyAction = defineFilter<PolicyConfig>({
   name: 'policy_action',
   summary: 'Judges the transaction or each recipient by a match over facts: log, reject, or mark.',
@@ -69,7 +58,9 @@ export const policyAction = defineFilter<PolicyConfig>({
       rejection: rejectionOf(c, ask.rule),
       place: env.place,
     };
-    return () => (ask.perRcpt ? judgeRcpts(policy) : judgeTransaction(policy, phase));
+    if (!ask.perRcpt) return judgesTransactions(policy, phase);
+    const isCounted = node !== undefined && leavesOf(node).some(({ definition }) => definition.ignoresCount !== true);
+    return () => new RcptJudge(policy, isCounted);
   },
 });
 
@@ -105,76 +96,4 @@ function drawFrom(actions: PolicyConfig['action'], rng: Rng): () => PolicyAction
     }
     return actions.findLast(([weight]) => weight > 0)?.[1] ?? 'MATCH';
   };
-}
-
-/** Judged once, in its phase; at RCPT again for each recipient until it is. A rejection holds for everything from then on. */
-function judgeTransaction(policy: Policy, phase: Phase): Filter {
-  let isDecided = false;
-  let rejection: Response | undefined;
-  const judge = (tx: TxContext): Response | undefined => {
-    if (!isDecided && !isSettled(tx, policy.tag)) {
-      const decided = decide(policy, tx, undefined);
-      isDecided = decided !== undefined;
-      if (decided === 'REJECT') rejection = policy.rejection;
-    }
-    return rejection;
-  };
-  switch (phase) {
-    case 'mail':
-      return { mail: (tx, from, next) => answered(judge(tx)) ?? next(from) };
-    case 'rcpt':
-      return {
-        rcpt: (tx, to, next) => answered(judge(tx)) ?? next(to),
-        data: (_, body, next) => answered(rejection) ?? next(body),
-      };
-    case 'data':
-      return { data: (tx, body, next) => answered(judge(tx)) ?? next(body) };
-  }
-}
-
-function answered(rejection: Response | undefined): Promise<Response> | undefined {
-  return rejection === undefined ? undefined : Promise.resolve(rejection);
-}
-
-/** Each recipient is judged by itself, whatever happened to the ones before it; one that is not answered yet counts as accepted. */
-function judgeRcpts(policy: Policy): Filter {
-  let acceptedBefore = 0;
-  return {
-    async rcpt(tx, to, next) {
-      const isRejected = !isSettled(tx, policy.tag, to) && decide(policy, tx, { to, acceptedBefore }) === 'REJECT';
-      if (isRejected) return policy.rejection;
-      acceptedBefore += 1;
-      const response = await next(to);
-      if (!isOk(response)) acceptedBefore -= 1;
-      return response;
-    },
-  };
-}
-
-/** Asks the question, records and logs what came of it; `undefined` when the policy does not match. */
-function decide(policy: Policy, tx: TxContext, rcpt: RcptInHand | undefined): PolicyVerdict['action'] | undefined {
-  const answer = policy.test(tx, rcpt);
-  if (answer === 'noMatch') return undefined;
-  const { tag, rule, place } = policy;
-  const decided = answer === 'unmet' ? 'UNMET' : policy.draw();
-  const verdict: PolicyVerdict = {
-    tag,
-    rule,
-    action: decided,
-    ...(rcpt !== undefined && { rcpt: rcpt.to }),
-    ...(place !== undefined && { place }),
-  };
-  tx.signals.set(policyOutcomeSignal, [...(tx.signals.get(policyOutcomeSignal) ?? []), verdict]);
-  const line = { tag, rule, action: decided, place };
-  if (decided === 'UNMET') tx.log.info(line, 'policy not judged, a fact it needs does not exist');
-  else tx.log.info(line, 'policy matched');
-  return decided;
-}
-
-/** A rejection of one recipient settles nothing for a repetition of it: it is rejected again. */
-function isSettled(tx: TxContext, tag: string, rcpt?: Mailbox): boolean {
-  const outcome = tx.signals.get(policyOutcomeSignal);
-  if (outcome === undefined) return false;
-  const settling = rcpt === undefined ? ['MATCH', 'REJECT', 'UNMET'] : ['MATCH', 'UNMET'];
-  return outcome.some((v) => v.tag === tag && v.rcpt === rcpt && settling.includes(v.action));
 }

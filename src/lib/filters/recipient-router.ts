@@ -4,14 +4,15 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
+import { type ChainEnv, defineFilter, type Filter, type TxContext } from '../chain/filter.ts';
 import { schemaMistakes } from '../config/schema-mistakes.ts';
 import { ConfigError, type ConfigMistake } from '../config/source.ts';
+import type { Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { type Response, reply } from '../core/response.ts';
 import type { Route } from '../core/route.ts';
 import { type Destination, destinationSchema, routeTo } from './routing/destination.ts';
-import type { RoutingPolicy } from './routing/policy.ts';
+import type { RoutingPolicy, RoutingVerdict } from './routing/policy.ts';
 
 const config = z.strictObject({
   policy: z
@@ -52,20 +53,26 @@ export const recipientRouter = defineFilter<RouterConfig>({
   },
   create: (c, env) => {
     const { policy, route } = compileRouter(c, env);
-    return () => ({
-      async rcpt(tx, to, next) {
+    /** What stands against the recipient; `undefined` when it may go on. */
+    const refusalBy = (verdict: RoutingVerdict, tx: TxContext, to: Mailbox): Response | undefined => {
+      if (verdict.kind === 'reject') return verdict.response;
+      if (verdict.kind === 'pass') return undefined;
+      const refusal = c.dry_run
+        ? undefined
+        : setRoute(tx, verdict.hosts === undefined ? route : { ...route, hosts: verdict.hosts });
+      if (refusal === undefined) tx.markRouted(to);
+      return refusal;
+    };
+    const filter: Filter = {
+      rcpt(tx, to, next) {
         if (tx.routed.includes(to)) return next(to);
-        const verdict = await policy(to, tx);
-        if (verdict.kind === 'reject') return verdict.response;
-        if (verdict.kind === 'pass') return next(to);
-        const refusal = c.dry_run
-          ? undefined
-          : setRoute(tx, verdict.hosts === undefined ? route : { ...route, hosts: verdict.hosts });
-        if (refusal !== undefined) return refusal;
-        tx.markRouted(to);
-        return next(to);
+        const verdict = policy(to, tx);
+        if (verdict instanceof Promise) return verdict.then((later) => refusalBy(later, tx, to) ?? next(to));
+        const refusal = refusalBy(verdict, tx, to);
+        return refusal === undefined ? next(to) : Promise.resolve(refusal);
       },
-    });
+    };
+    return () => filter;
   },
 });
 

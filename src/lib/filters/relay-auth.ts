@@ -1,6 +1,6 @@
 /** `relay_auth`, the gate of older configurations: nobody may send but, with `smtp_auth: true`, clients that have authenticated. */
 import { z } from 'zod';
-import { defineFilter } from '../chain/filter.ts';
+import { defineFilter, type Filter } from '../chain/filter.ts';
 import { reply } from '../core/response.ts';
 
 const notAuthorized = reply(550, '5.7.1', 'not authorized');
@@ -11,9 +11,11 @@ export const relayAuth = defineFilter({
   config: z.strictObject({
     smtp_auth: z.boolean().default(false).describe('Let clients pass that have authenticated over SMTP.'),
   }),
-  create: (c) => () => ({
-    async mail(tx, from, next) {
-      return c.smtp_auth && tx.smtpMeta?.auth === true ? next(from) : notAuthorized;
-    },
-  }),
+  create: (c) => {
+    const gate: Filter = {
+      mail: (tx, from, next) =>
+        c.smtp_auth && tx.smtpMeta?.auth === true ? next(from) : Promise.resolve(notAuthorized),
+    };
+    return () => gate;
+  },
 });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { boundedDns } from '../auth/bounded-dns.ts';
 import { identifyPeer } from '../auth/identify-peer.ts';
 import { canonicalAddress } from '../auth/peer-address.ts';
-import { defineFilter } from '../chain/filter.ts';
+import { defineFilter, type Filter } from '../chain/filter.ts';
 import { cancelledReply } from '../core/precondition.ts';
 import { remoteHostSignal } from '../core/signals/remote-host.ts';
 
@@ -18,16 +18,18 @@ export const remoteHost = defineFilter<z.output<typeof config>>({
   summary: 'Finds out the name of the peer in DNS, whether it leads back to it, and whether it said that name in EHLO.',
   config,
   produces: [remoteHostSignal],
-  create:
-    (_, { deps }) =>
-    () => ({
-      async mail(tx, from, next) {
+  create: (_, { deps }) => {
+    const filter: Filter = {
+      mail(tx, from, next) {
         const ip = canonicalAddress(tx.remoteHost?.host);
         // Without a peer there is nothing to know, and a policy that asks for it is not judged.
         if (ip === undefined) return next(from);
-        const found = await boundedDns(deps, tx.signal, (dns) => identifyPeer(ip, tx.smtpMeta?.ehloHost, dns));
-        tx.signals.set(remoteHostSignal, found);
-        return tx.signal.aborted ? cancelledReply : next(from);
+        return boundedDns(deps, tx.signal, (dns) => identifyPeer(ip, tx.smtpMeta?.ehloHost, dns)).then((found) => {
+          tx.signals.set(remoteHostSignal, found);
+          return tx.signal.aborted ? cancelledReply : next(from);
+        });
       },
-    }),
+    };
+    return () => filter;
+  },
 });

@@ -9,5 +9,6 @@ export const invalidRcptTo = defineMatcher({
   config: z.strictObject({}),
   reads: 'rcpt',
   perRcpt: true,
+  ignoresCount: true,
   create: () => (_, rcpt) => (rcpt === undefined ? 'unmet' : verdictOf(parseAddress(rcpt.to.address) === undefined)),
 });

@@ -28,6 +28,8 @@ export interface MatcherDefinition<C = unknown> {
   readonly reads: Phase | ((config: C, earlier: Earlier) => Phase);
   /** It asks about a recipient, and needs a policy with `mode: PER_RCPT`. */
   readonly perRcpt?: boolean | ((config: C) => boolean);
+  /** It does not look at `RcptInHand.acceptedBefore`; absent: it may. */
+  readonly ignoresCount?: boolean;
   /** Facts that a filter earlier in the chain must produce. */
   readonly consumes?: readonly SignalType<never>[] | ((config: C) => readonly SignalType<never>[]);
   /** Why it can never match with these options where it stands; absent: it can. */

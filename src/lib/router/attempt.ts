@@ -1,16 +1,19 @@
 /** One attempt of one transaction: opens its chain, follows what is asked, and says how it ended. */
-import { drive } from '../chain/drive.ts';
+import type { ExchangeInit } from '../chain/chain-tx.ts';
+import { type DriveEnd, drive } from '../chain/drive.ts';
 import type { Body } from '../core/body.ts';
 import { ofConversation, wireForm } from '../core/conversation-signals.ts';
 import type { Log } from '../core/deps.ts';
+import type { HostPort, Origin } from '../core/envelope.ts';
 import { LeaseLostError, must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
+import type { Mailbox } from '../core/mailbox.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
 import type { AttemptEnd } from '../core/retry.ts';
-import { decisive, type TxState } from '../core/transaction.ts';
+import { decisive, type FilterOutput, type TxState } from '../core/transaction.ts';
 import type { DotJournal } from './dot-journal.ts';
-import { leasedBody } from './leased-body.ts';
+import { type Lease, leasedBody } from './leased-body.ts';
 import type { Work } from './work.ts';
 
 /** Why an attempt is stopped from outside; the reason of `Work.stop`. `shutdown`: the transaction is to be, or already is, another's. */
@@ -29,106 +32,152 @@ const notOurs = reply(451, '4.3.0', 'not sent: another router has taken the mess
 const journalAway = reply(451, '4.3.0', 'not sent: the delivery journal cannot be written');
 
 export interface AttemptEnv {
-  readonly log: Log;
   /** Asked before a stored message is sent: two routers that both think it theirs would send it twice. */
-  readonly isLeaseCertain: () => Promise<boolean>;
+  readonly isLeaseCertain: () => boolean | Promise<boolean>;
   readonly dots: DotJournal;
   /** Hears the far end's answer to the message and says what goes downstream. */
-  readonly onAnswer?: (response: Response) => Promise<Response>;
+  readonly onAnswer: (work: Work, response: Response) => Response | Promise<Response>;
 }
 
-/** A message may be stored, and then be taken over by another router, while it is on its way out. */
-export async function runAttempt(work: Work, startedAt: number, env: AttemptEnv): Promise<WorkEnd> {
-  const { live, facts, stop } = work;
-  const { log, onAnswer = (response: Response) => Promise.resolve(response) } = env;
-  work.attemptStartedAt = startedAt;
-  live.apply({ type: 'attempt' });
-  const message = new MessageGuard(work, env);
-  const exchange = facts.route.chain.open({
-    id: facts.id,
-    origin: facts.origin,
-    log,
-    onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
-    onHost: (host) => work.offered(host),
-    inherited: () => wireForm(facts.inherited?.() ?? ofConversation(live.state.filterOutput)),
-    guard: (body) => message.guarded(body),
-  });
-  const careful: Exchange = {
-    mail: (from) => exchange.mail(from),
-    rcpt: (to) => exchange.rcpt(to),
-    data: async (body) => onAnswer(await message.send(exchange, body)),
-    close: () => exchange.close(),
-  };
-  const end = await drive(live, careful, stop, (error) => {
-    log.error({ error }, 'a step of the chain failed with a bug');
-  });
-  env.dots.answered(work);
-  if (end === 'cancelled') return { kind: 'cancelled' };
-  if (end === 'stopped') return { kind: stop.reason ?? 'shutdown' };
-  return repliedEnd(live.state);
-}
-
-/** Decides whether the end of a message may go out: it is certainly ours, and the journal has it where that is asked for. */
-class MessageGuard {
+/**
+ * What the chain is opened for and asked through. It decides whether the end of the message may go out, because the message may be stored, and
+ * then be taken over by another router, while it is on its way: it must certainly be ours, and the journal has it where that is asked for.
+ */
+export class Attempt implements ExchangeInit, Exchange, Lease {
+  readonly log: Log;
   readonly #work: Work;
   readonly #env: AttemptEnv;
-  /** Why it may not. */
+  readonly #exchange: Exchange;
+  /** Why the end of the message may not go out. */
   #refusal: Response | undefined;
 
-  constructor(work: Work, env: AttemptEnv) {
+  /** Begins the attempt; throws when its chain cannot even be opened. */
+  constructor(work: Work, log: Log, startedAt: number, env: AttemptEnv) {
+    this.log = log;
     this.#work = work;
     this.#env = env;
+    work.attemptStartedAt = startedAt;
+    work.live.apply({ type: 'attempt' });
+    this.#exchange = work.facts.route.chain.open(this);
   }
 
-  async send(exchange: Exchange, body: Body): Promise<Response> {
-    if (!(await this.#isOurs())) return leaseInDoubt;
-    try {
-      const response = await exchange.data(body);
-      this.#env.dots.answered(this.#work);
-      if (this.#refusal !== undefined) return this.#refusal;
-      return this.#work.dotSentAt === undefined ? certain(response) : response;
-    } catch (error) {
-      if (error instanceof LeaseLostError) return this.#refusal ?? leaseInDoubt;
-      throw error;
-    }
+  /** Follows what is asked until the attempt is over; never rejects. */
+  run(): Promise<DriveEnd> {
+    const { live, stop } = this.#work;
+    return drive(live, this, stop, (error) => this.log.error({ error }, 'a step of the chain failed with a bug'));
   }
 
-  /** The message as the output gets it. */
-  guarded(body: Body): Body {
-    return leasedBody(
-      body,
-      () => this.#mayEnd(),
-      () => {
-        if (this.#refusal !== journalAway) this.#work.stop.pull('shutdown');
+  /** How it ended, once it has. */
+  endOf(end: DriveEnd): WorkEnd {
+    this.#env.dots.answered(this.#work);
+    if (end === 'cancelled') return { kind: 'cancelled' };
+    if (end === 'stopped') return { kind: this.#work.stop.reason ?? 'shutdown' };
+    return repliedEnd(this.#work.live.state);
+  }
+
+  get id(): string {
+    return this.#work.facts.id;
+  }
+
+  get origin(): Origin {
+    return this.#work.facts.origin;
+  }
+
+  onSignal(filter: string, value: unknown): void {
+    this.#work.live.apply({ type: 'signal', filter, value });
+  }
+
+  onHost(host: HostPort): void {
+    this.#work.offered(host);
+  }
+
+  inherited(): FilterOutput {
+    const { facts, live } = this.#work;
+    return wireForm(facts.inherited?.() ?? ofConversation(live.state.filterOutput));
+  }
+
+  rcptReplies(): TxState['replies']['rcpt'] {
+    return this.#work.live.state.replies.rcpt;
+  }
+
+  guard(body: Body): Body {
+    return leasedBody(body, this);
+  }
+
+  mail(from: Mailbox): Promise<Response> {
+    return this.#exchange.mail(from);
+  }
+
+  rcpt(to: Mailbox): Promise<Response> {
+    return this.#exchange.rcpt(to);
+  }
+
+  data(body: Body): Promise<Response> {
+    const isOurs = this.#isOurs();
+    return isOurs === true ? this.#send(body) : this.#sendOnce(isOurs, body);
+  }
+
+  close(): Promise<void> {
+    return this.#exchange.close();
+  }
+
+  async #sendOnce(isOurs: boolean | Promise<boolean>, body: Body): Promise<Response> {
+    return (await isOurs) ? this.#send(body) : leaseInDoubt;
+  }
+
+  #send(body: Body): Promise<Response> {
+    return this.#exchange.data(body).then(
+      (response) => this.#answerOf(response),
+      (error: unknown) => {
+        if (error instanceof LeaseLostError) return this.#refusal ?? leaseInDoubt;
+        throw error;
       },
     );
   }
 
-  async #mayEnd(): Promise<boolean> {
-    if (await this.#isOurs()) return this.#isJournalled();
+  #answerOf(response: Response): Response | Promise<Response> {
+    this.#env.dots.answered(this.#work);
+    if (this.#refusal !== undefined) return this.#refusal;
+    return this.#env.onAnswer(this.#work, this.#work.dotSentAt === undefined ? certain(response) : response);
+  }
+
+  mayEnd(): boolean | Promise<boolean> {
+    const isOurs = this.#isOurs();
+    return isOurs === true ? this.#isJournalled() : this.#mayEndOnce(isOurs);
+  }
+
+  async #mayEndOnce(isOurs: boolean | Promise<boolean>): Promise<boolean> {
+    if (await isOurs) return this.#isJournalled();
     this.#refusal = leaseInDoubt;
     return false;
   }
 
-  /** Nobody else knows of what is not stored. */
-  #isOurs(): Promise<boolean> {
-    return this.#work.isDurable ? this.#env.isLeaseCertain() : OURS;
+  keptBack(): void {
+    if (this.#refusal !== journalAway) this.#work.stop.pull('shutdown');
   }
 
-  async #isJournalled(): Promise<boolean> {
+  /** Nobody else knows of what is not stored. */
+  #isOurs(): boolean | Promise<boolean> {
+    return !this.#work.isDurable || this.#env.isLeaseCertain();
+  }
+
+  #isJournalled(): boolean | Promise<boolean> {
+    const isWritten = this.#env.dots.sending(this.#work);
+    return isWritten === true || this.#isJournalledOnce(isWritten);
+  }
+
+  async #isJournalledOnce(isWritten: boolean | Promise<boolean>): Promise<boolean> {
     try {
-      if (await this.#env.dots.sending(this.#work)) return true;
+      if (await isWritten) return true;
       this.#refusal = notOurs;
     } catch (error) {
-      this.#env.log.error({ error }, 'a message is not sent: the delivery journal cannot be written');
+      this.log.error({ error }, 'a message is not sent: the delivery journal cannot be written');
       this.#refusal = journalAway;
       this.#work.dotSentAt = undefined;
     }
     return false;
   }
 }
-
-const OURS = Promise.resolve(true);
 
 /** All of the message never went out, so there is no doubt about it. */
 function certain(response: Response): Response {

@@ -30,7 +30,7 @@ export class DotJournal {
    * The end of the message is about to go out. Answers `false` when it must not, because it is another router's to send; rejects when the
    * mark cannot be written.
    */
-  async sending(work: Work): Promise<boolean> {
+  sending(work: Work): boolean | Promise<boolean> {
     // Before anything is waited for: an adoption that begins now writes it along.
     const { clock } = this.#options.deps;
     work.dotSentAt ??= clock.now();
@@ -39,9 +39,13 @@ export class DotJournal {
       this.#watch();
       return true;
     }
+    return this.#mark(work, work.dotSentAt);
+  }
+
+  async #mark(work: Work, at: number): Promise<boolean> {
     await work.adopting;
     if (!work.isDurable || work.isDotMarked) return true;
-    work.isDotMarked = await this.#options.store.markDotSent(markOf(work, work.dotSentAt));
+    work.isDotMarked = await this.#options.store.markDotSent(markOf(work, at));
     return work.isDotMarked;
   }
 

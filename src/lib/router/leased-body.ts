@@ -4,34 +4,73 @@
  * missing the far end has nothing, and who took over sends it instead. So this body is never in memory, however small: who sends it has to
  * ask for it, and is given the end of it only then.
  */
-import { type Body, bodyBytes } from '../core/body.ts';
+import { type Body, smallBytes } from '../core/body.ts';
 import { LeaseLostError } from '../core/errors.ts';
 
-/** `onDoubt` hears that the last piece is kept back; the reader gets a `LeaseLostError`. */
-export function leasedBody(body: Body, isLeaseCertain: () => Promise<boolean>, onDoubt: () => void): Body {
-  async function mustBeCertain(): Promise<void> {
-    if (await isLeaseCertain()) return;
-    onDoubt();
-    throw new LeaseLostError('the end of the message is kept back: another replica may have taken it over');
+/** Who knows whether the end of a message may go out. */
+export interface Lease {
+  /** Asked when all but the end is on its way. */
+  mayEnd(): boolean | Promise<boolean>;
+  /** The end was kept back; whoever reads the message gets a `LeaseLostError`. */
+  keptBack(): void;
+}
+
+export function leasedBody(body: Body, lease: Lease): Body {
+  const isSmall = body.inMemory !== undefined || body.whole !== undefined;
+  return isSmall ? new SmallLeasedBody(body, lease) : new LeasedBody(body, lease);
+}
+
+class LeasedBody implements Body {
+  readonly size: number;
+  readonly hasOnlyCrlf: boolean;
+  readonly chunksFrom?: (offset: number) => AsyncIterable<Buffer>;
+  protected readonly body: Body;
+  protected readonly lease: Lease;
+
+  constructor(body: Body, lease: Lease) {
+    this.size = body.size;
+    this.hasOnlyCrlf = body.hasOnlyCrlf ?? false;
+    this.body = body;
+    this.lease = lease;
+    const { chunksFrom } = body;
+    if (chunksFrom !== undefined) this.chunksFrom = (offset) => this.#underLease(chunksFrom.call(body, offset));
   }
-  async function* underLease(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+
+  retain(): () => void {
+    return this.body.retain();
+  }
+
+  chunks(): AsyncIterable<Buffer> {
+    return this.#underLease(this.body.chunks());
+  }
+
+  async *#underLease(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     let held: Buffer | undefined;
     for await (const chunk of chunks) {
       if (held !== undefined) yield held;
       held = chunk;
     }
     if (held === undefined) return;
-    await mustBeCertain();
+    this.checked(await this.lease.mayEnd());
     yield held;
   }
-  const { chunksFrom, inMemory, whole } = body;
-  const isSmall = inMemory !== undefined || whole !== undefined;
-  return {
-    size: body.size,
-    hasOnlyCrlf: body.hasOnlyCrlf ?? false,
-    retain: () => body.retain(),
-    chunks: () => underLease(body.chunks()),
-    ...(chunksFrom !== undefined && { chunksFrom: (offset) => underLease(chunksFrom.call(body, offset)) }),
-    ...(isSmall && { whole: () => mustBeCertain().then(() => bodyBytes(body)) }),
-  };
+
+  protected checked(mayEnd: boolean): void {
+    if (mayEnd) return;
+    this.lease.keptBack();
+    throw new LeaseLostError('the end of the message is kept back: another replica may have taken it over');
+  }
+}
+
+class SmallLeasedBody extends LeasedBody {
+  /** At once where the answer is, which is nearly always. */
+  whole(): Buffer | Promise<Buffer> {
+    const mayEnd = this.lease.mayEnd();
+    return mayEnd === true ? smallBytes(this.body) : this.#wholeOnce(mayEnd);
+  }
+
+  async #wholeOnce(mayEnd: boolean | Promise<boolean>): Promise<Buffer> {
+    this.checked(await mayEnd);
+    return smallBytes(this.body);
+  }
 }

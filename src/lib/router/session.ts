@@ -58,13 +58,15 @@ export class Session {
   }
 
   /** Whether what is leased to this router is certainly still its own. Asks the store when the last sign of life is too old to say. */
-  async isCertain(): Promise<boolean> {
-    const { deps } = this.#options;
-    if (this.isTrusted) return true;
+  isCertain(): boolean | Promise<boolean> {
+    return this.isTrusted || this.#isAliveForSure();
+  }
+
+  async #isAliveForSure(): Promise<boolean> {
     try {
       return await this.#isAlive();
     } catch (error) {
-      deps.log.warn({ error }, 'storage is away: not sure that this router is still in charge');
+      this.#options.deps.log.warn({ error }, 'storage is away: not sure that this router is still in charge');
       return false;
     }
   }

@@ -24,14 +24,14 @@ export interface SuccessEnv {
 }
 
 /** Takes note of the far end's answer to the message; answers what goes downstream, where nobody else may report the same. */
-export async function settleSuccess(work: Work, response: Response, env: SuccessEnv): Promise<Response> {
+export function settleSuccess(work: Work, response: Response, env: SuccessEnv): Response | Promise<Response> {
   const report = successReport(work, response);
   const isWanted = !work.isDurable || work.live.state.notification;
   if (report === undefined || !isWanted || !canNotify(work, env.notify)) return response;
   const isStored = !work.isDurable && !work.isAdopting;
   work.success = { report, isStored };
-  if (isStored) await storeSoon(work, env);
-  return { ...response, source: { ...response.source, handover: 'reported' } };
+  const reported: Response = { ...response, source: { ...response.source, handover: 'reported' } };
+  return isStored ? storeSoon(work, env).then(() => reported) : reported;
 }
 
 /** The client does not wait long for a store in trouble: the message is delivered, and a 4xx now would have it sent again. */

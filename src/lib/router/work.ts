@@ -38,11 +38,13 @@ export interface WorkFacts {
 /** Nothing is under way. */
 export const SETTLED: Promise<void> = Promise.resolve();
 
+const NOTHING_HELD: readonly (() => void)[] = [];
+
 export class Work {
   readonly facts: WorkFacts;
   readonly live: LiveTransaction;
   /** Attempts that have ended. */
-  readonly pastAttempts: AttemptRecord[];
+  readonly pastAttempts: readonly AttemptRecord[];
   /** Ends the running attempt from outside; the reason says why. */
   readonly stop = new Stop<StopReason>();
   attemptStartedAt = 0;
@@ -75,14 +77,13 @@ export class Work {
   shownVersion: number | undefined;
   /** The declared blobs of a transaction that came by REST, for its client to see. */
   blobs: readonly BlobView[] = [];
-  /** Bytes of each of them that this replica has seen stored. */
-  readonly blobBytes = new Map<string, number>();
-  #releases: (() => void)[] = [];
+  #blobBytes: Map<string, number> | undefined;
+  #releases: readonly (() => void)[] = NOTHING_HELD;
 
   constructor(facts: WorkFacts, init: WorkInit) {
     this.facts = facts;
     this.live = new LiveTransaction(facts.id, { ...NEW_TX, ...init.state }, init.version);
-    this.pastAttempts = [...init.pastAttempts];
+    this.pastAttempts = init.pastAttempts;
     this.isDurable = init.isDurable;
     this.lastHeardAt = init.now;
   }
@@ -108,7 +109,7 @@ export class Work {
 
   /** Keeps the bytes of the message while this transaction is in work. */
   hold(body: Body): void {
-    this.#releases.push(body.retain());
+    this.#releases = [...this.#releases, body.retain()];
   }
 
   /** The message is there: the running attempt may go on with DATA, unless it is over. */
@@ -118,6 +119,12 @@ export class Work {
     if (body === undefined || isOver || state.body !== undefined) return;
     this.hold(body);
     this.live.apply({ type: 'body', body });
+  }
+
+  /** Bytes of each of them that this replica has seen stored. */
+  get blobBytes(): Map<string, number> {
+    this.#blobBytes ??= new Map();
+    return this.#blobBytes;
   }
 
   declareBlobs(blobs: readonly BlobView[]): void {
@@ -137,7 +144,7 @@ export class Work {
 
   release(): void {
     for (const release of this.#releases) release();
-    this.#releases = [];
+    this.#releases = NOTHING_HELD;
   }
 
   /** The running attempt offers the message to this host. */

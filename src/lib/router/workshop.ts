@@ -6,11 +6,10 @@ import { LastReads } from '../conversation/last-reads.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import { FairShares } from '../core/fair-shares.ts';
-import type { Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
-import { runAttempt, type WorkEnd } from './attempt.ts';
+import { Attempt, type AttemptEnv, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
 import type { DotJournal } from './dot-journal.ts';
 import type { Journal } from './journal.ts';
@@ -23,7 +22,7 @@ export interface WorkshopOptions extends ConcludeEnv {
   readonly journal: Journal;
   readonly dots: DotJournal;
   /** Whether what is leased to this router is certainly still its own. */
-  readonly isLeaseCertain: () => Promise<boolean>;
+  readonly isLeaseCertain: AttemptEnv['isLeaseCertain'];
   /** How long an ended transaction stays readable from memory. */
   readonly doneTtlMs: number;
   /** Hears that notifications fell due. */
@@ -34,6 +33,8 @@ export interface WorkshopOptions extends ConcludeEnv {
 
 export class Workshop {
   readonly #options: WorkshopOptions;
+  /** What every attempt is made with. */
+  readonly #attempts: AttemptEnv;
   readonly #byId = new Map<string, Work>();
   /** Attempts under way, and places kept for transactions that are being stored; shared among the senders they are for. */
   readonly #places: FairShares;
@@ -43,7 +44,9 @@ export class Workshop {
   readonly #ended: { readonly work: Work; readonly at: number }[] = [];
 
   constructor(options: WorkshopOptions) {
+    const { isLeaseCertain, dots } = options;
     this.#options = options;
+    this.#attempts = { isLeaseCertain, dots, onAnswer: (work, response) => settleSuccess(work, response, options) };
     this.#places = new FairShares(options.maxInflight);
   }
 
@@ -90,11 +93,7 @@ export class Workshop {
     this.#byId.set(work.facts.id, work);
     this.#inflight += 1;
     this.#places.take(work.share);
-    work.running = this.#run(work).finally(() => {
-      this.#inflight -= 1;
-      this.#places.leave(work.share);
-      this.#options.onSlotFreed();
-    });
+    work.running = this.#run(work);
   }
 
   async #run(work: Work): Promise<void> {
@@ -113,21 +112,27 @@ export class Workshop {
     } catch (error) {
       log.error({ error }, 'an attempt ended in a bug; the lease will be taken over');
     } finally {
-      if (work.isDurable) this.#retire(work);
+      this.#leave(work);
     }
   }
 
   /** A chain that cannot even be opened is a bug like any other, and must not leave anybody waiting. */
   async #attempt(work: Work, log: Log): Promise<WorkEnd> {
     try {
-      const { deps, isLeaseCertain, dots } = this.#options;
-      const onAnswer = (response: Response): Promise<Response> => settleSuccess(work, response, this.#options);
-      return await runAttempt(work, deps.clock.now(), { log, isLeaseCertain, dots, onAnswer });
+      const attempt = new Attempt(work, log, this.#options.deps.clock.now(), this.#attempts);
+      return attempt.endOf(await attempt.run());
     } catch (error) {
       log.error({ error }, 'an attempt failed with a bug');
       if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });
       return { kind: 'bug' };
     }
+  }
+
+  #leave(work: Work): void {
+    if (work.isDurable) this.#retire(work);
+    this.#inflight -= 1;
+    this.#places.leave(work.share);
+    this.#options.onSlotFreed();
   }
 
   async #concludeDurable(work: Work, decision: RetryDecision): Promise<void> {
