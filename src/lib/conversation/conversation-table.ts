@@ -36,7 +36,9 @@ const SWEEP_INTERVAL_MS = 1000;
 export class ConversationTable {
   readonly #options: ConversationTableOptions;
   readonly #byId = new Map<string, Conversation>();
-  readonly #running = new Set<Promise<void>>();
+  /** How many are followed, and who waits for them to end. */
+  #followed = 0;
+  readonly #onIdle: (() => void)[] = [];
   readonly #places = new FairShares(limits.conversations);
   #isDraining = false;
   readonly #reads = new LastReads();
@@ -62,11 +64,14 @@ export class ConversationTable {
     this.#places.take(share ?? '');
     const conversation = new Conversation(facts, this.#options.deps.clock.monotonicMs());
     this.#byId.set(facts.id, conversation);
-    const run = this.#run(conversation, follow).finally(() => {
-      this.#places.leave(share ?? '');
-      this.#running.delete(run);
-    });
-    this.#running.add(run);
+    this.#followed += 1;
+    started(follow, conversation).then(
+      () => this.#ended(conversation),
+      (error: unknown) => {
+        this.#options.deps.log.error({ tx: facts.id, error }, 'a conversation ended in a bug');
+        this.#ended(conversation);
+      },
+    );
     return conversation;
   }
 
@@ -83,22 +88,25 @@ export class ConversationTable {
     return new RequestProblem(429, 'this sender has its share of the transactions at work, try again', { headers });
   }
 
-  async #run(conversation: Conversation, follow: Follow): Promise<void> {
-    const { clock, log } = this.#options.deps;
+  #ended(conversation: Conversation): void {
     const { facts, live } = conversation;
-    try {
-      await follow(conversation);
-    } catch (error) {
-      log.error({ tx: facts.id, error }, 'a conversation ended in a bug');
-    }
-    conversation.endedAt = clock.monotonicMs();
+    conversation.endedAt = this.#options.deps.clock.monotonicMs();
     // Whoever still waits for a reply would wait forever.
     if (!live.state.cancelled && live.state.final === undefined && decisive(live.state) === undefined) {
       live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
     }
-    if (facts.byCall) return this.forget(conversation);
+    if (facts.byCall) this.forget(conversation);
     // It stays readable for a while; its bytes and addresses need not.
-    conversation.shrink();
+    else conversation.shrink();
+    this.#places.leave(facts.share ?? '');
+    this.#followed -= 1;
+    if (this.#followed === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** Resolves when none is followed. */
+  #idle(): Promise<void> {
+    if (this.#followed === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
   /** A conversation that is there for this caller. */
@@ -206,14 +214,15 @@ export class ConversationTable {
    */
   async drain(hurry: AbortSignal): Promise<void> {
     this.#isDraining = true;
-    await Promise.race([Promise.all(this.#running), aborted(hurry)]);
+    await Promise.race([this.#idle(), aborted(hurry)]);
     await this.#reads.wait(() => this.#byId.values(), this.#options.deps.clock, hurry);
   }
 
   /** Stops all; resolves when every attempt has ended. */
   async close(): Promise<void> {
+    this.#isDraining = true;
     for (const conversation of this.#byId.values()) conversation.stop.pull();
-    await Promise.all(this.#running);
+    await this.#idle();
     for (const conversation of [...this.#byId.values()]) this.forget(conversation);
   }
 }
@@ -227,6 +236,15 @@ export function viewOf(conversation: Conversation): TransactionView {
     origin: facts.origin,
     body: { kind: 'plain', finalized: isBodyComplete },
   };
+}
+
+/** A bug that shows at once is heard of a moment later, as any other. */
+function started(follow: Follow, conversation: Conversation): Promise<void> {
+  try {
+    return follow(conversation);
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

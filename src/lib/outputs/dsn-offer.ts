@@ -16,7 +16,7 @@ export class DsnOffers {
 
   /** An exchange of `hop`; `open` opens one as often as it is needed. */
   open(hop: Hop, open: () => Exchange, from: Mailbox, to: Mailbox): Exchange {
-    if (hop.offersDsn === true || ![...from.params, ...to.params].some(isDsnParam)) return open();
+    if (hop.offersDsn === true || !(from.params.some(isDsnParam) || to.params.some(isDsnParam))) return open();
     if (this.#refusing.has(hop)) return new DsnOffer(open, true, () => undefined);
     return new DsnOffer(open, false, () => {
       if (hop.offersDsn !== true) this.#refusing.add(hop);

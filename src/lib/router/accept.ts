@@ -2,10 +2,10 @@
  * The downstream half of a router: what its REST clients may ask (protocol §1). A sender whose chain ends in an exploder opens a
  * conversation in memory; any other creates a transaction in the store before it is answered.
  */
-import { drive } from '../chain/drive.ts';
+import { type DriveEnd, drive } from '../chain/drive.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
-import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
+import type { ConversationTable } from '../conversation/conversation-table.ts';
 import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
@@ -13,7 +13,7 @@ import { type Origin, originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import { shareOf } from '../core/fair-shares.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
-import type { TxState } from '../core/transaction.ts';
+import type { Final, TxState } from '../core/transaction.ts';
 import type { Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
@@ -88,26 +88,6 @@ export class Accept implements TransactionService {
     const origin = originOf(ask);
     const sender = route.sender.name;
     const id = newConversationId(deps, restIdEntropy, this.#options.sessionId());
-    const log = deps.log.child({ tx: id });
-    const openedAt = deps.clock.now();
-    const follow: Follow = async ({ live, stop }) => {
-      live.apply({ type: 'attempt' });
-      const exchange = route.chain.open({
-        id,
-        origin,
-        log,
-        onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
-      });
-      const end = await drive(live, exchange, stop, (error) =>
-        log.error({ error }, 'a step of the chain failed with a bug'),
-      );
-      if (end === 'decided') live.apply({ type: 'finish', final: onlyAttemptEnded(live.state, deps.clock.now()) });
-      if (end === 'cancelled')
-        live.apply({ type: 'finish', final: { outcome: 'cancelled', text: 'downstream cancelled' } });
-      if (end === 'stopped')
-        live.apply({ type: 'finish', final: { outcome: 'abandoned', text: 'downstream timeout' } });
-      this.#options.journal.conversation({ id, route, origin, openedAt, state: live.state });
-    };
     const share = shareOf(route.sender);
     // What comes by SMTP; the requests of other clients are counted one by one.
     const leave = origin.remoteHost === undefined ? undefined : this.#options.senderGate.converse(sender);
@@ -116,12 +96,34 @@ export class Accept implements TransactionService {
         silenceMs === undefined
           ? { id, origin, sender, share, silenceMs: Number.POSITIVE_INFINITY, byCall: true }
           : { id, origin, sender, share, silenceMs },
-        leave === undefined ? follow : (conversation) => follow(conversation).finally(leave),
+        (conversation) => this.#follow(route, conversation, leave),
       );
     } catch (error) {
       leave?.();
       throw error;
     }
+  }
+
+  /** Sees a conversation through; `leave` is called at its end. */
+  #follow(route: Route, { facts, live, stop }: Conversation, leave: (() => void) | undefined): Promise<void> {
+    const { deps, journal } = this.#options;
+    const { id, origin } = facts;
+    const log = deps.log.child({ tx: id });
+    const openedAt = deps.clock.now();
+    live.apply({ type: 'attempt' });
+    const exchange = route.chain.open({
+      id,
+      origin,
+      log,
+      onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
+    });
+    const onBug = (error: unknown): void => log.error({ error }, 'a step of the chain failed with a bug');
+    const followed = drive(live, exchange, stop, onBug).then((end) => {
+      const final = end === 'decided' ? onlyAttemptEnded(live.state, deps.clock.now()) : FINALS[end];
+      live.apply({ type: 'finish', final });
+      journal.conversation({ id, route, origin, openedAt, state: live.state });
+    });
+    return leave === undefined ? followed : followed.finally(leave);
   }
 
   async read(
@@ -172,6 +174,12 @@ export class Accept implements TransactionService {
   }
 }
 
+/** How a conversation ends that no reply has decided. */
+const FINALS = {
+  cancelled: { outcome: 'cancelled', text: 'downstream cancelled' },
+  stopped: { outcome: 'abandoned', text: 'downstream timeout' },
+} as const satisfies Record<Exclude<DriveEnd, 'decided'>, Final>;
+
 /** What a conversation may begin with; checked before it is opened. */
 function checkConversation({ mailFrom, rcptTo, body }: CreateAsk): void {
   if (body !== undefined && body.kind !== 'inline') {
@@ -187,7 +195,7 @@ function checkConversation({ mailFrom, rcptTo, body }: CreateAsk): void {
 }
 
 /** A conversation has one attempt, and who is to try again is its client. */
-function onlyAttemptEnded(state: TxState, now: number): NonNullable<TxState['final']> {
+function onlyAttemptEnded(state: TxState, now: number): Final {
   const ask = { end: repliedEnd(state), attempt: 1, createdAt: now, retry: false };
   const decision = afterAttempt(ask, DEFAULT_RETRY, now, 0);
   must(decision.kind === 'finish', 'without retry every attempt is the last');
