@@ -40,6 +40,10 @@ const create = fc.record(
     mail_from: box,
     rcpt_to: fc.array(box, { maxLength: 3 }),
     smtp_meta: meta,
+    body: fc.oneof(
+      { weight: 4, arbitrary: fc.record({ inline: text }) },
+      { weight: 1, arbitrary: fc.record({ inline: odd, reuse_uri: text, x: odd }, few) },
+    ),
   },
   few,
 );
@@ -77,6 +81,12 @@ describe('a request that looks as usual', () => {
     expect(isUsualCreate(parsed(createJson(ask, from, [mailbox('')])))).toBe(true);
     expect(isUsualUpdate(parsed(addRcptsJson([from], 0)))).toBe(true);
     expect(isUsualUpdate(parsed(addRcptsJson([from], 1)))).toBe(true);
+  });
+
+  it('is what an application asks that has a whole message', () => {
+    const envelope = { mail_from: { m: 'ann@far.test' }, rcpt_to: [{ m: 'bob@near.test' }] };
+    expect(isUsualCreate({ ...envelope, body: { inline: 'subject: hé\r\n\r\n\u0000' } })).toBe(true);
+    expect(isUsualCreate({ ...envelope, body: {} })).toBe(false);
   });
 
   it('is not one with a key of every object', () => {

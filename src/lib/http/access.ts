@@ -46,18 +46,28 @@ export function openAccess(options: AccessOptions, deps: WatchDeps): Access {
   const isListed = options.trustedPeers !== undefined;
   const peers = isListed ? networksOf(options.trustedPeers ?? []) : tokens === undefined ? local : networksOf([]);
   const peerRules: PeerRules = { local, peers, isListed };
+  // Where nothing but the connection says who calls, he is the same as long as it is there.
+  const callers = new WeakMap<Socket, Caller>();
+  const identify = (request: AccessRequest): Caller => {
+    const certificate = certificateNames(request.socket);
+    const isTrustedCertificate = certificate !== undefined && isNamed(certificate, options.trustedNames);
+    const isTrusted = isTrustedCertificate || isTrustedPeer(request, peerRules);
+    const names = certificate === undefined ? undefined : { name: certificateName(certificate), isTrusted };
+    if (tokens !== undefined)
+      return byToken(request, tokens, isTrusted) ?? byCertificate(isTrustedCertificate ? names : undefined);
+    if (options.requireClientCert && names === undefined) throw noCertificate();
+    const isOperator = isLocal(request, local);
+    const name = names?.name ?? `peer ${request.socket.remoteAddress ?? 'unknown'}`;
+    return { name, senders: 'any', isTrusted, isOperator };
+  };
   return {
     identify(request) {
-      const certificate = certificateNames(request.socket);
-      const isTrustedCertificate = certificate !== undefined && isNamed(certificate, options.trustedNames);
-      const isTrusted = isTrustedCertificate || isTrustedPeer(request, peerRules);
-      const names = certificate === undefined ? undefined : { name: certificateName(certificate), isTrusted };
-      if (tokens !== undefined)
-        return byToken(request, tokens, isTrusted) ?? byCertificate(isTrustedCertificate ? names : undefined);
-      if (options.requireClientCert && names === undefined) throw noCertificate();
-      const isOperator = isLocal(request, local);
-      const name = names?.name ?? `peer ${request.socket.remoteAddress ?? 'unknown'}`;
-      return { name, senders: 'any', isTrusted, isOperator };
+      if (tokens !== undefined || isPassedOn(request)) return identify(request);
+      const known = callers.get(request.socket);
+      if (known !== undefined) return known;
+      const caller = identify(request);
+      callers.set(request.socket, caller);
+      return caller;
     },
   };
 }
@@ -126,9 +136,13 @@ function isTrustedPeer(request: AccessRequest, { local, peers, isListed }: PeerR
 }
 
 /** Who sits on this machine; a reverse proxy does too, but what it passes on comes from elsewhere. */
-function isLocal({ headers, socket }: AccessRequest, local: Networks): boolean {
-  const isPassedOn = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'] ?? headers.via;
-  return isPassedOn === undefined && local.has(socket.remoteAddress);
+function isLocal(request: AccessRequest, local: Networks): boolean {
+  return !isPassedOn(request) && local.has(request.socket.remoteAddress);
+}
+
+function isPassedOn({ headers }: AccessRequest): boolean {
+  const by = headers.forwarded ?? headers['x-forwarded-for'] ?? headers['x-real-ip'] ?? headers.via;
+  return by !== undefined;
 }
 
 const namesBySocket = new WeakMap<Socket, readonly string[]>();

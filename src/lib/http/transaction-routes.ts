@@ -36,13 +36,16 @@ export function addTransactionRoutes(app: FastifyInstance, context: RouteContext
   app.post<{ Params: { readonly sender: string } }>(
     '/senders/:sender/transactions',
     { schema: routeDocs.create },
-    async (request, reply) => {
+    (request, reply) => {
       const caller = callerOf(request);
       checkSender(caller, request.params.sender);
       const ask = readCreate(entityOf(request));
       checkClaims(caller, ask);
-      const view = await service.create(request.params.sender, ask, caller);
-      return sendCreated(reply, await settled(context, gate, request, reply, view), bases);
+      return service.create(request.params.sender, ask, caller).then((view) => {
+        const shown = settled(context, gate, request, reply, view);
+        if (!(shown instanceof Promise)) return sendCreated(reply, shown, bases);
+        return shown.then((answered) => sendCreated(reply, answered, bases));
+      });
     },
   );
   app.get<{ Params: IdParams }>('/transactions/:id', { schema: routeDocs.read }, readRoute(context));
@@ -85,24 +88,21 @@ export function addUploadRoutes(app: FastifyInstance, context: RouteContext, gat
   );
 }
 
-/** The transaction, with the replies to what was asked if the client prefers to wait for them (RFC 7240). */
-async function settled(
+/** The transaction, at once or with the replies to what was asked if the client prefers to wait for them (RFC 7240). */
+function settled(
   { service, room }: RouteContext,
   gate: Gate,
   request: FastifyRequest,
   reply: FastifyReply,
   view: TransactionView,
-): Promise<TransactionView> {
+): TransactionView | Promise<TransactionView> {
   const { waitMs } = readPreferences(request.headers.prefer);
   if (waitMs === 0 || isAllAnswered(view.state)) return view;
   const seat = room.enter(request, reply);
   if (seat === undefined) return view;
   gate.leave(request);
-  try {
-    return await service.settle(view.id, { waitMs, stop: seat.stop }, callerOf(request));
-  } finally {
-    seat.leave();
-  }
+  const settling = service.settle(view.id, { waitMs, stop: seat.stop }, callerOf(request));
+  return settling.finally(() => seat.leave());
 }
 
 function readRoute({ service, bases, closing, room }: RouteContext) {

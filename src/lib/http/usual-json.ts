@@ -1,5 +1,5 @@
 /**
- * The requests that gateways and routers make of each other, for each message alike, known at a glance: whoever says yes here has nothing more to
+ * The requests that gateways and routers make of each other, and applications of routers, for each message alike, known at a glance: whoever says yes here has nothing more to
  * check. The schemas in `wire-schema` say what is allowed; a no only means that they are asked, and they find the words for what is wrong.
  */
 import { limits } from '../core/limits.ts';
@@ -39,6 +39,8 @@ function isUsualCreateField(key: string, value: unknown): boolean {
       return isRcpts(value);
     case 'smtp_meta':
       return isSmtpMeta(value);
+    case 'body':
+      return isInlineBody(value);
     default:
       return false;
   }
@@ -103,6 +105,13 @@ function isParam(value: unknown): boolean {
 
 function matches(value: unknown, pattern: RegExp): boolean {
   return typeof value === 'string' && value.length <= limits.requestMailboxChars && pattern.test(value);
+}
+
+/** The whole message as text, and nothing else. */
+function isInlineBody(value: unknown): boolean {
+  if (!isObject(value) || typeof value.inline !== 'string') return false;
+  for (const key in value) if (key !== 'inline') return false;
+  return true;
 }
 
 function isSmtpMeta(value: unknown): boolean {

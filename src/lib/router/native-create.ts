@@ -25,22 +25,29 @@ export interface NativeCreateEnv {
   readonly restIdEntropy: number;
 }
 
-/** Throws `RequestProblem` 400 for an envelope or a body that cannot be one, 409 for a blob that cannot be shared yet. */
-export async function createNative(route: Route, ask: CreateAsk, env: NativeCreateEnv): Promise<TransactionView> {
+/** Throws `RequestProblem` 400 for an envelope or a body that cannot be one; rejects with 409 for a blob that cannot be shared yet. */
+export function createNative(route: Route, ask: CreateAsk, env: NativeCreateEnv): Promise<TransactionView> {
   const { workshop } = env;
   const envelope = envelopeOf(ask);
   const plan = planBody(ask.body);
   const work = newWork(route, originOf(ask), envelope, plan, env);
   // Kept while the transaction is being stored: many that come at the same moment would else all see the same free place.
   const leave = workshop.reserve(work.share);
-  try {
-    await store(work, plan, leave !== undefined, env);
-    if (leave !== undefined) workshop.start(work);
-  } finally {
-    leave?.();
-  }
-  if (leave !== undefined && plan.isComplete) await attachPlanned(work, plan, env);
-  return viewOfWork(work);
+  return store(work, plan, leave !== undefined, env).then(
+    () => {
+      if (leave === undefined) return viewOfWork(work);
+      try {
+        workshop.start(work);
+      } finally {
+        leave();
+      }
+      return attached(work, plan, env);
+    },
+    (error: unknown) => {
+      leave?.();
+      throw error instanceof BlobReuseError ? reuseProblem(error) : error;
+    },
+  );
 }
 
 function newWork(
@@ -70,7 +77,7 @@ function envelopeOf({ mailFrom, rcptTo }: CreateAsk): Envelope {
   throw new RequestProblem(400, detail, { pointer: mailFrom === undefined ? '/mail_from' : '/rcpt_to' });
 }
 
-async function store(work: Work, { blobs }: BodyPlan, hasPlace: boolean, env: NativeCreateEnv): Promise<void> {
+function store(work: Work, { blobs }: BodyPlan, hasPlace: boolean, env: NativeCreateEnv): Promise<void> {
   const now = work.facts.createdAt;
   if (hasPlace) work.attemptStartedAt = now;
   const transaction: NewTransaction = {
@@ -79,13 +86,10 @@ async function store(work: Work, { blobs }: BodyPlan, hasPlace: boolean, env: Na
     attempts: hasPlace ? [work.attemptRecord()] : [],
     next: hasPlace ? { kind: 'leased' } : { kind: 'due', at: now },
   };
-  try {
-    await env.store.create([transaction], now);
-  } catch (error) {
-    throw error instanceof BlobReuseError ? reuseProblem(error) : error;
-  }
-  env.journal.accepted(transaction.record);
-  work.declareBlobs(blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
+  return env.store.create([transaction], now).then(() => {
+    env.journal.accepted(transaction.record);
+    work.declareBlobs(blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
+  });
 }
 
 /** The same words for what is not there and for what is another sender's: nobody learns whose there is. */
@@ -97,7 +101,14 @@ function reuseProblem({ reason, blob, txId, message }: BlobReuseError): RequestP
   return new RequestProblem(isMissing ? 400 : 409, detail, { pointer: '/body' });
 }
 
-/** What came with the create is at hand; only what is shared with an earlier transaction is read from the store. */
+/** Gives the attempt what came with the create. A plain message is at hand; only what is shared with an earlier transaction is read. */
+function attached(work: Work, plan: BodyPlan, env: NativeCreateEnv): TransactionView | Promise<TransactionView> {
+  const [first] = plan.blobs;
+  if (plan.messageBuilder === undefined && first?.source.kind === 'body') work.attach(first.source.body);
+  else if (plan.isComplete) return attachPlanned(work, plan, env).then(() => viewOfWork(work));
+  return viewOfWork(work);
+}
+
 async function attachPlanned(work: Work, { blobs, messageBuilder }: BodyPlan, env: NativeCreateEnv): Promise<void> {
   const { deps } = env;
   const sources = new Map(blobs.map(({ name, source }) => [name, source]));

@@ -29,17 +29,30 @@ export class SenderGate {
   }
 
   /** Does the work as one of the sender's; throws `RequestProblem` 429 when there is too much already. */
-  async run<T>(sender: string, work: () => Promise<T>): Promise<T> {
+  run<T>(sender: string, work: () => Promise<T>): Promise<T> {
     const max = this.#maxOf(sender) ?? limits.restInflightPerSender;
     if (!this.#gate.tryEnter(sender, max)) {
       throw this.#tooMuch(`the sender ${sender} has ${max} requests at work already, try again`, 'create');
     }
+    let working: Promise<T>;
     try {
-      return await work();
-    } finally {
+      working = work();
+    } catch (error) {
       this.#gate.leave(sender);
+      throw error;
     }
+    return working.then(
+      (result) => {
+        this.#gate.leave(sender);
+        return result;
+      },
+      (error: unknown) => {
+        this.#gate.leave(sender);
+        throw error;
+      },
+    );
   }
+
   #tooMuch(detail: string, door: Door): RequestProblem {
     this.#admission.refused(door, 'share');
     return new RequestProblem(429, detail, { headers: { 'retry-after': '1' } });

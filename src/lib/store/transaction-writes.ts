@@ -129,7 +129,11 @@ export class TransactionWrites {
   ): Planned | Promise<Planned> {
     const { group, files } = this.#options;
     const session = sessionId ?? null;
-    return planAtOnce(transactions, session, now, files) ?? planCreate(transactions, group, session, now, files);
+    try {
+      return planAtOnce(transactions, session, now, files) ?? planCreate(transactions, group, session, now, files);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Waits until everything handed to `recordHistory` is written. */
