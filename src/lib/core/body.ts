@@ -1,6 +1,7 @@
 /** The bytes of a message: a length, and a way to read them more than once. Incremental upload stays at the edges. */
 
 import { InvariantError } from './errors.ts';
+import { limits } from './limits.ts';
 import type { Response } from './response.ts';
 
 /** Small bodies are one buffer in memory, large ones a spool file or chunks in the store; a reader sees no difference. */
@@ -43,11 +44,11 @@ export function memoryBody(bytes: Buffer, hasOnlyCrlf = false): Body {
   };
 }
 
-/** A body with bytes put before it: how a trace header is added without copying the message. */
+/** A body with bytes put before it: how a trace header is added without copying the message, unless that is small. */
 export function prefixedBody(prefix: Buffer, rest: Body): Body {
   const hasOnlyCrlf = rest.hasOnlyCrlf === true && hasOnlyCrlfIn(prefix);
-  const joined = rest.inMemory === undefined ? undefined : Buffer.concat([prefix, rest.inMemory]);
-  if (joined !== undefined) return memoryBody(joined, hasOnlyCrlf);
+  if (rest.inMemory !== undefined && rest.size <= limits.bodyCopiedBytes)
+    return memoryBody(Buffer.concat([prefix, rest.inMemory]), hasOnlyCrlf);
   return {
     size: prefix.length + rest.size,
     hasOnlyCrlf,

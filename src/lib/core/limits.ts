@@ -27,6 +27,8 @@ export const limits = {
   messageBytes: 64 * 1024 * 1024,
   /** A body in memory is one buffer up to this size, several beyond it. */
   bodyInMemoryBytes: 256 * 1024,
+  /** Up to here a copy of a message in memory costs less than to read it in pieces. */
+  bodyCopiedBytes: 16 * 1024,
   /** An incoming body up to the first size stays in memory; up to the second one it does as long as all such bodies together are within the third. */
   bodyUnaskedBytes: 16 * 1024,
   bodyHeldBytes: 4 * 1024 * 1024,
@@ -187,6 +189,11 @@ export const limits = {
   /** An answer of a REST peer. */
   httpAnswerBytes: 4 * 1024 * 1024,
   httpRedirects: 5,
+  /** What goes as a frame between two Koukans: an entity of a request, all of a frame, how many are under way on one connection, and what waits to be read by the peer. */
+  frameEntityBytes: 128 * 1024,
+  frameBytes: 4 * 1024 * 1024 + 32 * 1024,
+  framesInFlight: 2000,
+  frameBacklogBytes: 1024 * 1024,
   /** Connections to one REST peer: for short requests, and for hanging GETs, each of which occupies one. */
   httpConnections: 128,
   httpPollConnections: 4096,

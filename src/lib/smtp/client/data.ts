@@ -71,9 +71,7 @@ class DataTransfer implements Awaiting {
     this.step = DURING_MESSAGE;
     // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
     for (let i = 0; i < this.#replies; i += 1) this.#dialogue.await(this);
-    const isSmall =
-      this.#body.inMemory !== undefined || this.#body.whole !== undefined || this.#body.size <= limits.blobChunkBytes;
-    if (isSmall) this.#sendSmall();
+    if (this.#body.inMemory !== undefined || this.#body.whole !== undefined) this.#sendSmall();
     else void this.#sendChunks();
   }
 
@@ -102,15 +100,19 @@ class DataTransfer implements Awaiting {
 
   async #sendChunks(): Promise<void> {
     try {
-      if (await this.#writeChunks()) this.#finish([this.#stuffer.end()]);
-      else this.#cannotBeRead();
+      const last = await this.#writeAllButLast();
+      if (last === undefined) this.#cannotBeRead();
+      else this.#finish([...last, this.#stuffer.end()]);
     } catch {
       this.#cannotBeRead();
     }
   }
 
-  /** Everything but the end, for as long as there is no answer. Says `false` when the body is not what it said it is. */
-  async #writeChunks(): Promise<boolean> {
+  /**
+   * Answers with what is to leave together with the end; for a message of up to `smtpWriteBytes` that is all of it. `undefined` when the body is
+   * not what it said it is, or there is an answer already.
+   */
+  async #writeAllButLast(): Promise<readonly Buffer[] | undefined> {
     let readBytes = 0;
     let ready: Buffer[] = [];
     let readyBytes = 0;
@@ -119,13 +121,13 @@ class DataTransfer implements Awaiting {
       this.#stuffer.next(chunk, ready);
       readyBytes += chunk.length;
       // A chunk may be small, and a call to the system costs the same for many.
-      if (readyBytes < limits.smtpWriteBytes && readBytes < this.#body.size) continue;
+      if (readyBytes < limits.smtpWriteBytes || readBytes === this.#body.size) continue;
       if (!this.#dialogue.write(ready)) await this.#dialogue.drained();
-      if (this.#isOver) return false;
+      if (this.#isOver) return undefined;
       ready = [];
       readyBytes = 0;
     }
-    return readBytes === this.#body.size && !this.#isOver;
+    return readBytes === this.#body.size && !this.#isOver ? ready : undefined;
   }
 }
 
