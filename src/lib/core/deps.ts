@@ -7,7 +7,10 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls back once, later; the returned function takes that back. For waits that are made for every message: it costs a tenth of `sleep`. */
+  /**
+   * Calls back once, later; the returned function takes that back. For waits that are made for every message: next to no cost. A wait of a second
+   * or more may end a fifth of a second late.
+   */
   after(ms: number, callback: () => void): () => void;
 }
 

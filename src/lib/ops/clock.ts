@@ -1,8 +1,19 @@
 /** The clock of the machine: with its neighbours in this folder, the only place that reads the time or sets a timer. */
 import type { Clock } from '../core/deps.ts';
+import { TimerWheel } from './timer-wheel.ts';
 
 /** What a timer of the platform can hold; longer waits are made of several. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** Waits of this length or more may end a little late, and share one timer. */
+const COARSE_MS = 1000;
+const wheel = new TimerWheel({
+  monotonicMs: () => performance.now(),
+  every(ms, callback) {
+    const timer = setInterval(callback, ms);
+    return () => clearInterval(timer);
+  },
+});
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -18,16 +29,11 @@ export const systemClock: Clock = {
 };
 
 function later(ms: number, callback: () => void): () => void {
-  let timer = setTimeout(next, Math.min(ms, TIMER_MAX_MS));
-  let left = ms - TIMER_MAX_MS;
-  function next(): void {
-    if (left <= 0) {
-      callback();
-      return;
-    }
-    timer = setTimeout(next, Math.min(left, TIMER_MAX_MS));
-    left -= TIMER_MAX_MS;
-  }
+  return ms >= COARSE_MS ? wheel.after(ms, callback) : soon(ms, callback);
+}
+
+function soon(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms);
   return () => clearTimeout(timer);
 }
 

@@ -50,6 +50,9 @@ export const exploder = defineOutput<ExploderConfig>({
 });
 
 const mailTaken = Promise.resolve(reply(250, '2.1.0', 'ok'));
+const CLOSED = Promise.resolve();
+/** A child that tells us its answer is not asked for anything before it is done with that. */
+const tellingIsOver = CLOSED;
 const noRoom = reply(451, '4.3.2', 'too many transactions at work, try again later');
 
 /** What all transactions of one chain share. */
@@ -175,7 +178,9 @@ class ExploderExchange implements Exchange {
   close(): Promise<void> {
     this.#isClosed = true;
     for (const recipient of this.#recipients) recipient.endWait();
-    return closeAll(this.#recipients);
+    const [first] = this.#recipients;
+    // Nearly always it is the only one, and has nothing to wait for.
+    return this.#recipients.length > 1 ? closeAll(this.#recipients) : (first?.child.exchange.close() ?? CLOSED);
   }
 
   /** Once closed, nobody waits any more. */
@@ -184,9 +189,6 @@ class ExploderExchange implements Exchange {
   }
 }
 
-/** A child that tells us its answer is not asked for anything before it is done with that. */
-const tellingIsOver = Promise.resolve();
-
 async function closed(child: Child, response: Response): Promise<Response> {
   await tellingIsOver;
   await child.exchange.close();
@@ -194,8 +196,7 @@ async function closed(child: Child, response: Response): Promise<Response> {
 }
 
 async function closeAll(recipients: readonly Recipient[]): Promise<void> {
-  const closing = recipients.map(({ child }) => child.exchange.close());
-  for (const each of closing) await each;
+  await Promise.all(recipients.map(({ child }) => child.exchange.close()));
 }
 
 const isUndecided = ({ standing }: Recipient): boolean => standing === undefined;
