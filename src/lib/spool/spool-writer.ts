@@ -105,13 +105,13 @@ export class SpoolWriter {
     return this.#body;
   }
 
-  /** One buffer where that is what readers of small messages hope for, else the pieces. */
+  /** One buffer where that is what readers of small messages hope for, else the pieces: a copy costs more than it spares. */
   #inMemory(hasOnlyCrlf: boolean): Body {
     const pieces = this.#pieces.take();
-    const isOne = sizeOf(pieces) <= limits.bodyInMemoryBytes;
-    const whole = isOne && pieces.length !== 1 ? [Buffer.concat(pieces)] : pieces;
-    if (this.#budgetBytes === 0 && isOne) return memoryBody(whole[0] as Buffer, hasOnlyCrlf);
+    const isSmall = this.#size <= limits.bodyCopiedBytes;
+    const whole = isSmall && pieces.length !== 1 ? [Buffer.concat(pieces)] : pieces;
     const held = this.#budgetBytes;
+    if (held === 0 && whole.length === 1) return memoryBody(whole[0] as Buffer, hasOnlyCrlf);
     this.#body = new HeldBody(whole, hasOnlyCrlf, () => this.#options.budget.give(held));
     return this.#body;
   }
@@ -154,10 +154,6 @@ export class SpoolWriter {
     this.#file = file;
     return file;
   }
-}
-
-function sizeOf(buffers: readonly Buffer[]): number {
-  return buffers.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** What is left of these buffers behind so many bytes. */

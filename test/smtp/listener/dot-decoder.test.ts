@@ -8,8 +8,12 @@ function stuffed(message: string): string {
 }
 
 /** Feeds `sent` cut at the given places; answers the message and what follows it, or `undefined` when it has not ended. */
-function decode(sent: Buffer, cuts: readonly number[]): { content: string; rest: string } | undefined {
-  const decoder = new DotDecoder();
+function decode(
+  sent: Buffer,
+  cuts: readonly number[],
+  ownsChunks = false,
+): { content: string; rest: string } | undefined {
+  const decoder = new DotDecoder(ownsChunks);
   const content: Buffer[] = [];
   const places = [...new Set([0, ...cuts.map((cut) => cut % (sent.length + 1)), sent.length])].sort((a, b) => a - b);
   for (const [i, from] of places.entries()) {
@@ -49,6 +53,17 @@ describe('the end and the dots of DATA', () => {
       fc.property(text, cuts, (raw, places) => {
         const sent = Buffer.from(raw, 'latin1');
         expect(decode(sent, places)).toEqual(decode(sent, []));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('are the same to one who may move bytes in what it is given', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(text, fc.constant('x'.repeat(40)))), cuts, (raws, places) => {
+        const sent = Buffer.from(raws.join(''), 'latin1');
+        const kept = decode(sent, []);
+        expect(decode(sent, places, true)).toEqual(kept);
       }),
       { numRuns: 2000 },
     );

@@ -8,7 +8,7 @@ type End = Payload['end'];
 export class DataPayload implements Payload {
   readonly take: Take;
   readonly end: End;
-  readonly #decoder = new DotDecoder();
+  readonly #decoder = new DotDecoder(true);
 
   constructor(take: Take, end: End) {
     this.take = take;

@@ -22,12 +22,18 @@ export class DotDecoder {
   #held: Buffer = NOTHING;
   #isAtLineStart = true;
   #endsWithCr = false;
+  readonly #ownsChunks: boolean;
+
+  /** `ownsChunks`: nobody else looks at what is given to `decode`, so bytes may be moved in it, which spares a copy. */
+  constructor(ownsChunks = false) {
+    this.#ownsChunks = ownsChunks;
+  }
 
   decode(chunk: Buffer): Decoded {
     if (chunk.length === 0) return { content: NOTHING };
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = NOTHING;
-    const kept = new Keeper(bytes);
+    const kept = new Keeper(bytes, this.#ownsChunks);
     let dot = this.#isAtLineStart && bytes[0] === DOT ? 0 : this.#nextDot(bytes, 0);
     while (dot !== -1) {
       const next = bytes[dot + 1];
@@ -71,34 +77,38 @@ function indexOfLfDot(bytes: Buffer, from: number): number {
   return near <= from ? bytes.indexOf(LF_DOT, from) : bytes.indexOf(LF_DOT, near);
 }
 
-/** The bytes of one chunk without some single ones; copies only when there is something to leave out. */
+/** The bytes of one chunk without some single ones: what is behind the first of them moves up, in the chunk itself or in a copy of it. */
 class Keeper {
   readonly #bytes: Buffer;
-  #copy: Buffer | undefined;
+  readonly #ownsBytes: boolean;
+  #kept: Buffer;
   #filled = 0;
   #from = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, ownsBytes: boolean) {
     this.#bytes = bytes;
+    this.#ownsBytes = ownsBytes;
+    this.#kept = bytes;
   }
 
   skip(index: number): void {
-    this.#copy ??= Buffer.allocUnsafe(this.#bytes.length);
-    this.#append(this.#copy, index);
+    if (this.#from === 0 && !this.#ownsBytes) this.#kept = Buffer.from(this.#bytes);
+    this.#keep(index);
     this.#from = index + 1;
   }
 
   upTo(end: number): Buffer {
-    if (this.#copy === undefined) return this.#bytes.subarray(0, end);
-    this.#append(this.#copy, end);
-    return this.#copy.subarray(0, this.#filled);
+    this.#keep(end);
+    return this.#kept.subarray(0, this.#filled);
   }
 
-  #append(copy: Buffer, end: number): void {
-    if (end - this.#from > NEAR_BYTES) {
-      this.#filled += this.#bytes.copy(copy, this.#filled, this.#from, end);
-      return;
-    }
-    for (let i = this.#from; i < end; i += 1) copy[this.#filled++] = this.#bytes[i] as number;
+  #keep(end: number): void {
+    const kept = this.#kept;
+    const to = this.#filled;
+    const from = this.#from;
+    this.#filled += end - from;
+    if (to === from) return;
+    if (end - from > NEAR_BYTES) kept.copyWithin(to, from, end);
+    else for (let i = from; i < end; i += 1) kept[to + i - from] = kept[i] as number;
   }
 }
