@@ -13,9 +13,24 @@ export interface SharesAsk {
   readonly parties: number;
 }
 
+interface Principal {
+  readonly name: string;
+  readonly tag?: string | undefined;
+}
+
+/** Senders are as many as the configuration has, and each message asks several times: a string that is known is found at once in a map, too. */
+const shares = new WeakMap<Principal, string>();
+
 /** Whom a place of a sender counts for: a tag is a party of its own, because one kind of mail must not keep another waiting. */
-export function shareOf({ name, tag }: { readonly name: string; readonly tag?: string | undefined }): string {
-  return tag === undefined ? name : `${name} ${tag}`;
+export function shareOf(sender: Principal): string {
+  const { name, tag } = sender;
+  if (tag === undefined) return name;
+  let share = shares.get(sender);
+  if (share === undefined) {
+    share = `${name} ${tag}`;
+    shares.set(sender, share);
+  }
+  return share;
 }
 
 /** One place in so many is kept for those who have less than their share. */

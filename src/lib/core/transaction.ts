@@ -193,14 +193,19 @@ function reduceReply(state: TxState, event: Answer): Replies {
     case 'rcptReply': {
       if (state.rcptTo[event.index] === undefined) illegal(event, 'no such recipient');
       if (replies.rcpt[event.index] !== undefined) illegal(event, 'already answered');
-      const rcpt = state.rcptTo.map((_, i) => (i === event.index ? event.response : replies.rcpt[i]));
-      return { mail: replies.mail, rcpt, data: replies.data };
+      return { mail: replies.mail, rcpt: withReply(state, event.index, event.response), data: replies.data };
     }
     case 'dataReply':
       if (state.body === undefined) illegal(event, 'no body was asked');
       if (replies.data !== undefined) illegal(event, 'already answered');
       return { mail: replies.mail, rcpt: replies.rcpt, data: event.response };
   }
+}
+
+/** One reply more, index-aligned with the recipients there are. */
+function withReply({ rcptTo, replies }: TxState, index: number, response: Response): Replies['rcpt'] {
+  if (rcptTo.length === 1) return [response];
+  return rcptTo.map((_, i) => (i === index ? response : replies.rcpt[i]));
 }
 
 /** Replies of the attempt as the wire shows them: recipients in order, up to the first that is still unanswered. */

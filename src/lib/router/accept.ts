@@ -2,7 +2,6 @@
  * The downstream half of a router: what its REST clients may ask (protocol §1). A sender whose chain ends in an exploder opens a
  * conversation in memory; any other creates a transaction in the store before it is answered.
  */
-import { type DriveEnd, drive } from '../chain/drive.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable } from '../conversation/conversation-table.ts';
@@ -10,10 +9,7 @@ import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
-import { must } from '../core/errors.ts';
 import { shareOf } from '../core/fair-shares.ts';
-import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
-import type { Final, TxState } from '../core/transaction.ts';
 import type { Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
@@ -24,8 +20,8 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
-import { repliedEnd } from './attempt.ts';
 import { checkEnvelope } from './check-envelope.ts';
+import { ConversationRun } from './conversation-run.ts';
 import type { Journal } from './journal.ts';
 import type { NativeTransactions } from './native.ts';
 import type { RouteTable } from './route-table.ts';
@@ -96,34 +92,15 @@ export class Accept implements TransactionService {
         silenceMs === undefined
           ? { id, origin, sender, share, silenceMs: Number.POSITIVE_INFINITY, byCall: true }
           : { id, origin, sender, share, silenceMs },
-        (conversation) => this.#follow(route, conversation, leave),
+        (conversation) => {
+          const followed = new ConversationRun(route, conversation, this.#options).run();
+          return leave === undefined ? followed : followed.finally(leave);
+        },
       );
     } catch (error) {
       leave?.();
       throw error;
     }
-  }
-
-  /** Sees a conversation through; `leave` is called at its end. */
-  #follow(route: Route, { facts, live, stop }: Conversation, leave: (() => void) | undefined): Promise<void> {
-    const { deps, journal } = this.#options;
-    const { id, origin } = facts;
-    const log = deps.log.child({ tx: id });
-    const openedAt = deps.clock.now();
-    live.apply({ type: 'attempt' });
-    const exchange = route.chain.open({
-      id,
-      origin,
-      log,
-      onSignal: (filter, value) => live.apply({ type: 'signal', filter, value }),
-    });
-    const onBug = (error: unknown): void => log.error({ error }, 'a step of the chain failed with a bug');
-    const followed = drive(live, exchange, stop, onBug).then((end) => {
-      const final = end === 'decided' ? onlyAttemptEnded(live.state, deps.clock.now()) : FINALS[end];
-      live.apply({ type: 'finish', final });
-      journal.conversation({ id, route, origin, openedAt, state: live.state });
-    });
-    return leave === undefined ? followed : followed.finally(leave);
   }
 
   async read(
@@ -174,12 +151,6 @@ export class Accept implements TransactionService {
   }
 }
 
-/** How a conversation ends that no reply has decided. */
-const FINALS = {
-  cancelled: { outcome: 'cancelled', text: 'downstream cancelled' },
-  stopped: { outcome: 'abandoned', text: 'downstream timeout' },
-} as const satisfies Record<Exclude<DriveEnd, 'decided'>, Final>;
-
 /** What a conversation may begin with; checked before it is opened. */
 function checkConversation({ mailFrom, rcptTo, body }: CreateAsk): void {
   if (body !== undefined && body.kind !== 'inline') {
@@ -192,13 +163,4 @@ function checkConversation({ mailFrom, rcptTo, body }: CreateAsk): void {
   if (body !== undefined && rcptTo.length === 0) {
     throw new RequestProblem(400, 'recipients come before the message', { pointer: '/rcpt_to' });
   }
-}
-
-/** A conversation has one attempt, and who is to try again is its client. */
-function onlyAttemptEnded(state: TxState, now: number): Final {
-  const ask = { end: repliedEnd(state), attempt: 1, createdAt: now, retry: false };
-  const decision = afterAttempt(ask, DEFAULT_RETRY, now, 0);
-  must(decision.kind === 'finish', 'without retry every attempt is the last');
-  const hasNone = ask.end.kind === 'replied' && ask.end.phase === 'rcpt' && state.rcptTo.length > 1;
-  return hasNone ? { ...decision.final, text: 'exploder/oneshot all rcpts failed' } : decision.final;
 }

@@ -17,8 +17,8 @@ import type { Mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { decisive, type FilterOutput } from '../core/transaction.ts';
-import { BODY_BLOB, type NewBlob, type NewTransaction, type Store } from '../store/store.ts';
-import { consequences, decide } from './conclude.ts';
+import type { NewTransaction, Store } from '../store/store.ts';
+import { bodyBlob, isMade, planAdoption, transactionsOf } from './adoption.ts';
 import type { Journal } from './journal.ts';
 import { isFailureHeard, type NotifySettings } from './notify.ts';
 import type { RouteTable } from './route-table.ts';
@@ -77,13 +77,14 @@ export class Children implements ChildOpener {
     });
     for (const work of works) work.isAdopting = true;
     try {
-      const ending = works.filter(isEnding);
-      if (ending.length > 0) await Promise.all(ending.map((work) => this.#untilEnded(work)));
+      if (works.some(isEnding)) await Promise.all(works.filter(isEnding).map((work) => this.#untilEnded(work)));
       // Answered after all, in the last moment: there is nothing to be responsible for any more.
       const open = works.filter(({ live }) => live.state.final?.outcome !== 'delivered');
       if (open.length === 0) return;
       const commit = this.#commit(open, body);
-      for (const work of open) work.adopting = commit.catch(() => undefined);
+      // A failure is the business of whoever asked.
+      const settled = commit.catch(() => undefined);
+      for (const work of open) work.adopting = settled;
       await commit;
     } finally {
       for (const work of works) work.isAdopting = false;
@@ -96,49 +97,16 @@ export class Children implements ChildOpener {
   }
 
   async #commit(works: readonly Work[], body: Body): Promise<void> {
-    const { store, deps } = this.#options;
-    const ended = new Map<Work, RetryDecision>();
-    const plans = works.map((work) => this.#plan(work, body, ended));
-    const isPlanned = plans.every((plan) => !(plan instanceof Promise));
-    const transactions = isPlanned ? (plans as (readonly NewTransaction[])[]) : await Promise.all(plans);
-    await store.create(transactions.flat(), deps.clock.now());
-    for (const [adopted, ...reports] of transactions) {
-      if (adopted !== undefined) this.#options.journal.accepted(adopted.record, body.size);
-      for (const { record } of reports) this.#options.journal.accepted(record);
+    const { store, deps, journal } = this.#options;
+    const plans = works.map((work) => planAdoption(work, body, this.#options));
+    const adoptions = plans.every(isMade) ? plans : await Promise.all(plans);
+    await store.create(transactionsOf(adoptions), deps.clock.now());
+    for (const { adopted, reports } of adoptions) {
+      journal.accepted(adopted.record, body.size);
+      for (const { record } of reports) journal.accepted(record);
     }
-    for (const work of works) this.#adopted(work, ended.get(work), body);
-    if (transactions.some((created) => created.length > 1)) this.#options.onDue();
-  }
-
-  /** The transaction as it is adopted, and the notifications it has caused by now; at once, unless there may be some. */
-  #plan(
-    work: Work,
-    body: Body,
-    ended: Map<Work, RetryDecision>,
-  ): readonly NewTransaction[] | Promise<readonly NewTransaction[]> {
-    const { deps } = this.#options;
-    work.hold(body);
-    work.inherit();
-    work.live.apply({ type: 'adopt', retry: true, notification: true });
-    const blobs = [bodyBlob(body)];
-    if (work.isParked) {
-      return [{ record: work.record(), blobs, attempts: [], next: { kind: 'due', at: deps.clock.now() } }];
-    }
-    if (!work.hasEnded) {
-      const attempts = [...work.pastAttempts, work.attemptRecord()];
-      return [{ record: work.record(), blobs, attempts, next: { kind: 'leased' } }];
-    }
-    if (work.live.state.body === undefined) work.live.apply({ type: 'body', body });
-    must(work.end !== undefined && work.end.kind !== 'shutdown', 'an attempt that ended says how');
-    const decision = decide(work, work.end, deps);
-    ended.set(work, decision);
-    return this.#planEnded(work, blobs, decision);
-  }
-
-  async #planEnded(work: Work, blobs: readonly NewBlob[], decision: RetryDecision): Promise<readonly NewTransaction[]> {
-    const { next, spawn, isDelayReported } = await consequences(work, decision, this.#options);
-    const attempts = [...work.pastAttempts, work.attemptRecord(this.#options.deps.clock.now(), isDelayReported)];
-    return [{ record: work.record(), blobs, attempts, next }, ...spawn];
+    for (const { work, decision } of adoptions) this.#adopted(work, decision, body);
+    if (adoptions.some(({ reports }) => reports.length > 0)) this.#options.onDue();
   }
 
   async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
@@ -193,10 +161,6 @@ export class Children implements ChildOpener {
 /** A reply has decided its attempt, which is over in a moment. */
 function isEnding(work: Work): boolean {
   return !work.isParked && !work.hasEnded && decisive(work.live.state) !== undefined;
-}
-
-function bodyBlob(body: Body): NewBlob {
-  return { name: BODY_BLOB, source: { kind: 'body', body } };
 }
 
 /** A child as its exploder holds it. */
