@@ -2,6 +2,8 @@
 export const limits = {
   /** RFC 5321 §4.5.3.1.4 asks for 512; extensions and internationalised addresses need more. */
   smtpCommandLineBytes: 4096,
+  /** A path of an envelope. RFC 5321 §4.5.3.1.3 asks for 256; PostgreSQL finds nothing again by more than some 2 700. */
+  smtpPathBytes: 1024,
   /** RFC 5321 §4.5.3.1.6: 1000 with CRLF. Longer lines are common in the wild, so this is where a message is refused. */
   smtpTextLineBytes: 1_000_000,
   /** A reply of a far end, all its lines. */
@@ -189,10 +191,12 @@ export const limits = {
   /** An answer of a REST peer. */
   httpAnswerBytes: 4 * 1024 * 1024,
   httpRedirects: 5,
-  /** What goes as a frame between two Koukans: an entity of a request, all of a frame, how many are under way on one connection, and what waits to be read by the peer. */
+  /** The entity of a request that goes as a frame between two Koukans; larger ones go by themselves. */
   frameEntityBytes: 128 * 1024,
-  frameBytes: 4 * 1024 * 1024 + 32 * 1024,
+  /** Such requests under way on one connection, and connections of them to one server. */
   framesInFlight: 2000,
+  frameLines: 1000,
+  /** Frames written that a peer does not read; beyond that it is not listened to. */
   frameBacklogBytes: 1024 * 1024,
   /** Connections to one REST peer: for short requests, and for hanging GETs, each of which occupies one. */
   httpConnections: 128,

@@ -7,6 +7,8 @@ import { Pool } from 'undici';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { collectAnswer } from './collect-answer.ts';
+import { FRAMES, FRAMES_HEADER } from './frame.ts';
+import { FrameLine } from './frame-line.ts';
 import type { HttpSender, SentAnswer, SentRequest } from './request.ts';
 
 /** How a server's certificate is judged (by the system's authorities, or not at all), or more than that. */
@@ -47,8 +49,14 @@ interface Requests {
   request(ask: SentRequest): Promise<SentAnswer>;
 }
 
+/** The ways to one peer. */
+interface Connections {
+  readonly pool: Pool;
+  readonly line: FrameLine;
+}
+
 export class HttpClient implements HttpSender {
-  readonly #pools = new Map<string, Pool>();
+  readonly #pools = new Map<string, Connections>();
   /** The same by what a request has at hand: to say a trust in words costs as much as to find out that nothing has changed. */
   #known = new WeakMap<PeerTrust, Map<string, Requests>>();
   #isClosed = false;
@@ -65,14 +73,17 @@ export class HttpClient implements HttpSender {
     const key = use === 'poll' ? `poll ${origin}` : origin;
     const before = known.get(key);
     if (before !== undefined) return before;
-    const pool = this.#pool(origin, who, use);
-    const requests: Requests = { request: (ask) => collectAnswer(pool, ask) };
+    const { pool, line } = this.#pool(origin, who, use);
+    const requests: Requests = {
+      request: (ask) => (line.takes(ask) ? line.request(ask) : offered(line, ask, collectAnswer(pool, ask))),
+    };
     known.set(key, requests);
     return requests;
   }
 
-  #pool(origin: string, { verify = true, ca, identity }: PeerTrust, use: PoolUse): Pool {
-    const key = JSON.stringify([use, origin, verify, ca, identity]);
+  #pool(origin: string, { verify = true, ca, identity }: PeerTrust, use: PoolUse): Connections {
+    const keyOf = (which: PoolUse): string => JSON.stringify([which, origin, verify, ca, identity]);
+    const key = keyOf(use);
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     this.#makeRoom();
@@ -83,29 +94,50 @@ export class HttpClient implements HttpSender {
       bodyTimeout: 0,
       connect: { rejectUnauthorized: verify, ...(ca !== undefined && { ca }), ...identity },
     });
-    this.#pools.set(key, pool);
-    return pool;
+    const beside = this.#pools.get(keyOf(use === 'poll' ? 'short' : 'poll'));
+    const made = { pool, line: beside?.line ?? new FrameLine(pool, origin) };
+    this.#pools.set(key, made);
+    return made;
   }
 
   /** Waits for the requests in flight, then closes all connections; with `signal` aborted, at once. Idempotent. */
   async close(signal?: AbortSignal): Promise<void> {
     this.#isClosed = true;
-    const pools = [...this.#pools.values()];
+    const all = [...this.#pools.values()];
     this.#pools.clear();
     const destroy = (): void => {
-      for (const pool of pools) void pool.destroy();
+      for (const { pool, line } of all) {
+        line.destroy();
+        void pool.destroy();
+      }
     };
     if (signal?.aborted) destroy();
     else signal?.addEventListener('abort', destroy, { once: true });
-    await Promise.all(pools.map((pool) => (pool.closed || pool.destroyed ? undefined : pool.close())));
+    await Promise.all(all.map(closed));
     signal?.removeEventListener('abort', destroy);
   }
 
   #makeRoom(): void {
     if (this.#pools.size < 2 * limits.httpOrigins) return;
-    const [key, oldest] = this.#pools.entries().next().value as [string, Pool];
+    const [key, oldest] = this.#pools.entries().next().value as [string, Connections];
     this.#pools.delete(key);
     this.#known = new WeakMap();
-    void oldest.close();
+    void closed(oldest);
   }
+}
+
+async function closed({ pool, line }: Connections): Promise<void> {
+  await line.close();
+  if (!pool.closed && !pool.destroyed) await pool.close();
+}
+
+/**
+ * An answer that came by itself may say that others can come as frames. Not through a balancer, though, where all of them would go to one of the
+ * servers behind it: a server that names another place for a transaction than the one that was asked may stand behind one.
+ */
+async function offered(line: FrameLine, ask: SentRequest, coming: Promise<SentAnswer>): Promise<SentAnswer> {
+  const answer = await coming;
+  const { [FRAMES_HEADER]: frames, location } = answer.headers;
+  if (frames === FRAMES && (location === undefined || location.startsWith(`${line.origin}/`))) line.offer(ask.headers);
+  return answer;
 }

@@ -3,6 +3,7 @@
  * that the Python original does not understand) would make two.
  */
 import type { FastifyReply } from 'fastify';
+import { FRAMES, FRAMES_HEADER } from './frame.ts';
 import { PREFERENCE_APPLIED, RETURNS_VIEW } from './prefer.ts';
 import type { TransactionView } from './service.ts';
 import { DSN_HEADER, dsnHeader } from './wire-dsn.ts';
@@ -45,7 +46,12 @@ export function sendViewAfterUpload(
 type Headers = Record<string, string | number>;
 
 function headersOf(view: TransactionView): Headers {
-  return { 'content-type': JSON_TYPE, etag: String(view.version), [DSN_HEADER]: dsnHeader(view.state) };
+  return {
+    'content-type': JSON_TYPE,
+    etag: String(view.version),
+    [DSN_HEADER]: dsnHeader(view.state),
+    [FRAMES_HEADER]: FRAMES,
+  };
 }
 
 function textOf(view: TransactionView, bases: BaseUris): string {

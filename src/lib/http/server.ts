@@ -10,8 +10,10 @@ import type { Log } from '../core/deps.ts';
 import type { HostPort } from '../core/envelope.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { Access } from './access.ts';
+import type { Access, AccessRequest } from './access.ts';
 import { addAccess, addGate, peerGate } from './admission.ts';
+import { type Caller, itself } from './caller.ts';
+import { serveFrames } from './frame-server.ts';
 import { addHealthRoutes, type HealthOptions } from './health-routes.ts';
 import { addOpenApi } from './open-api.ts';
 import { replyWithProblem, sendRefusal } from './problem-reply.ts';
@@ -111,6 +113,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     done();
   });
   await app.ready();
+  const identify = (request: AccessRequest): Caller => options.access?.identify(request) ?? itself;
+  const frames = serveFrames({ server: app.server, route: app.routing, identify });
   return {
     async listen(addr) {
       const bound = await listen(app, addr);
@@ -121,7 +125,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     close: (signal) => {
       closing.abort();
       room.close();
-      return close(app, signal);
+      frames.close();
+      return close(app, signal, () => frames.cut());
     },
   };
 }
@@ -188,8 +193,11 @@ function baseUri(scheme: string, { host, port }: HostPort): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-async function close(app: FastifyInstance, signal: AbortSignal | undefined): Promise<void> {
-  const cut = (): void => app.server.closeAllConnections();
+async function close(app: FastifyInstance, signal: AbortSignal | undefined, cutFrames: () => void): Promise<void> {
+  const cut = (): void => {
+    app.server.closeAllConnections();
+    cutFrames();
+  };
   if (signal?.aborted) cut();
   else signal?.addEventListener('abort', cut, { once: true });
   try {

@@ -1,0 +1,302 @@
+/** Requests between two Koukans as frames on one connection: what travels, who may, and what happens when it breaks. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { hashSecret } from '../../src/lib/auth/secrets.ts';
+import { memoryBody } from '../../src/lib/core/body.ts';
+import { limits } from '../../src/lib/core/limits.ts';
+import { mailbox } from '../../src/lib/core/mailbox.ts';
+import { type Response, reply } from '../../src/lib/core/response.ts';
+import { type AccessOptions, openAccess } from '../../src/lib/http/access.ts';
+import { encodeFrame, FRAMES_TARGET, type Frame, FrameReader, kinds } from '../../src/lib/http/frame.ts';
+import { HttpClient } from '../../src/lib/http/http-client.ts';
+import { httpHop } from '../../src/lib/http/http-hop.ts';
+import type { RestServerOptions } from '../../src/lib/http/server.ts';
+import { fakeDeps, memoryLog, realClock } from '../helpers/fake-deps.ts';
+import type { MemoryServiceOptions } from '../helpers/memory-service.ts';
+import { rawRequest } from './raw-request.ts';
+import { type Running, startRestServer } from './rest-server.ts';
+
+const FROM = mailbox('ann@far.test');
+const KIM = mailbox('kim@dest.test');
+const QUEUED = reply(250, '2.6.0', 'queued');
+const ENVELOPE = JSON.stringify({ mail_from: { m: 'ops@shop.test' }, rcpt_to: [{ m: 'kim@dest.test' }] });
+
+const PATIENTLY = { timeout: 20_000, interval: 10 };
+/** Nothing more happens to the transaction then, until it is asked more. */
+const WHEN_ANSWERED = { prefer: 'wait=20' };
+
+/** Sends messages through one client, from MAIL to the answer to DATA. */
+function sender(url: string, token?: string): (text: string) => Promise<Response> {
+  const client = new HttpClient();
+  onTestFinished(() => client.close(AbortSignal.abort()));
+  const hop = httpHop({
+    endpoint: `${url}/senders/router/transactions`,
+    client,
+    deps: fakeDeps({ clock: realClock }),
+    ...(token !== undefined && { token }),
+  });
+  return async (text) => {
+    const exchange = hop.open({ sender: 'router', rcptTimeoutMs: 20_000, dataTimeoutMs: 20_000, createAt: 'mail' });
+    await exchange.mail(FROM);
+    await exchange.rcpt(KIM);
+    const answer = await exchange.data(memoryBody(Buffer.from(text)));
+    await exchange.close();
+    return answer;
+  };
+}
+
+/** What stands before a server and hears what clients say. */
+interface Wire {
+  readonly url: string;
+  readonly running: Running;
+  /** How many requests of HTTP went by. */
+  readonly requests: () => number;
+  /** Whether a client has been let in for frames. */
+  readonly isJoined: () => boolean;
+  cut(): void;
+}
+
+/** A server that knows itself by the address of the wire, as one that nothing stands before. */
+async function startOnWire(
+  service: MemoryServiceOptions = {},
+  options: Partial<RestServerOptions> = {},
+): Promise<Wire> {
+  let port = '';
+  const sockets = new Set<Socket>();
+  let said = '';
+  let isJoined = false;
+  const server = net.createServer((near) => {
+    const far = net.connect(Number(port), '127.0.0.1');
+    let asked = '';
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('close', () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.on('data', (chunk: Buffer) => {
+      asked += chunk.toString('latin1');
+      said += chunk.toString('latin1');
+      far.write(chunk);
+    });
+    far.on('data', (chunk: Buffer) => {
+      if (asked.startsWith('CONNECT') && chunk.toString('latin1').startsWith('HTTP/1.1 200')) isJoined = true;
+      near.write(chunk);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  onTestFinished(() => {
+    cut();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const running = await startRestServer(service, { sessionUri: url, ...options });
+  port = new URL(running.url).port;
+  return {
+    url,
+    running,
+    requests: () => said.split(' HTTP/1.1\r\n').length - 1,
+    isJoined: () => isJoined,
+    cut() {
+      isJoined = false;
+      cut();
+    },
+  };
+}
+
+/** Connects for frames; answers frame by frame, in the order in which they come. */
+async function joined(url: string, headers = ''): Promise<{ socket: Socket; status: string; next(): Promise<Frame> }> {
+  const { port } = new URL(url);
+  const socket = net.connect(Number(port), '127.0.0.1');
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  socket.on('error', () => socket.destroy());
+  socket.write(`CONNECT ${FRAMES_TARGET} HTTP/1.1\r\nhost: ${FRAMES_TARGET}\r\n${headers}\r\n`);
+  const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const first = (await chunks.next()).value as Buffer;
+  const reader = new FrameReader(limits.httpAnswerBytes);
+  const read: Frame[] = [];
+  const next = async (): Promise<Frame> => {
+    while (read.length === 0) {
+      const { value, done } = await chunks.next();
+      if (done) throw new Error('the server has closed the connection');
+      read.push(...reader.read(value));
+    }
+    return read.shift() as Frame;
+  };
+  return { socket, status: first.toString('latin1').slice(9, 12), next };
+}
+
+const create = (id: number, headers: Record<string, string> = {}): Buffer =>
+  encodeFrame(id, kinds.request, 'POST /senders/router/transactions', headers, ENVELOPE);
+
+describe('messages between two Koukans', () => {
+  it('travel on one connection as soon as the server has said that it can', async () => {
+    const wire = await startOnWire({ data: async () => QUEUED });
+    const { service } = wire.running;
+    const send = sender(wire.url);
+    await vi.waitUntil(async () => {
+      expect(await send('early')).toEqual(QUEUED);
+      return wire.isJoined();
+    }, PATIENTLY);
+    await send('joined');
+    const before = wire.requests();
+    for (let i = 0; i < 10; i += 1) expect(await send(`message ${i}`)).toEqual(QUEUED);
+    expect(wire.requests()).toBe(before);
+    expect(service.transactions.size).toBeGreaterThan(10);
+  });
+
+  it('arrive whole, whatever bytes they have and however large they are', async () => {
+    const received: string[] = [];
+    const data = async (bytes: Buffer): Promise<Response> => {
+      received.push(bytes.toString('latin1'));
+      return QUEUED;
+    };
+    const wire = await startOnWire({ data });
+    const send = sender(wire.url);
+    await vi.waitUntil(async () => {
+      await send('early');
+      return wire.isJoined();
+    }, PATIENTLY);
+    received.length = 0;
+    const texts = ['', 'é№\u0000\r\n.', 'x'.repeat(limits.frameEntityBytes + 1)];
+    for (const text of texts) expect(await send(text)).toEqual(QUEUED);
+    expect(received).toEqual(texts.map((text) => Buffer.from(text).toString('latin1')));
+  });
+
+  it('go on by themselves when the connection breaks, and join again', async () => {
+    const wire = await startOnWire({ data: async () => QUEUED });
+    const send = sender(wire.url);
+    for (let round = 0; round < 2; round += 1) {
+      await vi.waitUntil(async () => {
+        expect(await send('message')).toEqual(QUEUED);
+        return wire.isJoined();
+      }, PATIENTLY);
+      wire.cut();
+      expect(await send('after the cut')).toEqual(QUEUED);
+    }
+  });
+
+  it('go by themselves to a server that does not trust the client, which is not told more', async () => {
+    const access = openAccess({ requireClientCert: false, trustedPeers: [] }, { clock: realClock, log: memoryLog() });
+    const wire = await startOnWire({ data: async () => QUEUED }, { access });
+    const send = sender(wire.url);
+    for (let i = 0; i < 5; i += 1) expect(await send('message')).toEqual(QUEUED);
+    expect(wire.isJoined()).toBe(false);
+    expect((await joined(wire.url)).status).toBe('403');
+  });
+
+  it('go by themselves to a server that may stand behind a balancer', async () => {
+    const wire = await startOnWire({ data: async () => QUEUED }, { sessionUri: '' });
+    const send = sender(wire.url);
+    await send('message');
+    const before = wire.requests();
+    for (let i = 0; i < 5; i += 1) expect(await send('message')).toEqual(QUEUED);
+    expect(wire.isJoined()).toBe(false);
+    expect(wire.requests()).toBe(before + 5);
+  });
+});
+
+describe('a server that takes frames', () => {
+  it('answers a later request before an earlier one that waits', async () => {
+    const { url } = await startRestServer();
+    const { socket, next } = await joined(url);
+    socket.write(create(1, WHEN_ANSWERED));
+    const { headers } = await next();
+    const place = new URL(headers.location as string).pathname;
+    socket.write(encodeFrame(2, kinds.request, `GET ${place}`, { 'if-none-match': headers.etag as string }, ''));
+    socket.write(create(3));
+    expect(await next()).toMatchObject({ id: 3, kind: kinds.answer, start: '201' });
+    // Given up: the answer to the next one is the next.
+    socket.write(encodeFrame(2, kinds.cancel, '', {}, ''));
+    socket.write(create(4));
+    expect(await next()).toMatchObject({ id: 4, start: '201' });
+  });
+
+  it('answers mistakes as it answers them elsewhere', async () => {
+    const { url } = await startRestServer();
+    const { socket, next } = await joined(url);
+    socket.write(encodeFrame(1, kinds.request, 'POST /senders/router/transactions', {}, '{"mail_form": 1}'));
+    const answer = await next();
+    expect(answer).toMatchObject({ start: '400', headers: { 'content-type': 'application/problem+json' } });
+    expect(JSON.parse(answer.entity.toString('utf8'))).toMatchObject({ status: 400, pointer: '/mail_form' });
+    socket.write(encodeFrame(2, kinds.request, 'GET /nowhere', {}, ''));
+    expect(await next()).toMatchObject({ id: 2, start: '404' });
+  });
+
+  it('asks who it is with each request', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'koukan-frames-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const authTokens = path.join(folder, 'tokens.json');
+    writeFileSync(authTokens, JSON.stringify({ gateway: { hash: hashSecret('gateway-token'), trusted: true } }));
+    const options: AccessOptions = { requireClientCert: false, authTokens };
+    const access = openAccess(options, { clock: realClock, log: memoryLog() });
+    const wire = await startOnWire({ data: async () => QUEUED }, { access });
+    const { url } = wire.running;
+    expect((await joined(url)).status).toBe('403');
+    const { socket, status, next } = await joined(url, 'authorization: Bearer gateway-token\r\n');
+    expect(status).toBe('200');
+    socket.write(create(1));
+    expect(await next()).toMatchObject({ start: '401' });
+    socket.write(create(2, { authorization: 'Bearer gateway-token' }));
+    expect(await next()).toMatchObject({ start: '201' });
+    const send = sender(wire.url, 'gateway-token');
+    await vi.waitUntil(async () => {
+      expect(await send('message')).toEqual(QUEUED);
+      return wire.isJoined();
+    }, PATIENTLY);
+  });
+
+  it.each([
+    ['what is no frame', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['an answer', encodeFrame(1, kinds.answer, '200', {}, '')],
+    ['a request without a path', encodeFrame(1, kinds.request, 'GET', {}, '')],
+    ['a request that is too large', encodeFrame(1, kinds.request, 'PUT /', {}, Buffer.alloc(200_000))],
+  ])('closes the connection on %s, and goes on', async (_, bytes) => {
+    const { url } = await startRestServer();
+    const { socket, next } = await joined(url);
+    socket.write(bytes);
+    await expect(next()).rejects.toThrow();
+    expect(
+      (await rawRequest('POST', `${url}/senders/router/transactions`, { body: JSON.parse(ENVELOPE) })).status,
+    ).toBe(201);
+  });
+
+  it('answers what is asked before it closes', async () => {
+    const { url, server } = await startRestServer();
+    const { socket, next } = await joined(url);
+    socket.write(create(1, WHEN_ANSWERED));
+    const { headers } = await next();
+    const place = new URL(headers.location as string).pathname;
+    socket.write(encodeFrame(2, kinds.request, `GET ${place}`, { 'if-none-match': headers.etag as string }, ''));
+    socket.write(create(3));
+    await next();
+    const closed = server.close();
+    expect(await next()).toMatchObject({ id: 2, start: '304' });
+    await closed;
+    await expect(next()).rejects.toThrow('closed the connection');
+  });
+
+  it('refuses to connect to anywhere else, and leaves those alone who ask for another protocol', async () => {
+    const { url } = await startRestServer();
+    const { port } = new URL(url);
+    const socket = net.connect(Number(port), '127.0.0.1');
+    socket.write('CONNECT mail.far.test:25 HTTP/1.1\r\nhost: mail.far.test\r\n\r\n');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+    const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABk' };
+    const body = JSON.parse(ENVELOPE);
+    expect((await rawRequest('POST', `${url}/senders/router/transactions`, { headers, body })).status).toBe(201);
+  });
+});
