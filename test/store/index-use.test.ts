@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
 import { migrate } from '../../src/lib/store/migrate.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
 import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts';
@@ -8,6 +9,7 @@ import { endSession } from '../../src/lib/store/sql/end-session.ts';
 import { listLeases, releaseLeases } from '../../src/lib/store/sql/leases.ts';
 import type { Sql, SqlValue } from '../../src/lib/store/sql/sql.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
+import { NOBODY } from '../../src/lib/store/store.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 
@@ -39,6 +41,9 @@ const FILL = `
   insert into blobs (length, total_length, reference_count, touched_at) select 0, 0, 1, n from numbers;
   insert into transaction_blobs (transaction_id, name, blob_id) select 'tx' || id, 'body', id from blobs;
   analyze;`;
+
+const CLAIM = { sessionId: 1, now: 20_000, limit: 10, passedOver: NOBODY };
+const FLOODERS = { senders: [{ sender: 'app', tag: undefined }], domains: ['example.com'] };
 
 describe.each(databases)('the queue in a large database on $name', (kind) => {
   let database: TestDatabase;
@@ -85,7 +90,8 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
   };
 
   it.each([
-    ['claiming', 'transactions_due', (sql: Sql) => claimDue(sql, { sessionId: 1, now: 20_000, limit: 10 })],
+    ['claiming', 'transactions_due', (sql: Sql) => claimDue(sql, CLAIM)],
+    ['claiming for others', 'transactions_due', (sql: Sql) => claimDue(sql, { ...CLAIM, passedOver: FLOODERS })],
     ['asking when the next is due', 'transactions_due', (sql: Sql) => nextDueAt(sql)],
     ['asking what is leased', 'transactions_leased', (sql: Sql) => listLeases(sql, OF_ONE)],
     [

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LeaseLostError } from '../../src/lib/core/errors.ts';
+import { mailbox } from '../../src/lib/core/mailbox.ts';
 import type { AttemptRecord, Outcome, SessionSign, Store } from '../../src/lib/store/store.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
@@ -48,6 +49,30 @@ describe.each(databases)('leases on $name', (kind) => {
     await three.closeSession();
     await expect(create('late')).rejects.toThrow(LeaseLostError);
     await three.close();
+  });
+
+  it('claims what is due for those who are not passed over, the earliest first', async () => {
+    const due = (id: string, to: string | undefined, from: { readonly sender: string; readonly tag?: string }) => {
+      const record = { ...from, rcptTo: to === undefined ? [] : [mailbox(to)] };
+      return sampleTransaction(id, { next: { kind: 'due', at: 1500 }, record });
+    };
+    await one.create(
+      [
+        due('flood', 'a@silent.example', { sender: 'app' }),
+        due('app-elsewhere', 'a@far.example', { sender: 'app' }),
+        due('tagged', 'a@far.example', { sender: 'app', tag: 'bulk' }),
+        due('other', 'b@silent.example', { sender: 'other' }),
+        due('nobody', undefined, { sender: 'other' }),
+      ],
+      1000,
+    );
+    const app = { sender: 'app', tag: undefined };
+    const claim = async (senders: readonly (typeof app)[], domains: readonly string[]) =>
+      [...ids(await two.claimDue(2000, 10, { senders, domains }))].sort();
+    expect(await claim([app, { ...app, sender: 'other' }], [])).toEqual(['tagged']);
+    expect(await claim([], ['silent.example'])).toEqual(['app-elsewhere', 'nobody']);
+    expect(await claim([app], [])).toEqual(['other']);
+    expect(await claim([], [])).toEqual(['flood']);
   });
 
   it('claims what is due, the earliest first, and starts its next attempt', async () => {

@@ -11,7 +11,7 @@ import type { Sql } from '../../src/lib/store/sql/sql.ts';
 import { packBatch, packResult, unpackBatch, unpackResult } from '../../src/lib/store/sqlite/packed.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
 import { runTogether as runOnSqlite } from '../../src/lib/store/sqlite/together.ts';
-import type { NextStep } from '../../src/lib/store/store.ts';
+import { type NextStep, NOBODY } from '../../src/lib/store/store.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { type DatabaseKind, postgres, sqlite, type TestDatabase } from '../helpers/databases.ts';
 import { sampleRecord } from '../helpers/sample-transactions.ts';
@@ -84,7 +84,7 @@ const anyOther = fc.constantFrom<Operation>(
   { verb: 'cancel', args: { txId: 'leased-1', now: 8 } },
   { verb: 'cancel', args: { txId: 'waiting', now: 8 } },
   { verb: 'makeDue', args: { txId: 'waiting', now: 8 } },
-  { verb: 'claimDue', args: { sessionId: SESSION, now: 6, limit: 1 } },
+  { verb: 'claimDue', args: { sessionId: SESSION, now: 6, limit: 1, passedOver: NOBODY } },
 );
 
 const anyBatch = fc

@@ -30,6 +30,7 @@ import type {
   StoredTransaction,
   StoreStats,
 } from './store.ts';
+import { NOBODY } from './store.ts';
 import { storedBody } from './stored-body.ts';
 import { noSession, TransactionWrites } from './transaction-writes.ts';
 
@@ -139,10 +140,10 @@ export class DurableStore implements Store {
     return this.#group.write('cancel', { txId, now });
   }
 
-  async claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]> {
+  async claimDue(now: number, limit: number, passedOver = NOBODY): Promise<readonly StoredTransaction[]> {
     this.#leasesOnTheWay += 1;
     try {
-      return await this.#group.write('claimDue', { sessionId: this.#session(), now, limit });
+      return await this.#group.write('claimDue', { sessionId: this.#session(), now, limit, passedOver });
     } finally {
       this.#leasesOnTheWay -= 1;
     }

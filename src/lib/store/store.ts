@@ -191,6 +191,16 @@ export interface StoreStats {
   readonly isFailing: boolean;
 }
 
+/** Whose due work stays where it is for now. */
+export interface PassedOver {
+  /** A sender without a tag is one of its own. */
+  readonly senders: readonly { readonly sender: string; readonly tag: string | undefined }[];
+  /** Of the (first) recipient. */
+  readonly domains: readonly string[];
+}
+
+export const NOBODY: PassedOver = { senders: [], domains: [] };
+
 export interface Store {
   /** Operations under way that lease something to our session: it may be committed although nobody has been told of it yet. */
   readonly leasesOnTheWay: number;
@@ -232,8 +242,11 @@ export interface Store {
    * that ends it stands, one that would retry it becomes `cancelled`). Unknown ids and ended transactions are ignored.
    */
   cancel(txId: string, now: number): Promise<void>;
-  /** Leases up to `limit` due transactions to our session and starts their next attempt; O(log n) in the size of the queue. */
-  claimDue(now: number, limit: number): Promise<readonly StoredTransaction[]>;
+  /**
+   * Leases up to `limit` due transactions to our session and starts their next attempt; O(log n) in the size of the queue, and in proportion to
+   * what is due of those that are passed over.
+   */
+  claimDue(now: number, limit: number, passedOver?: PassedOver): Promise<readonly StoredTransaction[]>;
   /** What is leased to our session; with `onlyCancelled`, what somebody has cancelled meanwhile. Nothing when no session is open. */
   leases(onlyCancelled: boolean): Promise<readonly Lease[]>;
   /**

@@ -1,27 +1,38 @@
 /** Leases due transactions to a session and starts their next attempt. The partial index on the due time is all that is looked at. */
 import { repliesText } from '../rows.ts';
-import type { StoredTransaction } from '../store.ts';
+import type { PassedOver, StoredTransaction } from '../store.ts';
 import { loadTransaction } from './load-transaction.ts';
-import { keepRows, type Sql, skipLocked } from './sql.ts';
+import { keepRows, type Sql, type SqlValue, skipLocked } from './sql.ts';
 
 export interface Claim {
   readonly sessionId: number;
   readonly now: number;
   readonly limit: number;
+  readonly passedOver: PassedOver;
 }
 
 /** Answers the earliest due first; nothing to a session that was declared dead. */
 export async function claimDue(sql: Sql, claim: Claim): Promise<readonly StoredTransaction[]> {
+  const others = butFor(claim.passedOver);
   const due = await sql.all<{ id: string }>(
-    `select id from transactions where next_attempt_at is not null and input_done = 1 and next_attempt_at <= ?
+    `select id from transactions where next_attempt_at is not null and input_done = 1 and next_attempt_at <= ?${others.text}
       order by next_attempt_at limit ?${skipLocked(sql)}`,
-    [claim.now, claim.limit],
+    [claim.now, ...others.params, claim.limit],
   );
   if (due.length === 0) return [];
   const live = await sql.all(`select id from sessions where id = ?${keepRows(sql)}`, [claim.sessionId]);
   if (live.length === 0) return [];
   const claimed = await Promise.all(due.map(({ id }) => start(sql, id, claim)));
   return claimed.filter((tx) => tx !== undefined);
+}
+
+/** The index has these columns too: whoever floods is passed over without a look at the rows. */
+function butFor({ senders, domains }: PassedOver): { readonly text: string; readonly params: readonly SqlValue[] } {
+  const marks = (values: readonly unknown[]): string => values.map(() => '?').join(', ');
+  const ofSenders = senders.map(({ sender, tag }) => `${sender} ${tag ?? ''}`);
+  const bySender = senders.length === 0 ? '' : ` and sender || ' ' || coalesce(tag, '') not in (${marks(senders)})`;
+  const byDomain = domains.length === 0 ? '' : ` and coalesce(rcpt_domain, '') not in (${marks(domains)})`;
+  return { text: bySender + byDomain, params: [...ofSenders, ...domains] };
 }
 
 async function start(sql: Sql, txId: string, claim: Claim): Promise<StoredTransaction | undefined> {
