@@ -81,28 +81,34 @@ const QUOTE_TRIES = 3;
  * answered: giving up early would send the message twice, and letting go without a word would leave it under our lease for ever. Answers
  * the notifications that were created, or `leaseLost` when the transaction is another router's by now.
  */
-export async function recordOutcome(
+export function recordOutcome(
   work: Work,
   decision: RetryDecision,
   env: ConcludeEnv,
 ): Promise<readonly NewTransaction[] | 'leaseLost'> {
   const { store, deps, abandon } = env;
   const endedAt = deps.clock.now();
-  let made: Consequences | undefined;
-  const recorded = await untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, async (tries) => {
-    try {
-      made ??=
-        quietConsequences(work, decision, deps) ??
-        (await consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES }));
-      await store.recordOutcome(outcomeOf(work, made, endedAt), deps.clock.now());
-      return made.spawn;
-    } catch (error) {
-      if (!(error instanceof LeaseLostError)) throw error;
-      deps.log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
-      return 'leaseLost';
-    }
+  let made = quietConsequences(work, decision, deps);
+  const record = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'leaseLost'> =>
+    store.recordOutcome(outcomeOf(work, leadsTo, endedAt), deps.clock.now()).then(
+      () => leadsTo.spawn,
+      (error: unknown) => leaseLost(work, error, deps),
+    );
+  const recorded = untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, (tries) => {
+    if (made !== undefined) return record(made);
+    return consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES }).then((leadsTo) => {
+      made = leadsTo;
+      return record(leadsTo);
+    });
   });
-  return recorded ?? [];
+  return recorded.then((spawn) => spawn ?? NOBODY);
+}
+
+/** Throws any other error. */
+function leaseLost(work: Work, error: unknown, { log }: Deps): 'leaseLost' {
+  if (!(error instanceof LeaseLostError)) throw error;
+  log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
+  return 'leaseLost';
 }
 
 function outcomeOf(work: Work, { next, spawn, isDelayReported }: Consequences, endedAt: number): Outcome {

@@ -14,16 +14,27 @@ const PAUSE_MS = 1000;
 /** Not longer: when the store is back, everybody waits for what was to be written. */
 const PAUSE_MAX_MS = 5000;
 
-/** Runs `write`, given the number of the try, until it does not throw; answers `undefined` when it was given up. */
-export async function untilStored<T>(ask: UntilStored, write: (tries: number) => Promise<T>): Promise<T | undefined> {
+/** Runs `write`, given the number of the try, until it does not reject; answers `undefined` when it was given up. */
+export function untilStored<T>(ask: UntilStored, write: (tries: number) => Promise<T>): Promise<T | undefined> {
+  // Nearly always the first try is the only one, so nothing is made for others before they are needed.
+  return write(1).catch((error: unknown) => again(ask, write, error));
+}
+
+async function again<T>(
+  ask: UntilStored,
+  write: (tries: number) => Promise<T>,
+  first: unknown,
+): Promise<T | undefined> {
   const { deps, abandon, tx, what } = ask;
-  for (let tries = 1, pauseMs = PAUSE_MS; ; tries += 1, pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+  let error = first;
+  for (let tries = 2, pauseMs = PAUSE_MS; ; tries += 1, pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+    deps.log.error({ tx, error }, `${what} could not be recorded, trying again`);
+    if (abandon.aborted) return undefined;
+    await deps.clock.sleep(pauseMs, abandon);
     try {
       return await write(tries);
-    } catch (error) {
-      deps.log.error({ tx, error }, `${what} could not be recorded, trying again`);
-      if (abandon.aborted) return undefined;
-      await deps.clock.sleep(pauseMs, abandon);
+    } catch (failure) {
+      error = failure;
     }
   }
 }
