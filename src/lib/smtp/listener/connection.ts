@@ -174,6 +174,7 @@ export class Connection extends SMTPConnection implements SessionPort {
 
   startTls(): void {
     this.#send();
+    this.#input?.stopListening();
     this.upgrade(
       () => undefined,
       () => {

@@ -2,8 +2,10 @@
  * The receiving side of a session: feeds lines to whoever speaks the protocol, and message bytes to whoever it names. The next line is not looked at
  * before the last one was dealt with, so a client that sends faster than we answer is held back by TCP.
  */
+import type { Socket } from 'node:net';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream.js';
 import { limits } from '../../core/limits.ts';
+import { readDirectly } from './direct-read.ts';
 import type { Decoded } from './dot-decoder.ts';
 import { type CommandLine, LineSplitter } from './line-splitter.ts';
 
@@ -33,13 +35,6 @@ export interface InputOptions {
   readonly onBug: (error: unknown) => void;
 }
 
-/** Where the bytes come from: a socket, with TLS or without. */
-export interface Source {
-  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
-  pause(): unknown;
-  resume(): unknown;
-}
-
 /** Lines handled before other sessions get their turn. */
 const LINES_PER_TURN = 100;
 /** So much may have come in behind what is waited for; beyond it, the client's bytes stay in its own machine. */
@@ -49,7 +44,8 @@ const WAITING_MAX_BYTES = 16_384;
 export class InputStream extends SMTPStream {
   readonly #options: InputOptions;
   readonly #splitter = new LineSplitter();
-  #source: Source | undefined;
+  #socket: Socket | undefined;
+  #stopReading: (() => void) | undefined;
   /** What was received and not looked at yet: the rest of a chunk, and chunks that came in meanwhile. */
   #rest: Buffer | undefined;
   readonly #waiting: Buffer[] = [];
@@ -80,10 +76,14 @@ export class InputStream extends SMTPStream {
   }
 
   /** Takes all bytes of a socket from now on. */
-  listen(source: Source): void {
-    this.#source = source;
-    source.on('data', this.#receive);
-    source.resume();
+  listen(socket: Socket): void {
+    this.#socket = socket;
+    this.#stopReading = readDirectly(socket, this.#receive);
+  }
+
+  /** Leaves what comes in from now on to somebody else. */
+  stopListening(): void {
+    this.#stopReading?.();
   }
 
   readonly #receive = (chunk: Buffer): void => {
@@ -95,7 +95,7 @@ export class InputStream extends SMTPStream {
     if (!this.#isHeld) this.#run();
     if (this.#waitingBytes < WAITING_MAX_BYTES || this.isClosed) return;
     this.#isPaused = true;
-    this.#source?.pause();
+    this.#socket?.pause();
   };
 
   /** Goes on without a pause as long as there is nothing to wait for, which is what most lines are like. */
@@ -124,7 +124,7 @@ export class InputStream extends SMTPStream {
     this.#waitingBytes -= chunk.length;
     if (this.#isPaused && this.#waitingBytes < WAITING_MAX_BYTES) {
       this.#isPaused = false;
-      this.#source?.resume();
+      this.#socket?.resume();
     }
     this.#checkTime();
     return this.isClosed ? undefined : chunk;
