@@ -88,6 +88,13 @@ describe('creating a transaction', () => {
     ['retry, which the configuration decides', { retry: {} }, '/retry', 'unknown field'],
     ['a slash in an unknown field', { 'a/b~c': 1 }, '/a~1b~0c', 'unknown field'],
     ['a list', [], '', ''],
+    ['a long reverse-path', { mail_from: { m: `${'a'.repeat(1019)}@b.test` } }, '/mail_from/m', ''],
+    [
+      'a long path',
+      { rcpt_to: [{ m: 'a@b.test' }, { m: `${'é'.repeat(509)}@b.test` }] },
+      '/rcpt_to/1/m',
+      '1024 octets',
+    ],
     ['two bodies', { body: { inline: 'x', reuse_uri: 'y' } }, '/body', 'one of'],
   ])('refuses %s with 400 and a pointer to it', async (_, body, pointer, detail) => {
     const { url } = await startRestServer();
@@ -95,6 +102,12 @@ describe('creating a transaction', () => {
     expect(answer.status).toBe(400);
     expect(answer.headers['content-type']).toBe('application/problem+json');
     expect(answer.json).toMatchObject({ status: 400, pointer, detail: expect.stringContaining(detail) });
+  });
+
+  it('takes paths up to the limit', async () => {
+    const { url } = await startRestServer();
+    const body = { mail_from: { m: `${'a'.repeat(1017)}@b.test` }, rcpt_to: [{ m: `${'é'.repeat(508)}@b.test` }] };
+    expect((await rawRequest('POST', `${url}/senders/news/transactions`, { body })).status).toBe(201);
   });
 
   it.each([

@@ -1,4 +1,5 @@
 /** A path of the envelope (RFC 5321 §4.1.2) with the ESMTP parameters that came with it on MAIL or RCPT. */
+import { limits } from './limits.ts';
 
 /** `SIZE=812` is `{keyword: 'SIZE', value: '812'}`; `SMTPUTF8` has no value. Order and case are kept. */
 export interface EsmtpParam {
@@ -14,6 +15,12 @@ export interface Mailbox {
 
 export function mailbox(address: string, params: readonly EsmtpParam[] = []): Mailbox {
   return { address, params };
+}
+
+/** Whether an address is longer than what an envelope takes: in octets, as it may be in any language (RFC 6531). */
+export function isPathTooLong(address: string): boolean {
+  // A UTF-16 unit has three octets at most.
+  return address.length * 3 > limits.smtpPathBytes && Buffer.byteLength(address) > limits.smtpPathBytes;
 }
 
 /** Finds a parameter by keyword, which is case-insensitive (RFC 5321 §2.4). */

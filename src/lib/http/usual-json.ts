@@ -84,7 +84,7 @@ function isRcpts(value: unknown): boolean {
 }
 
 function isMailbox(value: unknown): boolean {
-  if (!isObject(value) || !isText(value.m, 0, limits.requestMailboxChars)) return false;
+  if (!isObject(value) || !isText(value.m, 0, limits.smtpPathBytes)) return false;
   for (const key in value) {
     if (key !== 'm' && (key !== 'e' || !areParams(value.e))) return false;
   }

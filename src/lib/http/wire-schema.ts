@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { limits } from '../core/limits.ts';
+import { isPathTooLong } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
 
 /** An object with these keys and no other; an unknown key is answered with the nearest valid name. */
@@ -56,7 +57,11 @@ const mailboxOf = (address: z.ZodString) =>
   });
 
 // Whether it is an address at all is not for HTTP to say: a gateway passes on what an SMTP client wrote, and policies answer it.
-const envelopeMailbox = mailboxOf(line(limits.requestMailboxChars));
+const envelopeMailbox = mailboxOf(
+  line(limits.smtpPathBytes).refine((address) => !isPathTooLong(address), {
+    error: `must not be longer than ${limits.smtpPathBytes} octets`,
+  }),
+);
 const mailFrom = envelopeMailbox.describe('An empty address is the null reverse-path.');
 const rcptTo = z.array(envelopeMailbox).min(1).max(limits.rcptsPerTransaction);
 

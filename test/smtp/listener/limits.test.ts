@@ -90,3 +90,35 @@ describe('commands without a message', () => {
     client.destroy();
   });
 });
+
+describe('a path', () => {
+  const long = (octets: number): string => `${'a'.repeat(octets - '@b.example'.length)}@b.example`;
+
+  it('may be as long as the limit, route and parameters not counted, and no longer', async () => {
+    await using service = await smtpService();
+    const client = await SmtpClient.connect(service.port);
+    await client.line();
+    await client.command('EHLO c');
+    const refused = ['501 5.1.7 bad sender address syntax'];
+    expect(await client.command(`MAIL FROM:<${long(limits.smtpPathBytes + 1)}>`)).toEqual(refused);
+    const [mail] = await client.command(`MAIL FROM:<@one.example:${long(limits.smtpPathBytes)}> BODY=8BITMIME`);
+    expect(mail).toMatch(/^250 /);
+    const tooLong = `RCPT TO:<${long(limits.smtpPathBytes + 1)}>`;
+    expect(await client.command(tooLong)).toEqual(['501 5.1.3 bad recipient address syntax']);
+    const [rcpt] = await client.command(`RCPT TO:<${long(limits.smtpPathBytes)}>`);
+    expect(rcpt).toMatch(/^250 /);
+    client.destroy();
+  });
+
+  it('is counted in octets, not in characters', async () => {
+    await using service = await smtpService();
+    const client = await SmtpClient.connect(service.port);
+    await client.line();
+    await client.command('EHLO c');
+    const path = (count: number): string => `<${'я'.repeat(count)}@b.example>`;
+    expect(await client.command(`MAIL FROM:${path(508)} SMTPUTF8`)).toEqual(['501 5.1.7 bad sender address syntax']);
+    const [mail] = await client.command(`MAIL FROM:${path(507)} SMTPUTF8`);
+    expect(mail).toMatch(/^250 /);
+    client.destroy();
+  });
+});

@@ -1,6 +1,6 @@
 /** Reads the argument of MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3): a path, kept as it was written, and parameters. */
 import { limits } from '../../core/limits.ts';
-import { type EsmtpParam, type Mailbox, mailbox, parseAddress } from '../../core/mailbox.ts';
+import { type EsmtpParam, isPathTooLong, type Mailbox, mailbox, parseAddress } from '../../core/mailbox.ts';
 import { type Response, reply } from '../../core/response.ts';
 
 export type PathCommand =
@@ -9,27 +9,34 @@ export type PathCommand =
 
 const PARAM = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^=\s\u0000-\u001f\u007f]+))?$/u;
 
+const mailSyntax = reply(501, '5.5.2', 'syntax: MAIL FROM:<address> [parameters]');
+const rcptSyntax = reply(501, '5.5.2', 'syntax: RCPT TO:<address> [parameters]');
+const badSender = reply(501, '5.1.7', 'bad sender address syntax');
+const badRecipient = reply(501, '5.1.3', 'bad recipient address syntax');
+
+const isForwardPath = (path: string): boolean => parseAddress(path) !== undefined;
+const isReversePath = (path: string): boolean => path === '' || (path.includes('@') && isForwardPath(path));
+
 /** `MAIL FROM:<path> params`; the null path is `''`. */
 export function parseMailFrom(line: string): PathCommand {
   const match = /^MAIL +FROM *: */i.exec(line);
-  if (match === null) return { refusal: reply(501, '5.5.2', 'syntax: MAIL FROM:<address> [parameters]') };
-  const isAcceptable = (path: string): boolean =>
-    path === '' || (path.includes('@') && parseAddress(path) !== undefined);
-  return parsePath(line.slice(match[0].length), isAcceptable, reply(501, '5.1.7', 'bad sender address syntax'));
+  if (match === null) return { refusal: mailSyntax };
+  return parsePath(line.slice(match[0].length), isReversePath, badSender);
 }
 
 /** `RCPT TO:<path> params`; a path without a domain is only `postmaster` (RFC 5321 §4.1.1.3). */
 export function parseRcptTo(line: string): PathCommand {
   const match = /^RCPT +TO *: */i.exec(line);
-  if (match === null) return { refusal: reply(501, '5.5.2', 'syntax: RCPT TO:<address> [parameters]') };
-  const isAcceptable = (path: string): boolean => parseAddress(path) !== undefined;
-  return parsePath(line.slice(match[0].length), isAcceptable, reply(501, '5.1.3', 'bad recipient address syntax'));
+  if (match === null) return { refusal: rcptSyntax };
+  return parsePath(line.slice(match[0].length), isForwardPath, badRecipient);
 }
 
 function parsePath(text: string, isAcceptable: (path: string) => boolean, badAddress: Response): PathCommand {
   const cut = cutPath(text);
-  if (cut === undefined || !isAcceptable(cut.path)) return { refusal: badAddress };
-  const words = cut.rest.trim() === '' ? [] : cut.rest.trim().split(/ +/);
+  if (cut === undefined || isPathTooLong(cut.path) || !isAcceptable(cut.path)) return { refusal: badAddress };
+  const rest = cut.rest.trim();
+  if (rest === '') return { mailbox: mailbox(cut.path) };
+  const words = rest.split(/ +/);
   if (words.length > limits.rcptParamsPerCommand) return { refusal: reply(501, '5.5.4', 'too many parameters') };
   const params: EsmtpParam[] = [];
   const seen = new Set<string>();

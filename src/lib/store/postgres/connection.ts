@@ -100,8 +100,8 @@ function named(text: string): { readonly name: string; readonly text: string } {
   return statement;
 }
 
-/** SQLSTATE classes (PostgreSQL manual, appendix A) that say that the statement or its data is wrong. */
-const OPERATION = /^(21|22|23|42)/;
+/** SQLSTATE classes (PostgreSQL manual, appendix A) that say that the statement or its data is wrong, or is too much for a limit of the program (54). */
+const OPERATION = /^(21|22|23|42|54)/;
 /** Serialisation failure, deadlock, lock not available. */
 const AGAIN = /^(40|55P03)/;
 
