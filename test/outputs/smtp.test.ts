@@ -9,6 +9,7 @@ import { SmtpPool } from '../../src/lib/smtp/client/pool.ts';
 import { type Sink, type SinkOptions, startSink } from '../../src/lib/smtp/sink/sink.ts';
 import { settle } from '../helpers/fake-clock.ts';
 import { memoryLog, realClock } from '../helpers/fake-deps.ts';
+import { type ScriptedServer, scriptedServer } from '../smtp/client/scripted-server.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -266,6 +267,116 @@ describe('the SMTP output', () => {
     const replies = await deliver(exchangeTo(sink, { protocol: 'lmtp' }), ['b@x.example', 'c@x.example']);
     expect(replies.map((r) => r.code)).toEqual([250, 250, 452, 250]);
     expect(sink.commands[0]).toBe('LHLO client.example');
+  });
+});
+
+describe('a message that is there before MAIL', () => {
+  /** What a server answers to a group of MAIL, RCPT and DATA, and to what follows each 354. */
+  interface Play {
+    readonly group: string;
+    readonly message?: string;
+  }
+
+  /** Plays one transaction after the other over as many connections as come. */
+  async function playing(plays: readonly Play[]): Promise<ScriptedServer & { readonly messages: string[] }> {
+    const messages: string[] = [];
+    let next = 0;
+    const server = await scriptedServer(async (peer) => {
+      peer.say('220 server.example ESMTP\r\n');
+      await peer.line();
+      peer.say('250-server.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n');
+      for (;;) {
+        const first = await peer.line();
+        if (first === undefined || first === 'QUIT') return;
+        if (first === 'RSET') {
+          peer.say('250 2.0.0 forgotten\r\n');
+          continue;
+        }
+        await peer.until('DATA\r\n');
+        const { group, message } = plays[next] as Play;
+        next += 1;
+        peer.say(group);
+        if (message === undefined) continue;
+        const end = await peer.until('.\r\n');
+        if (end === undefined) return;
+        messages.push(end);
+        peer.say(message);
+      }
+    });
+    cleanups.push(() => server.close());
+    return Object.assign(server, { messages });
+  }
+
+  function wholeExchangeTo(server: ScriptedServer, pool: SmtpPool): Exchange {
+    const output = createSmtpOutput(CONFIG, pool, { log: memoryLog() });
+    const exchange = output.open({ remoteHost: { host: server.host, port: server.port } }, { isWhole: true });
+    cleanups.push(() => exchange.close());
+    return exchange;
+  }
+
+  const TAKEN = { group: '250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go on\r\n', message: '250 2.0.0 taken\r\n' };
+  const LINE = memoryBody(Buffer.from('hello\r\n'));
+
+  it('asks for DATA together with its envelope', async () => {
+    const server = await playing([TAKEN, TAKEN]);
+    const pool = makePool();
+    for (let i = 1; i <= 2; i += 1) {
+      const exchange = wholeExchangeTo(server, pool);
+      expect((await deliver(exchange, ['b@x.example'], LINE)).map((r) => r.code)).toEqual([250, 250, 250]);
+      await exchange.close();
+    }
+    expect(server.segments.filter((text) => text.startsWith('MAIL'))).toEqual(
+      Array(2).fill('MAIL FROM:<a@client.example>\r\nRCPT TO:<b@x.example>\r\nDATA\r\n'),
+    );
+    expect(server.messages).toEqual(Array(2).fill('hello\r\n.\r\n'));
+    expect(server.connections).toBe(1);
+  });
+
+  it.each([
+    ['refused with its recipient', '250 ok\r\n550 5.1.1 nobody\r\n503 5.5.1 no recipients\r\n', undefined, []],
+    ['refused with MAIL', '550 5.7.1 no\r\n503 5.5.1 no\r\n503 5.5.1 no\r\n', undefined, []],
+    ['let in for nobody', '250 ok\r\n550 5.1.1 nobody\r\n354 go on\r\n', '554 5.5.1 no recipients\r\n', ['.\r\n']],
+    ['let in for nobody and taken', '250 ok\r\n450 4.2.1 busy\r\n354 go on\r\n', '250 ok\r\n', ['.\r\n']],
+  ] as const)('keeps the connection when DATA is %s, and sends nobody anything', async (_, group, message, heard) => {
+    const server = await playing([{ group, ...(message !== undefined && { message }) }, TAKEN]);
+    const pool = makePool();
+    const refused = wholeExchangeTo(server, pool);
+    const [mail, rcpt] = await Promise.all([refused.mail(FROM), refused.rcpt(mailbox('b@x.example'))]);
+    expect([mail, rcpt].some((r) => r.code >= 400)).toBe(true);
+    await refused.close();
+    await until(() => pool.stats.idle === 1);
+    expect(server.messages).toEqual(heard);
+    expect((await deliver(wholeExchangeTo(server, pool), ['c@x.example'], LINE)).at(-1)?.code).toBe(250);
+    expect(server.connections).toBe(1);
+  });
+
+  it('is what the refusal of DATA is an answer to', async () => {
+    const server = await playing([{ group: '250 ok\r\n250 ok\r\n452 4.3.1 full\r\n' }]);
+    const replies = await deliver(wholeExchangeTo(server, makePool()), ['b@x.example'], LINE);
+    expect(replies.map((r) => r.code)).toEqual([250, 250, 452]);
+  });
+
+  it('does not come after all: the connection goes, and not even an empty message is sent', async () => {
+    const server = await playing([{ ...TAKEN }, TAKEN]);
+    const pool = makePool();
+    const exchange = wholeExchangeTo(server, pool);
+    await Promise.all([exchange.mail(FROM), exchange.rcpt(mailbox('b@x.example'))]);
+    await exchange.close();
+    await until(() => pool.stats.connections === 0);
+    expect(server.messages).toEqual([]);
+    expect(server.segments.at(-1)).toMatch(/DATA\r\n$/);
+  });
+
+  it('is sent over a new connection when an idle one turns out to be stale', async () => {
+    const server = await playing([TAKEN, { group: '421 4.4.2 idle for too long\r\n' }, TAKEN]);
+    const pool = makePool();
+    for (let i = 1; i <= 2; i += 1) {
+      const exchange = wholeExchangeTo(server, pool);
+      expect((await deliver(exchange, ['b@x.example'], LINE)).map((r) => r.code)).toEqual([250, 250, 250]);
+      await exchange.close();
+    }
+    expect(server.messages).toHaveLength(2);
+    expect(server.connections).toBe(2);
   });
 });
 

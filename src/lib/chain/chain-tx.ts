@@ -21,6 +21,8 @@ export interface ExchangeInit extends SignalSink {
   onHost?(host: HostPort): void;
   /** Puts a guard around the message as the output gets it, behind every filter: called once, when it is about to be sent. */
   guard?(body: Body): Body;
+  /** The message is there already, and it has one recipient. */
+  readonly isWhole?: boolean | undefined;
   /** The replies to the recipients so far, from whoever keeps them as they come; without it the chain listens for them by itself. */
   rcptReplies?(): RcptReplies;
 }
@@ -58,6 +60,10 @@ export class ChainTx implements TxContext {
 
   get id(): string {
     return this.#init.id;
+  }
+
+  get isWhole(): boolean | undefined {
+    return this.#init.isWhole;
   }
 
   get log(): Log {

@@ -51,6 +51,8 @@ export interface TxContext extends Origin {
   resolution: readonly HostPort[] | undefined;
   /** An output says which host it offers the message to: called for each that is tried, in order. */
   readonly offering?: (host: HostPort) => void;
+  /** The message is there already, and it has one recipient. */
+  readonly isWhole?: boolean | undefined;
   /** Set by `message_parser`: an output whose hop wants it sends it along with the body. */
   parsed: ParsedMessage | undefined;
 }

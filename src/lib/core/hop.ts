@@ -19,6 +19,8 @@ export interface HopAsk extends Origin {
    * `rcpt` creates it whole with its single recipient, as a native REST endpoint demands.
    */
   readonly createAt: 'mail' | 'rcpt';
+  /** The message is there before MAIL, and it has one recipient. */
+  readonly isWhole?: boolean | undefined;
 }
 
 export interface Hop {

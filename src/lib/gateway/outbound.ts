@@ -11,8 +11,7 @@ import type { ConversationTable, Follow } from '../conversation/conversation-tab
 import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
-import { type Origin, originOf } from '../core/envelope.ts';
-import type { Exchange } from '../core/exchange.ts';
+import { originOf } from '../core/envelope.ts';
 import type { Hop } from '../core/hop.ts';
 import { reply } from '../core/response.ts';
 import type { Caller } from '../http/caller.ts';
@@ -25,10 +24,11 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
+import type { SmtpOutput } from '../outputs/smtp.ts';
 import { logSent } from './log-sent.ts';
 
 /** What speaks to destinations, by profile. */
-export type SmtpOutputs = ReadonlyMap<string, { open(origin: Origin): Exchange }>;
+export type SmtpOutputs = ReadonlyMap<string, Pick<SmtpOutput, 'open'>>;
 
 export interface OutboundOptions {
   readonly config: GatewayConfig;
@@ -51,7 +51,7 @@ export class Outbound implements TransactionService {
       const output = this.#options.outputs.get(ask.tag ?? '');
       return output === undefined
         ? refusing(reply(450, '4.3.5', `unknown SMTP profile ${ask.tag ?? ''}`))
-        : output.open(ask);
+        : output.open(ask, ask);
     },
   };
 

@@ -168,6 +168,7 @@ export class RestExchange implements Exchange {
       rcptTimeoutMs: timeouts.rcptTimeoutMs,
       dataTimeoutMs: timeouts.dataTimeoutMs,
       createAt: 'rcpt',
+      isWhole: this.#tx.isWhole,
     });
   }
 }

@@ -21,6 +21,8 @@ export interface SmtpExchangeOptions {
   /** BDAT in chunks of at most this many bytes, where it is offered. */
   readonly bdatChunkBytes: number | undefined;
   readonly sizeBytes: number | undefined;
+  /** Message and only recipient are there: DATA may be asked for together with them. */
+  readonly isWhole: boolean;
 }
 
 /** What is known of one recipient. */
@@ -36,6 +38,7 @@ interface Recipient {
 }
 
 const noRecipients = reply(554, '5.5.1', 'no valid recipients');
+const afterData = reply(452, '4.5.3', 'the message is on its way already');
 const CLOSED = Promise.resolve();
 const oneAtATime = reply(452, '4.5.3', 'one recipient at a time over LMTP');
 
@@ -61,6 +64,7 @@ export class SmtpExchange implements Exchange {
   /** MAIL carries it. */
   #smtputf8 = false;
   #hasLmtpRcpt = false;
+  #isDataAsked = false;
 
   /** `ask` says where to, or why there is no such place. */
   constructor(ask: PoolAsk | Response, options: SmtpExchangeOptions) {
@@ -117,7 +121,17 @@ export class SmtpExchange implements Exchange {
   #giveBack(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    if (connection !== undefined) this.#options.pool.release(connection);
+    if (connection === undefined) return;
+    const { pool } = this.#options;
+    // Nobody is left for the message: then DATA that was asked for too early can be taken back.
+    if (this.#isDataAsked && this.#isRefused) connection.withdrawData(() => pool.release(connection));
+    else pool.release(connection);
+  }
+
+  /** MAIL was accepted, and no recipient was. */
+  get #isRefused(): boolean {
+    if (!this.#isEnvelopeKnown || this.#mail === undefined || !isOk(this.#mail)) return false;
+    return !this.#rcpts.some(({ answer }) => answer !== undefined && isOk(answer));
   }
 
   #begin(fresh: boolean): void {
@@ -140,7 +154,7 @@ export class SmtpExchange implements Exchange {
     begun.catch(this.#rejectMail);
   }
 
-  /** MAIL and the recipients there are leave in one write. */
+  /** MAIL and the recipients there are leave in one write, and DATA with them where the message is there. */
   #start(connection: SmtpConnection): void {
     if (this.#isClosed) {
       this.#options.pool.release(connection);
@@ -156,7 +170,17 @@ export class SmtpExchange implements Exchange {
       return;
     }
     if (this.#isMailSent && this.#mail === undefined) for (const rcpt of this.#rcpts) this.#send(rcpt);
+    this.#isDataAsked = this.#mayAskData(connection);
+    if (this.#isDataAsked) connection.askData();
     connection.flush();
+  }
+
+  /** Not where the message may turn out not to fit, or goes by BDAT: to go on is promised with it. */
+  #mayAskData({ capabilities, isPipelining, profile }: SmtpConnection): boolean {
+    const { bdatChunkBytes, isWhole } = this.#options;
+    if (!isWhole || !isPipelining || this.#mail !== undefined || this.#rcpts.length !== 1) return false;
+    if (this.#rcpts[0]?.isSent !== true || profile.protocol !== 'smtp') return false;
+    return capabilities.has('8BITMIME') && (bdatChunkBytes === undefined || !capabilities.has('CHUNKING'));
   }
 
   #sendMail(connection: SmtpConnection): void {
@@ -183,6 +207,7 @@ export class SmtpExchange implements Exchange {
     this.#options.log.debug({ reply: formatResponse(answer) }, 'a stale connection, trying a new one');
     this.#giveBack();
     this.#isMailSent = false;
+    this.#isDataAsked = false;
     this.#hasLmtpRcpt = false;
     for (const rcpt of this.#rcpts) {
       rcpt.isSent = false;
@@ -216,6 +241,7 @@ export class SmtpExchange implements Exchange {
 
   /** Answers with why it is not sent. */
   #sendRcpt(rcpt: Recipient, connection: SmtpConnection): Response | undefined {
+    if (this.#isDataAsked) return afterData;
     const fitted = fitRcpt(rcpt.to, connection.capabilities, this.#smtputf8);
     if ('refusal' in fitted) return fitted.refusal;
     const isLmtp = connection.profile.protocol === 'lmtp';

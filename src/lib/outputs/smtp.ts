@@ -9,9 +9,16 @@ import type { SmtpPool } from '../smtp/client/pool.ts';
 import type { ClientProfile } from '../smtp/client/profile.ts';
 import { SmtpExchange } from './smtp-exchange.ts';
 
+/** What is known of the message before MAIL. */
+export interface MessageFacts {
+  /** Its real size. */
+  readonly sizeBytes?: number | undefined;
+  /** It is there, and so is its only recipient. */
+  readonly isWhole?: boolean | undefined;
+}
+
 export interface SmtpOutput {
-  /** `sizeBytes`: the real size of the message, when it is there before MAIL. */
-  open(origin: Origin, facts?: { readonly sizeBytes?: number }): Exchange;
+  open(origin: Origin, facts?: MessageFacts): Exchange;
 }
 
 export function createSmtpOutput(config: SmtpOutputConfig, pool: SmtpPool, deps: Pick<Deps, 'log'>): SmtpOutput {
@@ -25,13 +32,13 @@ export function createSmtpOutput(config: SmtpOutputConfig, pool: SmtpPool, deps:
   const { maxConnectionsPerHost: maxConnections, idleTimeoutMs } = config;
   const bdatChunkBytes = config.enableBdat ? config.chunkSize : undefined;
   return {
-    open(origin, facts = {}) {
+    open(origin, { sizeBytes, isWhole = false } = {}) {
       const target = destinationOf(origin.remoteHost);
       const ask =
         'code' in target
           ? target
           : { destination: { host: target.host, port: target.port, profile }, maxConnections, idleTimeoutMs };
-      return new SmtpExchange(ask, { pool, log: deps.log, bdatChunkBytes, sizeBytes: facts.sizeBytes });
+      return new SmtpExchange(ask, { pool, log: deps.log, bdatChunkBytes, sizeBytes, isWhole });
     },
   };
 }

@@ -83,6 +83,11 @@ export class Attempt implements ExchangeInit, Exchange, Lease {
     return this.#work.facts.origin;
   }
 
+  get isWhole(): boolean {
+    const { body, rcptTo } = this.#work.live.state;
+    return body !== undefined && rcptTo.length === 1;
+  }
+
   onSignal(filter: string, value: unknown): void {
     this.#work.live.apply({ type: 'signal', filter, value });
   }

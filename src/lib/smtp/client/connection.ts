@@ -12,7 +12,7 @@ import { inDoubt } from '../../core/uncertainty.ts';
 import { sendBdat } from './bdat.ts';
 import type { Capabilities } from './capabilities.ts';
 import { type CommandLine, mailLine, rcptLine } from './command-line.ts';
-import { AFTER_MESSAGE, sendData } from './data.ts';
+import { AFTER_MESSAGE, DataTransfer } from './data.ts';
 import type { Dialogue } from './dialogue.ts';
 import type { ClientProfile, Destination } from './profile.ts';
 
@@ -44,6 +44,8 @@ export class SmtpConnection {
   /** The server may remember something of a transaction. */
   #isDirty = false;
   #isSending = false;
+  /** Asked for together with the envelope, and not yet made use of. */
+  #data: DataTransfer | undefined;
   #mta: string | undefined;
   #source: ReplySource | undefined;
 
@@ -72,7 +74,7 @@ export class SmtpConnection {
 
   /** In the middle of something: the only way to end that is to drop the connection. */
   get isBusy(): boolean {
-    return this.#isSending || this.#dialogue.isWaiting;
+    return this.#isSending || this.#dialogue.isWaiting || this.#data?.isOpen === true;
   }
 
   /** The next transaction can begin without RSET. */
@@ -120,6 +122,7 @@ export class SmtpConnection {
     const command = mailLine(from);
     if (!('refusal' in command)) {
       this.transactions += 1;
+      this.#data = undefined;
       this.#isDirty = true;
     }
     this.#command(command, 'at MAIL', hear);
@@ -155,9 +158,30 @@ export class SmtpConnection {
       hear(this.#ended(answers));
     };
     const { bdatChunkBytes, body } = ask;
-    if (bdatChunkBytes === undefined || !this.capabilities.has('CHUNKING'))
-      sendData(this.#dialogue, body, replies, onAnswers);
-    else void sendBdat(this.#dialogue, body, replies, bdatChunkBytes).then(onAnswers);
+    if (bdatChunkBytes !== undefined && this.capabilities.has('CHUNKING')) {
+      void sendBdat(this.#dialogue, body, replies, bdatChunkBytes).then(onAnswers);
+      return;
+    }
+    const data = this.#data ?? new DataTransfer(this.#dialogue);
+    this.#data = undefined;
+    data.send({ body, replies, hear: onAnswers });
+    this.#dialogue.flush();
+  }
+
+  /** Asks for DATA before the recipients are answered (RFC 2920 §3.1); `askMessage`, or `withdrawData`, says what comes of it. */
+  askData(): void {
+    this.#data = new DataTransfer(this.#dialogue);
+  }
+
+  /** No message follows, because there is no recipient for it. `done` is called when the connection may be given back. */
+  withdrawData(done: () => void): void {
+    if (this.#data === undefined) done();
+    else {
+      this.#data.withdraw(() => {
+        this.#data = undefined;
+        done();
+      });
+    }
   }
 
   #ended(answers: readonly Response[]): readonly Response[] {

@@ -9,6 +9,8 @@ import { DotStuffer } from './dot-stuffer.ts';
 /** The message went out whole; without an answer nobody knows whether the server has taken it. */
 export const AFTER_MESSAGE = 'after the final dot, before the reply: the message may have been delivered';
 const DURING_MESSAGE = 'in the middle of the message';
+const AT_LONE_DOT = 'at the end of no message';
+const LONE_DOT = Buffer.from('.\r\n');
 
 /** The bytes could not be had; what was sent of them must not look complete, so the connection goes too. */
 export function unreadable(dialogue: Dialogue): readonly Response[] {
@@ -17,79 +19,115 @@ export function unreadable(dialogue: Dialogue): readonly Response[] {
   return [answer];
 }
 
-/**
- * `hear` gets `replies` responses, or a single one for all recipients when the message did not go out whole. A message in memory leaves in the
- * callback that brings the server's word to go on.
- */
-export function sendData(
-  dialogue: Dialogue,
-  body: Body,
-  replies: number,
-  hear: (answers: readonly Response[]) => void,
-): void {
-  const transfer = new DataTransfer(dialogue, body, replies, hear);
-  dialogue.command('DATA', transfer);
-  dialogue.flush();
+/** A message, and who is to hear of it. */
+export interface Transfer {
+  readonly body: Body;
+  /** How many replies come when it went out whole; when it did not, there is one for all recipients. */
+  readonly replies: number;
+  readonly hear: (answers: readonly Response[]) => void;
 }
 
-/** Waits for the word to go on, and then for the answers. */
-class DataTransfer implements Awaiting {
+/**
+ * One DATA: waits for the word to go on, and then for the answers. The message may come after the command; one in memory leaves in the callback
+ * that brings the server's word.
+ */
+export class DataTransfer implements Awaiting {
   step = 'at DATA';
   readonly #dialogue: Dialogue;
-  readonly #body: Body;
-  readonly #replies: number;
-  readonly #hear: (answers: readonly Response[]) => void;
-  readonly #stuffer: DotStuffer;
   readonly #answers: Response[] = [];
+  /** The answer to the command. */
+  #go: Response | undefined;
+  #transfer: Transfer | undefined;
+  #stuffer = new DotStuffer();
   #isOver = false;
+  /** No message follows. */
+  #onWithdrawn: (() => void) | undefined;
 
-  constructor(dialogue: Dialogue, body: Body, replies: number, hear: (answers: readonly Response[]) => void) {
+  /** Puts the command in line. */
+  constructor(dialogue: Dialogue) {
     this.#dialogue = dialogue;
-    this.#body = body;
-    this.#replies = replies;
-    this.#hear = hear;
-    this.#stuffer = new DotStuffer(body.hasOnlyCrlf);
+    dialogue.command('DATA', this);
+  }
+
+  /** The server waits for a message, or may do so soon. */
+  get isOpen(): boolean {
+    return this.#go === undefined || this.#go.code === 354;
+  }
+
+  send(transfer: Transfer): void {
+    this.#transfer = transfer;
+    this.#stuffer = new DotStuffer(transfer.body.hasOnlyCrlf);
+    if (this.#go !== undefined) this.#proceed(this.#go);
+  }
+
+  /**
+   * There will be no message, because nobody is left to get it; `done` is called when the server has ended its DATA. A server that says to go on
+   * all the same is sent the end of an empty message for nobody (RFC 2920 §3.1).
+   */
+  withdraw(done: () => void): void {
+    this.#onWithdrawn = done;
+    if (this.#go !== undefined) this.#proceed(this.#go);
   }
 
   settle(response: Response, isOwnWord: boolean): void {
     if (this.step === AFTER_MESSAGE) {
       this.#answers.push(isOwnWord ? inDoubt(response) : response);
-      if (this.#answers.length === this.#replies) this.#end(this.#answers);
+      if (this.#answers.length === this.#transfer?.replies) this.#end(this.#answers);
     } else if (this.step === DURING_MESSAGE) this.#end([earlyAnswer(this.#dialogue, response)]);
-    else if (response.code === 354) this.#send();
-    else if (response.code >= 400) this.#end([response]);
-    else this.#end([protocolError(this.#dialogue, `unexpected reply ${response.code} at DATA`)]);
+    else if (this.step === AT_LONE_DOT) this.#onWithdrawn?.();
+    else {
+      this.#go = response;
+      this.#proceed(response);
+    }
+  }
+
+  #proceed(go: Response): void {
+    if (this.#transfer !== undefined) {
+      if (go.code === 354) this.#send(this.#transfer);
+      else if (go.code >= 400) this.#end([go]);
+      else this.#end([protocolError(this.#dialogue, `unexpected reply ${go.code} at DATA`)]);
+    } else if (this.#onWithdrawn !== undefined) {
+      if (go.code === 354) this.#endEmpty();
+      else this.#onWithdrawn();
+    }
+  }
+
+  #endEmpty(): void {
+    this.step = AT_LONE_DOT;
+    this.#dialogue.await(this);
+    this.#dialogue.write([LONE_DOT]);
   }
 
   #end(answers: readonly Response[]): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#hear(answers);
+    this.#transfer?.hear(answers);
   }
 
-  #send(): void {
+  #send({ body, replies }: Transfer): void {
     this.step = DURING_MESSAGE;
     // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
-    for (let i = 0; i < this.#replies; i += 1) this.#dialogue.await(this);
-    if (this.#body.inMemory !== undefined || this.#body.whole !== undefined) this.#sendSmall();
-    else void this.#sendChunks();
+    for (let i = 0; i < replies; i += 1) this.#dialogue.await(this);
+    if (body.inMemory !== undefined || body.whole !== undefined) this.#sendSmall(body);
+    else void this.#sendChunks(body);
   }
 
-  #sendSmall(): void {
+  #sendSmall(body: Body): void {
+    const onBytes = (bytes: Buffer): void => this.#sendWhole(bytes, body.size);
     try {
-      const bytes = smallBytes(this.#body);
-      if (bytes instanceof Promise) bytes.then(this.#sendWhole).catch(this.#cannotBeRead);
-      else this.#sendWhole(bytes);
+      const bytes = smallBytes(body);
+      if (bytes instanceof Promise) bytes.then(onBytes).catch(this.#cannotBeRead);
+      else onBytes(bytes);
     } catch {
       this.#cannotBeRead();
     }
   }
 
-  readonly #sendWhole = (bytes: Buffer): void => {
+  #sendWhole(bytes: Buffer, sizeBytes: number): void {
     if (this.#isOver) return;
-    if (bytes.length === this.#body.size) this.#finish(this.#stuffer.last(bytes));
+    if (bytes.length === sizeBytes) this.#finish(this.#stuffer.last(bytes));
     else this.#cannotBeRead();
-  };
+  }
 
   #finish(end: readonly Buffer[]): void {
     this.step = AFTER_MESSAGE;
@@ -98,9 +136,9 @@ class DataTransfer implements Awaiting {
 
   readonly #cannotBeRead = (): void => this.#end(unreadable(this.#dialogue));
 
-  async #sendChunks(): Promise<void> {
+  async #sendChunks(body: Body): Promise<void> {
     try {
-      const last = await this.#writeAllButLast();
+      const last = await this.#writeAllButLast(body);
       if (last === undefined) this.#cannotBeRead();
       else this.#finish([...last, this.#stuffer.end()]);
     } catch {
@@ -112,22 +150,22 @@ class DataTransfer implements Awaiting {
    * Answers with what is to leave together with the end; for a message of up to `smtpWriteBytes` that is all of it. `undefined` when the body is
    * not what it said it is, or there is an answer already.
    */
-  async #writeAllButLast(): Promise<readonly Buffer[] | undefined> {
+  async #writeAllButLast(body: Body): Promise<readonly Buffer[] | undefined> {
     let readBytes = 0;
     let ready: Buffer[] = [];
     let readyBytes = 0;
-    for await (const chunk of this.#body.chunks()) {
+    for await (const chunk of body.chunks()) {
       readBytes += chunk.length;
       this.#stuffer.next(chunk, ready);
       readyBytes += chunk.length;
       // A chunk may be small, and a call to the system costs the same for many.
-      if (readyBytes < limits.smtpWriteBytes || readBytes === this.#body.size) continue;
+      if (readyBytes < limits.smtpWriteBytes || readBytes === body.size) continue;
       if (!this.#dialogue.write(ready)) await this.#dialogue.drained();
       if (this.#isOver) return undefined;
       ready = [];
       readyBytes = 0;
     }
-    return readBytes === this.#body.size && !this.#isOver ? ready : undefined;
+    return readBytes === body.size && !this.#isOver ? ready : undefined;
   }
 }
 
