@@ -77,10 +77,9 @@ export function isSmtpUtf8(from: Mailbox): boolean {
 
 /** What goes upstream: AUTH= is a claim of the client that a relay must not repeat as its own (RFC 4954 §5). */
 export function forwardedMail(from: Mailbox): Mailbox {
-  return mailbox(
-    from.address,
-    from.params.filter((param) => param.keyword.toUpperCase() !== 'AUTH'),
-  );
+  if (findParam(from, 'AUTH') === undefined) return from;
+  const params = from.params.filter((param) => param.keyword.toUpperCase() !== 'AUTH');
+  return mailbox(from.address, params);
 }
 
 function checkParams(
