@@ -28,8 +28,16 @@ const PATIENTLY = { timeout: 20_000, interval: 10 };
 /** Nothing more happens to the transaction then, until it is asked more. */
 const WHEN_ANSWERED = { prefer: 'wait=20' };
 
+interface SenderOptions {
+  readonly token?: string;
+  readonly rcptTimeoutMs?: number;
+}
+
 /** Sends messages through one client, from MAIL to the answer to DATA. */
-function sender(url: string, token?: string): (text: string) => Promise<Response> {
+function sender(
+  url: string,
+  { token, rcptTimeoutMs = 20_000 }: SenderOptions = {},
+): (text: string) => Promise<Response> {
   const client = new HttpClient();
   onTestFinished(() => client.close(AbortSignal.abort()));
   const hop = httpHop({
@@ -39,7 +47,7 @@ function sender(url: string, token?: string): (text: string) => Promise<Response
     ...(token !== undefined && { token }),
   });
   return async (text) => {
-    const exchange = hop.open({ sender: 'router', rcptTimeoutMs: 20_000, dataTimeoutMs: 20_000, createAt: 'mail' });
+    const exchange = hop.open({ sender: 'router', rcptTimeoutMs, dataTimeoutMs: 20_000, createAt: 'mail' });
     await exchange.mail(FROM);
     await exchange.rcpt(KIM);
     const answer = await exchange.data(memoryBody(Buffer.from(text)));
@@ -57,6 +65,8 @@ interface Wire {
   /** Whether a client has been let in for frames. */
   readonly isJoined: () => boolean;
   cut(): void;
+  /** Lets nothing more through on the connections there are, and says nothing. */
+  swallow(): void;
 }
 
 /** A server that knows itself by the address of the wire, as one that nothing stands before. */
@@ -68,6 +78,7 @@ async function startOnWire(
   const sockets = new Set<Socket>();
   let said = '';
   let isJoined = false;
+  let generation = 0;
   const server = net.createServer((near) => {
     const far = net.connect(Number(port), '127.0.0.1');
     let asked = '';
@@ -80,7 +91,9 @@ async function startOnWire(
         far.destroy();
       });
     }
+    const born = generation;
     near.on('data', (chunk: Buffer) => {
+      if (born !== generation) return;
       asked += chunk.toString('latin1');
       said += chunk.toString('latin1');
       far.write(chunk);
@@ -109,6 +122,9 @@ async function startOnWire(
     cut() {
       isJoined = false;
       cut();
+    },
+    swallow() {
+      generation += 1;
     },
   };
 }
@@ -187,6 +203,18 @@ describe('messages between two Koukans', () => {
     }
   });
 
+  it('go by themselves when the connection leads nowhere any more, although nobody says so', async () => {
+    const wire = await startOnWire({ data: async () => QUEUED });
+    const send = sender(wire.url, { rcptTimeoutMs: 300 });
+    await vi.waitUntil(async () => {
+      await send('message');
+      return wire.isJoined();
+    }, PATIENTLY);
+    wire.swallow();
+    // The one that is under way is lost, as on any connection.
+    await vi.waitUntil(async () => (await send('message')).code === 250, PATIENTLY);
+  });
+
   it('go by themselves to a server that does not trust the client, which is not told more', async () => {
     const access = openAccess({ requireClientCert: false, trustedPeers: [] }, { clock: realClock, log: memoryLog() });
     const wire = await startOnWire({ data: async () => QUEUED }, { access });
@@ -217,8 +245,9 @@ describe('a server that takes frames', () => {
     socket.write(encodeFrame(2, kinds.request, `GET ${place}`, { 'if-none-match': headers.etag as string }, ''));
     socket.write(create(3));
     expect(await next()).toMatchObject({ id: 3, kind: kinds.answer, start: '201' });
-    // Given up: the answer to the next one is the next.
+    // What is given up is not answered any more, only heard of.
     socket.write(encodeFrame(2, kinds.cancel, '', {}, ''));
+    expect(await next()).toMatchObject({ id: 2, kind: kinds.cancelled });
     socket.write(create(4));
     expect(await next()).toMatchObject({ id: 4, start: '201' });
   });
@@ -250,7 +279,7 @@ describe('a server that takes frames', () => {
     expect(await next()).toMatchObject({ start: '401' });
     socket.write(create(2, { authorization: 'Bearer gateway-token' }));
     expect(await next()).toMatchObject({ start: '201' });
-    const send = sender(wire.url, 'gateway-token');
+    const send = sender(wire.url, { token: 'gateway-token' });
     await vi.waitUntil(async () => {
       expect(await send('message')).toEqual(QUEUED);
       return wire.isJoined();

@@ -129,6 +129,8 @@ export const limits = {
   /** History rows that wait to be written; the oldest are dropped, with a warning, when the database is away for long. */
   storeHistoryBacklog: 10_000,
   storeHistoryBytes: 32 * 1024 * 1024,
+  /** How often a history row fails alone, while others are written, before it is given up. */
+  storeHistoryTries: 3,
   /** How long a history row waits for a commit to join before it gets its own. */
   storeHistoryPauseMs: 250,
   /** Runs of a batch that another writer made fail (deadlock, serialisation). */
@@ -196,6 +198,8 @@ export const limits = {
   /** Such requests under way on one connection, and connections of them to one server. */
   framesInFlight: 2000,
   frameLines: 1000,
+  /** The system asks whether the other end is there when nothing was heard for so long. */
+  frameKeepAliveMs: 30_000,
   /** Frames written that a peer does not read; beyond that it is not listened to. */
   frameBacklogBytes: 1024 * 1024,
   /** Connections to one REST peer: for short requests, and for hanging GETs, each of which occupies one. */

@@ -2,7 +2,7 @@
  * Our end of a connection to a peer that takes frames: opened when the peer has said that it does, and then used for every request that is small.
  * Whenever there is none, requests go out by themselves, as to any peer.
  */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { limits } from '../core/limits.ts';
@@ -29,6 +29,11 @@ export class FrameLine {
   #isClosed = false;
   /** Offers that are passed over: a peer, or something before it, that has refused may do otherwise some time. */
   #passedOver = 0;
+  /**
+   * Something was given up, and nothing was heard since: the connection may lead nowhere any more, and nobody would tell. Until it is heard of
+   * again, requests go by themselves.
+   */
+  #isDoubtful = false;
   #lastId = 0;
   readonly #asked = new Map<number, Asked>();
   #onIdle: (() => void) | undefined;
@@ -41,7 +46,10 @@ export class FrameLine {
   /** The peer says that it takes frames; `headers` show it who we are. */
   offer(headers: SentRequest['headers']): void {
     if (this.#passedOver > 0) this.#passedOver -= 1;
-    if (this.#channel !== undefined || this.#isOpening || this.#passedOver > 0 || this.#isClosed) return;
+    if (this.#isOpening || this.#passedOver > 0 || this.#isClosed) return;
+    // The peer is there, and yet silent on this connection.
+    if (this.#isDoubtful) this.#channel?.destroy();
+    if (this.#channel !== undefined) return;
     this.#isOpening = true;
     const { authorization } = headers;
     const refused = (): void => {
@@ -68,7 +76,7 @@ export class FrameLine {
   /** Whether a request can go this way now. */
   takes({ body }: SentRequest): boolean {
     const channel = this.#channel;
-    if (channel === undefined || channel.isEnded || channel.isFull) return false;
+    if (channel === undefined || this.#isDoubtful || channel.isEnded || channel.isFull) return false;
     if (this.#asked.size >= limits.framesInFlight) return false;
     if (body === null) return true;
     if (typeof body === 'string') return body.length <= limits.frameEntityBytes / UTF8_BYTES_PER_CHAR;
@@ -88,6 +96,7 @@ export class FrameLine {
       const frame = encodeFrame(id, kinds.request, `${method} ${path}`, headers, (body ?? '') as Buffer | string);
       const forget = ending.onEnd(() => {
         this.#asked.delete(id);
+        this.#isDoubtful = true;
         this.#channel?.send(encodeFrame(id, kinds.cancel, '', {}, ''));
         reject(aborted());
         this.#tellIdle();
@@ -120,7 +129,7 @@ export class FrameLine {
       socket.destroy();
       return;
     }
-    (socket as Socket).setNoDelay?.(true);
+    if (socket instanceof Socket) socket.setNoDelay(true).setKeepAlive(true, limits.frameKeepAliveMs);
     this.#channel = new FrameChannel({
       socket,
       head: NOTHING,
@@ -131,6 +140,7 @@ export class FrameLine {
   }
 
   #take({ id, kind, start, headers, entity }: Frame): void {
+    this.#isDoubtful = false;
     const asked = this.#asked.get(id);
     // What was given up may still be answered.
     if (kind !== kinds.answer || asked === undefined) return;
@@ -142,6 +152,7 @@ export class FrameLine {
 
   #end(): void {
     this.#channel = undefined;
+    this.#isDoubtful = false;
     const left = [...this.#asked.values()];
     this.#asked.clear();
     for (const { reject, forget } of left) {

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { limits } from '../core/limits.ts';
 import type { AccessRequest } from './access.ts';
 import type { Caller } from './caller.ts';
-import { FRAMES_TARGET, type Frame, FrameError, kinds } from './frame.ts';
+import { encodeFrame, FRAMES_TARGET, type Frame, FrameError, kinds } from './frame.ts';
 import { FrameChannel } from './frame-channel.ts';
 import { FrameRequest, FrameResponse } from './frame-exchange.ts';
 
@@ -80,6 +80,7 @@ class ServedLine {
     this.#socket = socket;
     this.#route = route;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, limits.frameKeepAliveMs);
     // The HTTP server's ends whatever is quiet, also what waits for an answer.
     socket.removeAllListeners('timeout');
     socket.setTimeout(limits.httpIdleMs, () => {
@@ -109,6 +110,7 @@ class ServedLine {
   #take(frame: Frame): void {
     if (frame.kind === kinds.cancel) {
       this.#open.get(frame.id)?.abandon();
+      this.#channel.send(encodeFrame(frame.id, kinds.cancelled, '', {}, ''));
       return;
     }
     const space = frame.start.indexOf(' ');

@@ -19,7 +19,8 @@ export const FRAMES = '1';
  */
 export const FRAMES_TARGET = 'koukan-frames:1';
 
-export const kinds = { request: 0, answer: 1, cancel: 2 } as const;
+/** A cancel is answered, too: so the client knows that the connection is alive. */
+export const kinds = { request: 0, answer: 1, cancel: 2, cancelled: 3 } as const;
 
 export interface Frame {
   readonly id: number;
