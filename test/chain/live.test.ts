@@ -1,9 +1,10 @@
 /** A live transaction: every step is seen by who waits, an illegal one by nobody. */
 import { expect, test } from 'vitest';
 import { LiveTransaction } from '../../src/lib/core/live.ts';
-import { IllegalStepError } from '../../src/lib/core/transaction.ts';
+import type { Response } from '../../src/lib/core/response.ts';
+import { IllegalStepError, type TxState } from '../../src/lib/core/transaction.ts';
 import { settle } from '../helpers/fake-clock.ts';
-import { ok, sender } from '../helpers/fake-exchange.ts';
+import { ok, recipient, sender } from '../helpers/fake-exchange.ts';
 
 test('every step grows the version; an illegal one changes nothing', () => {
   const live = new LiveTransaction('t1');
@@ -29,6 +30,24 @@ test('who waits is woken by the step that makes it true, not by others', async (
   live.apply({ type: 'mailReply', response: ok });
   await waiting;
   expect(isAnswered).toBe(true);
+});
+
+test('who asked for an answer hears it once, before the step that brings it is over, and may take the next step at once', () => {
+  const live = new LiveTransaction('t1');
+  const heard: string[] = [];
+  const mailOf = ({ replies }: TxState): Response | undefined => replies.mail;
+  live.tell(() => {
+    heard.push('first');
+    live.apply({ type: 'rcpt', to: recipient });
+  }, mailOf);
+  live.tell(() => heard.push('second'), mailOf);
+  live.apply({ type: 'mail', from: sender });
+  expect(heard).toEqual([]);
+  live.apply({ type: 'mailReply', response: ok });
+  expect(heard.toSorted()).toEqual(['first', 'second']);
+  live.tell(() => heard.push('there already'), mailOf);
+  live.apply({ type: 'touch' });
+  expect(heard).toHaveLength(3);
 });
 
 test('what holds already is not waited for, even when the wait is over before it began', async () => {
