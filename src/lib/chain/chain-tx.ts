@@ -1,4 +1,5 @@
 /** One transaction as the filters of its chain see it: what was asked of the chain, what it has answered, and whether it is closed. */
+import { added } from '../core/added.ts';
 import type { Body } from '../core/body.ts';
 import type { Log } from '../core/deps.ts';
 import type { HostPort, Origin, SmtpMeta } from '../core/envelope.ts';
@@ -96,7 +97,7 @@ export class ChainTx implements TxContext {
   }
 
   markRouted(to: Mailbox): void {
-    this.#routed = [...this.#routed, to];
+    this.#routed = added(this.#routed, to);
   }
 
   offering(host: HostPort): void {
@@ -115,7 +116,7 @@ export class ChainTx implements TxContext {
 
   /** The same; answers the index of the recipient. */
   askedRcpt(to: Mailbox): number {
-    this.#rcptTo = [...this.#rcptTo, to];
+    this.#rcptTo = added(this.#rcptTo, to);
     return this.#rcptTo.length - 1;
   }
 

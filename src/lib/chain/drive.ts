@@ -8,7 +8,7 @@ import type { LiveTransaction } from '../core/live.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
 import type { Stop } from '../core/stop.ts';
-import { decisive, type TxEvent, type TxState } from '../core/transaction.ts';
+import { decisive, type TxState } from '../core/transaction.ts';
 
 export type DriveEnd = 'decided' | 'cancelled' | 'stopped';
 
@@ -98,13 +98,13 @@ class Drive {
     const { mailFrom, rcptTo, body } = state;
     if (mailFrom !== undefined && !this.#isMailAsked) {
       this.#isMailAsked = true;
-      this.#ask(this.#exchange.mail, mailFrom, (response) => this.#record({ type: 'mailReply', response }));
+      this.#ask(this.#exchange.mail, mailFrom, 'mailReply');
     }
     while (this.#rcptsAsked < rcptTo.length) this.#askRcpt(state, this.#rcptsAsked);
     if (body !== undefined && !this.#isDataAsked && isReadyForData(state)) {
       this.#isDataAsked = true;
       const ask = body.refusal === undefined ? this.#exchange.data : refusalOf;
-      this.#ask(ask, body, (response) => this.#record({ type: 'dataReply', response }));
+      this.#ask(ask, body, 'dataReply');
     }
   }
 
@@ -112,27 +112,37 @@ class Drive {
     this.#rcptsAsked = index + 1;
     const to = rcptTo[index];
     if (to === undefined) return;
-    this.#ask(this.#exchange.rcpt, to, (response) => this.#record({ type: 'rcptReply', index, response }));
+    this.#ask(this.#exchange.rcpt, to, 'rcptReply', index);
   }
 
-  /** An exchange that throws where it should have rejected is a bug like any other. */
-  #ask<V>(ask: (this: Exchange, value: V) => Promise<Response>, value: V, record: (response: Response) => void): void {
+  /** An exchange that throws where it should have rejected is a bug like any other. `index`: of the recipient. */
+  #ask<V>(ask: (this: Exchange, value: V) => Promise<Response>, value: V, type: Reply['type'], index = 0): void {
     let answer: Promise<Response>;
     try {
       answer = ask.call(this.#exchange, value);
     } catch (error) {
       answer = Promise.reject(error as Error);
     }
-    void answer.then(record, (error: unknown) => {
-      this.#onBug(error);
-      record(internalErrorReply);
-    });
+    void answer.then(
+      (response) => this.#record({ type, index, response }),
+      (error: unknown) => {
+        this.#onBug(error);
+        this.#record({ type, index, response: internalErrorReply });
+      },
+    );
   }
 
   /** A reply that comes after the end is nobody's any more. */
-  #record(reply: TxEvent): void {
+  #record(reply: Reply): void {
     if (!this.#isOver) this.#live.apply(reply);
   }
+}
+
+/** Of which only that to a recipient needs an index. */
+interface Reply {
+  readonly type: 'mailReply' | 'rcptReply' | 'dataReply';
+  readonly index: number;
+  readonly response: Response;
 }
 
 /** What is answered to a message whose bytes are not to be had. */

@@ -27,20 +27,8 @@ interface Values {
 /** A filter's part in one phase. */
 type Hook<P extends Phase> = (tx: TxContext, value: Values[P], next: Next<Values[P]>) => Promise<Response>;
 
-/** A step that a filter has neither passed on nor answered yet. */
-class Step {
-  /** Steps that came meanwhile, in order. */
-  #waiting: (() => void)[] | undefined;
-
-  wait(enter: () => void): void {
-    this.#waiting ??= [];
-    this.#waiting.push(enter);
-  }
-
-  end(): void {
-    for (const enter of this.#waiting ?? []) enter();
-  }
-}
+/** A step that a filter has neither passed on nor answered yet, known by the `next` that the filter was given for it. */
+type Step = Next<never>;
 
 class Fold implements Exchange {
   readonly #filters: readonly Filter[];
@@ -48,6 +36,8 @@ class Fold implements Exchange {
   readonly #output: Exchange;
   /** By the number of the filter that has it. */
   readonly #steps: (Step | undefined)[];
+  /** What came to such a filter meanwhile, in order. */
+  #waiting: Map<number, (() => void)[]> | undefined;
   /** How far MAIL has come: filters that have passed it on. */
   #mailPassedBy = 0;
   /** The newest answer to MAIL, and who gave one of his own instead of that of the rest of the chain. */
@@ -98,8 +88,7 @@ class Fold implements Exchange {
   /** Once closed, nothing is passed on any more. */
   #go<P extends Phase>(phase: P, value: Values[P], at: number): Promise<Response> {
     for (let i = at; i < this.#filters.length; i += 1) {
-      const before = this.#steps[i];
-      if (before !== undefined) return this.#enterAfter(before, phase, value, i);
+      if (this.#steps[i] !== undefined) return this.#enterLater(phase, value, i);
       if (this.#isClosed) return Promise.resolve(cancelledReply);
       const refusal = this.#mailRefusalAt(i);
       if (refusal !== undefined) return Promise.resolve(mailFailed(refusal));
@@ -111,15 +100,17 @@ class Fold implements Exchange {
     return this.#askOutput(phase, value);
   }
 
-  #enterAfter<P extends Phase>(before: Step, phase: P, value: Values[P], at: number): Promise<Response> {
-    return new Promise((resolve) => before.wait(() => resolve(this.#enter(phase, value, at))));
+  #enterLater<P extends Phase>(phase: P, value: Values[P], at: number): Promise<Response> {
+    this.#waiting ??= new Map();
+    const waiting = this.#waiting.get(at) ?? [];
+    this.#waiting.set(at, waiting);
+    return new Promise((resolve) => waiting.push(() => resolve(this.#enter(phase, value, at))));
   }
 
   /** Asks a filter; whatever comes meanwhile waits until it has passed the step on, or answered it. */
   #ask<P extends Phase>(phase: P, filter: Filter, hook: Hook<P>, value: Values[P], at: number): Promise<Response> {
-    const step = new Step();
-    this.#steps[at] = step;
-    const next = (passed: Values[P]): Promise<Response> => this.#pass(phase, passed, step, at);
+    const next = (passed: Values[P]): Promise<Response> => this.#pass(phase, passed, next, at);
+    this.#steps[at] = next;
     let answer: Promise<Response>;
     try {
       answer = hook.call(filter, this.#tx, value, next);
@@ -128,7 +119,7 @@ class Fold implements Exchange {
     }
     // Noted before the next step has its turn: a RCPT that waits already must not get past a refused MAIL.
     if (phase === 'mail') this.#noteMailAnswer(answer, at);
-    if (this.#steps[at] === step) this.#endWith(answer, step, at);
+    if (this.#steps[at] === next) this.#endWith(answer, next, at);
     return answer;
   }
 
@@ -150,7 +141,10 @@ class Fold implements Exchange {
   #end(step: Step, at: number): void {
     if (this.#steps[at] !== step) return;
     this.#steps[at] = undefined;
-    step.end();
+    const waiting = this.#waiting?.get(at);
+    if (waiting === undefined) return;
+    this.#waiting?.delete(at);
+    for (const enter of waiting) enter();
   }
 
   #askOutput<P extends Phase>(phase: P, value: Values[P]): Promise<Response> {

@@ -20,6 +20,8 @@ export interface Body {
   readonly inMemory?: Buffer;
   /** The same for a small message whose owner is to be asked before its end goes out. */
   whole?(): Buffer | Promise<Buffer>;
+  /** All bytes in their order, when they lie in memory in pieces: who copies them anyway need not wait for each. */
+  readonly inPieces?: readonly Buffer[];
   /**
    * Every CR and LF was seen to be part of a CRLF: who sends it need not look again. Only who has looked says so; whoever makes another body
    * of this one and does not know leaves it out.
@@ -63,9 +65,16 @@ function joinedWhole(prefix: Buffer, rest: Buffer | Promise<Buffer>): Buffer | P
   return Buffer.isBuffer(rest) ? Buffer.concat([prefix, rest]) : rest.then((bytes) => Buffer.concat([prefix, bytes]));
 }
 
+const CR = 13;
+const LF = 10;
+
 /** Looks at bytes of which there are few. */
 function hasOnlyCrlfIn(bytes: Buffer): boolean {
-  return !/\r(?!\n)|(?<!\r)\n/.test(bytes.toString('latin1'));
+  for (let i = 0; i < bytes.length; i += 1) {
+    if (bytes[i] === LF && bytes[i - 1] !== CR) return false;
+    if (bytes[i] === CR && bytes[i + 1] !== LF) return false;
+  }
+  return true;
 }
 
 async function* joinedFrom(prefix: Buffer, rest: Body, offset: number): AsyncGenerator<Buffer> {

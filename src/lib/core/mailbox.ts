@@ -38,6 +38,9 @@ export interface AddressParts {
 const DOT_STRING = /^[^\s"(),:;<>@[\\\]\u0000-\u001f\u007f]+$/u;
 const QUOTED_STRING = /^"(?:[^"\\\r\n\u0000]|\\[^\r\n\u0000])*"$/u;
 const LABEL = /^[\p{L}\p{N}\p{M}_](?:[\p{L}\p{N}\p{M}_-]*[\p{L}\p{N}\p{M}_])?$/u;
+/** The same for all labels of a name in ASCII, as nearly all are. */
+const ASCII_DOMAIN =
+  /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/;
 const ADDRESS_LITERAL =
   /^\[(?:\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-f:.]+|[A-Za-z0-9-]*[A-Za-z0-9]:[\x21-\x5a\x5e-\x7e]+)\]$/i;
 
@@ -59,7 +62,8 @@ export function parseAddress(address: string): AddressParts | undefined {
 
 /** A host name of dot-separated labels, in ASCII or as U-labels; underscores are tolerated. */
 export function isDomain(domain: string): boolean {
-  return domain.length <= 255 && domain.split('.').every((label) => label.length <= 63 && LABEL.test(label));
+  if (domain.length > 255) return false;
+  return ASCII_DOMAIN.test(domain) || domain.split('.').every((label) => label.length <= 63 && LABEL.test(label));
 }
 
 /** The domain of an address in lower case, or `undefined` when it has none. */

@@ -1,7 +1,7 @@
 /** `received_header`: puts the trace line of this hop before the message (RFC 5321 §4.4). */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { defineFilter, type TxContext } from '../chain/filter.ts';
+import { defineFilter, type Filter, type TxContext } from '../chain/filter.ts';
 import { prefixedBody } from '../core/body.ts';
 import type { SmtpMeta } from '../core/envelope.ts';
 import { findParam, isDomain } from '../core/mailbox.ts';
@@ -20,14 +20,16 @@ export const receivedHeader = defineFilter<z.output<typeof config>>({
   name: 'received_header',
   summary: 'Puts a Received header before the message.',
   config,
-  create:
-    (c, { deps }) =>
-    () => ({
+  create: (c, { deps }) => {
+    const by = c.received_hostname ?? undefined;
+    const filter: Filter = {
       data(tx, body, next) {
-        const line = writeReceived(factsOf(tx, c.received_hostname ?? undefined, deps.clock.now()));
+        const line = writeReceived(factsOf(tx, by, deps.clock.now()));
         return next(prefixedBody(Buffer.from(line), body));
       },
-    }),
+    };
+    return () => filter;
+  },
 });
 
 function factsOf(tx: TxContext, by: string | undefined, atMs: number): ReceivedFacts {

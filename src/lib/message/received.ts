@@ -25,14 +25,34 @@ const NAME_CHARS_MAX = 255;
 const PATH_CHARS_MAX = 512;
 
 export function receivedHeader(facts: ReceivedFacts): string {
+  if (!isSameHop(facts, newest.facts)) newest = { facts, clauses: hopClauses(facts) };
+  const recipient = forClause(facts);
+  const rest = recipient === undefined ? ';' : `${FOLD}${recipient};`;
+  return `${newest.clauses}${rest}${FOLD}${formatDate(facts.atMs)}\r\n`;
+}
+
+const FOLD = '\r\n\t';
+
+/** The newest hop that was written: the next message often comes over the same. */
+let newest: { readonly facts: ReceivedFacts | undefined; readonly clauses: string } = { facts: undefined, clauses: '' };
+
+function isSameHop(a: ReceivedFacts, b: ReceivedFacts | undefined): boolean {
+  return (
+    a.ehloHost === b?.ehloHost &&
+    a.peerAddress === b?.peerAddress &&
+    a.peerName === b?.peerName &&
+    a.by === b?.by &&
+    a.protocol === b?.protocol &&
+    a.utf8 === b?.utf8
+  );
+}
+
+function hopClauses(facts: ReceivedFacts): string {
   const { by, protocol, utf8 } = facts;
-  const clauses = [
-    fromClause(facts),
-    by === undefined ? undefined : `by ${hostText(by, utf8)}`,
-    `with ${protocol}`,
-    forClause(facts),
-  ].filter((clause) => clause !== undefined);
-  return `Received: ${clauses.join('\r\n\t')};\r\n\t${formatDate(facts.atMs)}\r\n`;
+  const from = fromClause(facts);
+  const said = from === undefined ? '' : from + FOLD;
+  const own = by === undefined ? '' : `by ${hostText(by, utf8)}${FOLD}`;
+  return `Received: ${said}${own}with ${protocol}`;
 }
 
 function fromClause({ ehloHost, peerAddress, peerName, utf8 }: ReceivedFacts): string | undefined {
@@ -63,8 +83,12 @@ function addressLiteral(ip: string): string {
   return ip.includes(':') ? `[IPv6:${ip}]` : `[${ip}]`;
 }
 
+/** What needs no change: nearly all there are. */
+const PLAIN_HOST = /^[A-Za-z0-9.:_[\]-]{0,255}$/;
+
 /** A host name or literal as somebody claimed it: nothing in it can end the clause, open a comment or start a line. */
 function hostText(host: string, utf8: boolean): string {
+  if (PLAIN_HOST.test(host)) return host;
   const known = utf8 || isAscii(host) ? host : domainToASCII(host) || host;
   const allowed = utf8 ? /[^\p{L}\p{N}\p{M}.:_[\]-]/gu : /[^A-Za-z0-9.:_[\]-]/g;
   return known.slice(0, NAME_CHARS_MAX).replace(allowed, '?');

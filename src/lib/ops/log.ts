@@ -34,33 +34,54 @@ export function createLog(options: LogOptions): Log {
     target,
   );
   const isLogged = (at: Level): boolean => logger.isLevelEnabled(at);
-  return lazily(() => logger, {
-    debug: isLogged('debug'),
-    info: isLogged('info'),
-    warn: isLogged('warn'),
-    error: isLogged('error'),
-  });
+  const levels = { debug: isLogged('debug'), info: isLogged('info'), warn: isLogged('warn'), error: isLogged('error') };
+  return new LazyLog(levels, logger);
 }
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
-const unheard = (): void => undefined;
-
 /** There is a child for every message and most of them never write a line: the library's part of one is made with its first line. */
-function lazily(make: () => Logger, levels: Readonly<Record<Level, boolean>>): Log {
-  let made: Logger | undefined;
-  const logger = (): Logger => {
-    made ??= make();
-    return made;
-  };
-  return {
-    isQuiet: !levels.info,
-    debug: levels.debug ? (fields, text) => logger().debug(fields, text) : unheard,
-    info: levels.info ? (fields, text) => logger().info(fields, text) : unheard,
-    warn: levels.warn ? (fields, text) => logger().warn(fields, text) : unheard,
-    error: levels.error ? (fields, text) => logger().error(fields, text) : unheard,
-    child: (fields) => lazily(() => logger().child(fields), levels),
-  };
+class LazyLog implements Log {
+  readonly #levels: Readonly<Record<Level, boolean>>;
+  readonly #source: LazyLog | Logger;
+  readonly #fields: object;
+  #made: Logger | undefined;
+
+  /** `source`: the library's own, or the log that this is a child of. */
+  constructor(levels: Readonly<Record<Level, boolean>>, source: LazyLog | Logger, fields: object = {}) {
+    this.#levels = levels;
+    this.#source = source;
+    this.#fields = fields;
+  }
+
+  get isQuiet(): boolean {
+    return !this.#levels.info;
+  }
+
+  debug(fields: object, text: string): void {
+    if (this.#levels.debug) this.#logger().debug(fields, text);
+  }
+
+  info(fields: object, text: string): void {
+    if (this.#levels.info) this.#logger().info(fields, text);
+  }
+
+  warn(fields: object, text: string): void {
+    if (this.#levels.warn) this.#logger().warn(fields, text);
+  }
+
+  error(fields: object, text: string): void {
+    if (this.#levels.error) this.#logger().error(fields, text);
+  }
+
+  child(fields: object): Log {
+    return new LazyLog(this.#levels, this, fields);
+  }
+
+  #logger(): Logger {
+    this.#made ??= this.#source instanceof LazyLog ? this.#source.#logger().child(this.#fields) : this.#source;
+    return this.#made;
+  }
 }
 
 /** `2026-01-01T00:00:00.000Z INFO  listening port=8000`: time, level, sentence, then the fields. */

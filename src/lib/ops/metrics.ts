@@ -3,8 +3,9 @@
  * daemon starts and by no command.
  */
 import { readFileSync } from 'node:fs';
-import type { Registry } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import { limits } from '../core/limits.ts';
+import { Buckets } from './buckets.ts';
 
 export interface Counter {
   inc(by?: number): void;
@@ -46,7 +47,7 @@ export class Metrics {
     const tallies: { readonly labels: Readonly<Record<string, string>>; value: number }[] = [];
     this.total(name, help, labelNames, () => tallies);
     return family(labelNames, (values) => {
-      const tally = { labels: Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? ''])), value: 0 };
+      const tally = { labels: labelled(labelNames, values), value: 0 };
       tallies.push(tally);
       return {
         inc(by = 1) {
@@ -56,15 +57,22 @@ export class Metrics {
     });
   }
 
-  histogram(name: string, help: string, labelNames: readonly string[], buckets: readonly number[]): Family<Histogram> {
-    const histogram = new this.#library.Histogram({
-      name,
-      help,
-      labelNames: [...labelNames],
-      buckets: [...buckets],
-      registers: [this.#registry],
+  /** Counted here too. */
+  histogram(name: string, help: string, labelNames: readonly string[], bounds: readonly number[]): Family<Histogram> {
+    const series: { readonly labels: Readonly<Record<string, string>>; readonly buckets: Buckets }[] = [];
+    const type = 'histogram';
+    const read = () => series.flatMap(({ labels, buckets }) => buckets.samples(name, labels));
+    // All that the registry asks of a metric; the library's own do more than is needed with every value.
+    const metric = { name, help, type, get: () => Promise.resolve({ name, help, type, values: read() }) };
+    this.#registry.registerMetric(metric as unknown as Metric);
+    const made = family(labelNames, (values) => {
+      const buckets = new Buckets(bounds);
+      series.push({ labels: labelled(labelNames, values), buckets });
+      return buckets;
     });
-    return family(labelNames, (values) => histogram.labels(...values));
+    // Without labels there is one series, which is shown from the beginning.
+    if (labelNames.length === 0) made.with();
+    return made;
   }
 
   /** A value that goes up and down and is kept elsewhere: `read` is asked each time somebody looks. */
@@ -114,22 +122,40 @@ export async function createMetrics(): Promise<Metrics> {
   return new Metrics(library.default);
 }
 
+function labelled(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i] ?? '']));
+}
+
+/** Series by the values of their labels, one label after the other, which needs no text made of all of them. */
+interface Branch<M> {
+  readonly branches: Map<string, Branch<M>>;
+  series?: M;
+}
+
 /** Looks each series up once. */
 function family<M>(labelNames: readonly string[], bind: (values: string[]) => M): Family<M> {
-  const known = new Map<string, M>();
+  const known: Branch<M> = { branches: new Map() };
+  let size = 0;
   let rest: M | undefined;
+  const make = (values: readonly string[]): M => {
+    if (size >= limits.metricSeries) {
+      rest ??= bind(labelNames.map(() => 'other'));
+      return rest;
+    }
+    size += 1;
+    const branch = values.reduce((at, value) => {
+      const next: Branch<M> = at.branches.get(value) ?? { branches: new Map() };
+      at.branches.set(value, next);
+      return next;
+    }, known);
+    branch.series = bind([...values]);
+    return branch.series;
+  };
   return {
     with(...values) {
-      const key = values.join('\u0000');
-      const found = known.get(key);
-      if (found !== undefined) return found;
-      if (known.size >= limits.metricSeries) {
-        rest ??= bind(labelNames.map(() => 'other'));
-        return rest;
-      }
-      const made = bind([...values]);
-      known.set(key, made);
-      return made;
+      let branch: Branch<M> | undefined = known;
+      for (const value of values) branch = branch?.branches.get(value);
+      return branch?.series ?? make(values);
     },
   };
 }

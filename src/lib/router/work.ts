@@ -1,6 +1,7 @@
 /** A transaction a router has in work: its live state, its chain, and whether retry and bounce are our duty yet. */
 import type { CompiledChain } from '../chain/compile.ts';
 import type { OutputHandlerConfig, SenderConfig } from '../config/router-config.ts';
+import { added } from '../core/added.ts';
 import type { Body } from '../core/body.ts';
 import { CONVERSATION } from '../core/conversation-signals.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
@@ -34,6 +35,9 @@ export interface WorkFacts {
   /** What an earlier chain has found out so far, in the form that is kept. */
   readonly inherited?: () => FilterOutput;
 }
+
+/** A record while it is made: what is not known has no key. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Nothing is under way. */
 export const SETTLED: Promise<void> = Promise.resolve();
@@ -109,7 +113,7 @@ export class Work {
 
   /** Keeps the bytes of the message while this transaction is in work. */
   hold(body: Body): void {
-    this.#releases = [...this.#releases, body.retain()];
+    this.#releases = added(this.#releases, body.retain());
   }
 
   /** The message is there: the running attempt may go on with DATA, unless it is over. */
@@ -149,7 +153,7 @@ export class Work {
 
   /** The running attempt offers the message to this host. */
   offered(host: HostPort): void {
-    if (this.#hosts.length < limits.resolvedHosts) this.#hosts = [...this.#hosts, host];
+    if (this.#hosts.length < limits.resolvedHosts) this.#hosts = added(this.#hosts, host);
   }
 
   get hosts(): readonly HostPort[] {
@@ -158,15 +162,13 @@ export class Work {
 
   /** The attempt under way, or just ended. */
   attemptRecord(endedAt?: number, isDelayReported = false): AttemptRecord {
-    return {
-      number: this.attemptNumber,
-      startedAt: this.attemptStartedAt,
-      ...(endedAt !== undefined && { endedAt }),
-      replies: this.live.state.replies,
-      ...(isDelayReported && { isDelayReported }),
-      ...(this.#hosts.length > 0 && { hosts: this.#hosts }),
-      ...(this.dotSentAt !== undefined && { dotSentAt: this.dotSentAt }),
-    };
+    const { replies } = this.live.state;
+    const record: Mutable<AttemptRecord> = { number: this.attemptNumber, startedAt: this.attemptStartedAt, replies };
+    if (endedAt !== undefined) record.endedAt = endedAt;
+    if (isDelayReported) record.isDelayReported = true;
+    if (this.#hosts.length > 0) record.hosts = this.#hosts;
+    if (this.dotSentAt !== undefined) record.dotSentAt = this.dotSentAt;
+    return record;
   }
 
   /** Keeps what an earlier chain has found out; once the message is there, nothing more will come. */
@@ -180,20 +182,13 @@ export class Work {
   record(): TxRecord {
     const { id, route, origin, createdAt, parentId, messageBuilder } = this.facts;
     const { mailFrom, rcptTo, retry, notification, filterOutput } = this.live.state;
-    return {
-      id,
-      sender: route.sender.name,
-      ...(route.sender.tag !== undefined && { tag: route.sender.tag }),
-      origin,
-      ...(mailFrom !== undefined && { mailFrom }),
-      rcptTo,
-      retry,
-      notification,
-      createdAt,
-      ...(parentId !== undefined && { parentId }),
-      ...(messageBuilder !== undefined && { messageBuilder }),
-      filterOutput,
-    };
+    const { name: sender, tag } = route.sender;
+    const record: Mutable<TxRecord> = { id, sender, origin, rcptTo, retry, notification, createdAt, filterOutput };
+    if (tag !== undefined) record.tag = tag;
+    if (mailFrom !== undefined) record.mailFrom = mailFrom;
+    if (parentId !== undefined) record.parentId = parentId;
+    if (messageBuilder !== undefined) record.messageBuilder = messageBuilder;
+    return record;
   }
 }
 

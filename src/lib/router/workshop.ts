@@ -100,7 +100,13 @@ export class Workshop {
     const { deps } = this.#options;
     const log = deps.log.child({ tx: work.facts.id });
     try {
-      const end = await this.#attempt(work, log);
+      let end: WorkEnd;
+      try {
+        const attempt = new Attempt(work, log, deps.clock.now(), this.#attempts);
+        end = attempt.endOf(await attempt.run());
+      } catch (error) {
+        end = this.#failed(work, log, error);
+      }
       work.hasEnded = true;
       work.end = end;
       if (work.adopting !== SETTLED) await work.adopting;
@@ -117,15 +123,10 @@ export class Workshop {
   }
 
   /** A chain that cannot even be opened is a bug like any other, and must not leave anybody waiting. */
-  async #attempt(work: Work, log: Log): Promise<WorkEnd> {
-    try {
-      const attempt = new Attempt(work, log, this.#options.deps.clock.now(), this.#attempts);
-      return attempt.endOf(await attempt.run());
-    } catch (error) {
-      log.error({ error }, 'an attempt failed with a bug');
-      if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });
-      return { kind: 'bug' };
-    }
+  #failed(work: Work, log: Log, error: unknown): WorkEnd {
+    log.error({ error }, 'an attempt failed with a bug');
+    if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });
+    return { kind: 'bug' };
   }
 
   #leave(work: Work): void {
