@@ -1,20 +1,20 @@
 /**
- * What is crashed: `serve`, or routers and gateways, each kind behind one address, on one database. At points that a seed chooses, under load, a
- * program is killed, at once followed by another life of it or not for a while; or a router is stopped for so long that the others take over,
- * and goes on then; or the database itself is killed.
+ * What is crashed: programs on one database. At points that a seed chooses, under load, a program is killed, at once followed by another life of it or
+ * not for a while, or told to stop in order; or a router is stopped for so long that the others take over, and goes on then; or the database itself
+ * is killed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Balancer } from './balancer.mjs';
-import { sendRest, sendSmtp } from './clients.mjs';
-import { gatewayYaml, routerYaml } from './configurations.mjs';
+import { command, REST_WAYS, sendRest, sendSmtp } from './clients.mjs';
 import { openDatabase } from './database.mjs';
+import { Ends } from './ends.mjs';
 import { FarEnd } from './far-end.mjs';
-import { freePort, generator } from './ground.mjs';
+import { generator } from './ground.mjs';
 import { Ledger } from './ledger.mjs';
-import { Node } from './node.mjs';
+import { UNAVAILABLE } from './node.mjs';
+import { programs } from './programs.mjs';
+import { SILENCE_MS } from './verdict.mjs';
 
 const DEADLINE_MS = 120_000;
-const PROMISES_BETWEEN = 30;
 const DELAY_MS = 50;
 const REFRESH_SECONDS = 0.5;
 const TTL_SECONDS = 2;
@@ -22,46 +22,73 @@ const TTL_SECONDS = 2;
 const ABSENCE_MS = 1000 * (TTL_SECONDS + 3 * REFRESH_SECONDS);
 /** How a client hands its messages in. */
 const WAYS = ['stored', 'cut', 'rest'];
+/** One message in so many of an application is cancelled at once, another one is to be tried at once. */
+const COMMANDS_EVERY = 15;
 
 export class Cluster {
   #options;
   #random;
   #far = new FarEnd();
+  #ends = new Ends();
+  #ledger = new Ledger(this.#far, this.#ends);
   #nodes = [];
   #balancers = [];
   #database;
-  #ledger;
   #returns = [];
   #sent = 0;
-  #disturbances = { program: 0, stopped: 0, database: 0 };
+  #disturbances = { program: 0, orderly: 0, stopped: 0, database: 0 };
+  #diedByItself = [];
+  #badStops = [];
   #isOver = false;
 
   constructor(options) {
     this.#options = options;
     this.#random = generator(options.seed);
-    this.#ledger = new Ledger(options, this.#far);
   }
 
   async run(folder) {
     try {
       await this.#build(folder);
-      const clients = Array.from({ length: this.#options.clients }, (_, i) => this.#client(i));
-      for (let kill = 0; kill < this.#options.kills; kill += 1) await this.#disturb();
+      const { kills, clients: count } = this.#options;
+      const clients = Array.from({ length: count }, (_, i) => this.#client(i));
+      // Where nobody is there to be disturbed that was no disturbance.
+      for (let turn = 0; turn < 3 * kills && this.#kills < kills; turn += 1) {
+        if (!(await this.#promises())) break;
+        await this.#disturb();
+      }
+      await this.#promises();
       this.#isOver = true;
       await Promise.all([...clients, ...this.#returns]);
       const rest = this.#routers.map(({ ports }) => ports.rest);
       await this.#ledger.close(rest, DEADLINE_MS, ABSENCE_MS);
-      return {
-        ...this.#ledger.account(),
-        disturbances: this.#disturbances,
-        lives: this.#nodes.map(({ lives }) => lives),
-      };
+      return this.#account();
     } finally {
       this.#isOver = true;
       await Promise.all(this.#nodes.map((node) => node.kill()));
       await Promise.all([this.#far, ...this.#balancers].map((each) => each.close()));
       await this.#database?.close();
     }
+  }
+
+  #account() {
+    const { engine, shape, policy, seed } = this.#options;
+    return {
+      engine,
+      shape,
+      policy,
+      seed,
+      /** Those that were done. */
+      kills: this.#kills,
+      ...this.#ledger.account(),
+      disturbances: this.#disturbances,
+      diedByItself: this.#diedByItself,
+      badStops: this.#badStops,
+      lives: this.#nodes.map(({ lives }) => lives),
+    };
+  }
+
+  get #kills() {
+    return Object.values(this.#disturbances).reduce((sum, count) => sum + count, 0);
   }
 
   get #routers() {
@@ -73,39 +100,23 @@ export class Cluster {
   }
 
   async #build(folder) {
-    const { shape, engine, policy, routers, gateways } = this.#options;
+    const { engine, policy, gcSeconds } = this.#options;
     this.#database = await openDatabase(folder, this.#options);
-    const ports = async (count) => {
-      const all = [];
-      for (let i = 0; i < count; i += 1) {
-        all.push({ rest: await freePort(), out: await freePort(), smtp: await freePort(), cut: await freePort() });
-      }
-      return all;
-    };
-    const isServe = shape === 'serve';
-    const [here, there] = [await ports(isServe ? 1 : routers), isServe ? [] : await ports(gateways)];
-    const ins = here.map(({ rest }) => rest);
-    const outs = (isServe ? here : there).map(({ out }) => out);
-    // In one process router and gateway reach each other by a call, which they know by the address.
-    this.#balancers = isServe ? [] : [new Balancer(ins), new Balancer(outs)];
-    const [service = ins[0], out = outs[0]] = await Promise.all(this.#balancers.map((each) => each.listen()));
-    const shared = { url: this.#database.url, service, out, far: await this.#far.listen(), policy };
     const cluster = engine === 'postgres' && { refreshSeconds: REFRESH_SECONDS, ttlSeconds: TTL_SECONDS };
-    const router = (own, life) => routerYaml({ ...shared, ...own, out, cluster }, life);
-    const gateway = (own, life) => gatewayYaml({ ...own, port: own.out, service }, life);
-    const onEarlyEnd = (node) => this.#isOver || this.#later(() => node.start());
-    const add = (kind, i, own, files) => {
-      this.#nodes.push(new Node({ kind, name: `${kind}${i}`, folder, ports: own, files, onEarlyEnd }));
-    };
-    for (const [i, own] of here.entries()) {
-      add(isServe ? 'serve' : 'router', i, own, (life) => ({
-        [`router${i}.yaml`]: router(own, life),
-        ...(isServe && { [`gateway${i}.yaml`]: gateway(own, life) }),
-      }));
-    }
-    for (const [i, own] of there.entries())
-      add('gateway', i, own, (life) => ({ [`gateway${i}.yaml`]: gateway(own, life) }));
+    const shared = { url: this.#database.url, far: await this.#far.listen(), policy, cluster, gcSeconds };
+    const onEarlyEnd = (node, end) => this.#endedByItself(node, end);
+    const built = await programs(this.#options, { shared, folder, ends: this.#ends, onEarlyEnd });
+    this.#nodes = built.nodes;
+    this.#balancers = built.balancers;
     for (const node of this.#nodes) await node.start();
+    this.#ledger.begins();
+  }
+
+  /** A router cannot start while its database is away; all else is a failure, after which there is another life, so that the account can be closed. */
+  #endedByItself(node, { life, code, signal, startedAt, at }) {
+    const isExcused = code === UNAVAILABLE && this.#ends.hadTrouble(startedAt, at);
+    if (!isExcused) this.#diedByItself.push({ life, code, signal });
+    this.#later(() => node.start());
   }
 
   async #client(number) {
@@ -113,21 +124,51 @@ export class Cluster {
     const nodes = way === 'rest' ? this.#routers : this.#gateways;
     while (!this.#isOver) {
       this.#sent += 1;
-      const id = `m${this.#sent}`;
-      const { rest, smtp, cut } = nodes[this.#sent % nodes.length].ports;
-      const isPromised = await (way === 'rest' ? sendRest(rest, id) : sendSmtp(way === 'cut' ? cut : smtp, id));
-      if (isPromised) this.#ledger.promised(id, way);
-      else await sleep(20);
+      const number = this.#sent;
+      const { rest, smtp, cut } = nodes[number % nodes.length].ports;
+      const isPromised =
+        way === 'rest' ? await this.#apply(rest, number) : await this.#submit(way === 'cut' ? cut : smtp, number, way);
+      if (!isPromised) await sleep(20);
     }
   }
 
-  /** Some promises after the last disturbance, and then at any moment. */
+  async #submit(port, number, way) {
+    const rcpts = await sendSmtp(port, `m${number}`);
+    if (rcpts.length > 0) this.#ledger.promised(rcpts, way);
+    return rcpts.length > 0;
+  }
+
+  async #apply(port, number) {
+    const way = REST_WAYS[Math.floor(this.#random() * REST_WAYS.length)];
+    const { rcpts, uri } = await sendRest(port, `m${number}`, way);
+    const [rcpt] = rcpts;
+    if (rcpt === undefined) return false;
+    this.#ledger.promised(rcpts, way);
+    const turn = number % COMMANDS_EVERY;
+    if (turn === 0) {
+      // Without an answer nobody knows.
+      const status = await command(uri, 'cancel');
+      if (status === undefined || status < 300) this.#ledger.cancelled(rcpt);
+    }
+    // Of what is uncertain it would order a second copy.
+    if (turn === 1 && this.#options.policy === 'retry') await command(uri, 'retry');
+    return true;
+  }
+
+  /** Resolves after some more promises; `false` when there are none any more. */
+  async #promises() {
+    const enough = this.#ledger.promises + 1 + Math.floor(this.#random() * this.#options.between);
+    while (this.#ledger.promises < enough) {
+      if (this.#ledger.listens() > SILENCE_MS) return false;
+      await sleep(2);
+    }
+    return true;
+  }
+
+  /** At any moment from now on. */
   async #disturb() {
-    const enough = this.#ledger.promises + 1 + Math.floor(this.#random() * PROMISES_BETWEEN);
-    const [what, who, delay] = [this.#random(), this.#random(), this.#random() * DELAY_MS];
-    const deadline = performance.now() + DEADLINE_MS;
-    while (this.#ledger.promises < enough && performance.now() < deadline) await sleep(2);
-    await sleep(delay);
+    const [what, who, how] = [this.#random(), this.#random(), this.#random()];
+    await sleep(this.#random() * DELAY_MS);
     if (what < 0.15 && this.#database.trouble !== undefined) return this.#troubleDatabase();
     const kind = what < 0.35 ? this.#gateways : this.#routers;
     const nodes = kind.filter(({ isAway }) => !isAway);
@@ -135,24 +176,39 @@ export class Cluster {
     if (node === undefined) return;
     const hasOthers = this.#routers.length > 1;
     if (what < 0.55 && node.kind === 'router' && hasOthers) return this.#stop(node);
-    this.#disturbances.program += 1;
-    await node.kill();
+    if (how < 0.15) await this.#endInOrder(node);
+    else await this.#kill(node);
     if (what > 0.8 && hasOthers) this.#later(() => node.start());
     else await node.start();
   }
 
+  async #kill(node) {
+    this.#disturbances.program += 1;
+    await node.kill();
+  }
+
+  async #endInOrder(node) {
+    this.#disturbances.orderly += 1;
+    const wrong = await node.stop();
+    if (wrong !== undefined) this.#badStops.push(wrong);
+  }
+
   async #troubleDatabase() {
     this.#disturbances.database += 1;
+    const from = performance.now();
     await this.#database.trouble();
+    this.#ends.trouble(from, performance.now());
   }
 
   /** It goes on when the others have taken over, in the middle of whatever it was doing. */
   #stop(node) {
     this.#disturbances.stopped += 1;
     node.isAway = true;
+    const from = performance.now();
     node.signal('SIGSTOP');
     this.#later(() => {
       node.signal('SIGCONT');
+      this.#ends.absent(node.life, from, performance.now());
       node.isAway = false;
     });
   }

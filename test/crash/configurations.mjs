@@ -1,17 +1,18 @@
 /** The YAML of the programs that are crashed: an application, a submission that stores, and one that waits for the far end's own answer. */
 
-/** Of a router; with `cluster`, one of several. `far` is the port of the far end, `out` that of the gateway. */
-export function routerYaml({ url, rest, service, out, far, policy, cluster, log = 'silent' }, life) {
+/** Of a router; with `cluster`, one of several. `far` is the port of the far end, `out` that of the gateway; what is finished is kept for `gcSeconds`. */
+export function routerYaml({ url, rest, service, out, far, policy, cluster, gcSeconds, log = 'silent' }, life) {
   const session = cluster
     ? `, session_refresh_interval: ${cluster.refreshSeconds}, session_ttl: ${cluster.ttlSeconds}`
     : '';
+  const garbage = gcSeconds === undefined ? '' : `, gc_interval: 1, gc_ttl: ${gcSeconds}`;
   return `
 global: {mailer_daemon_mailbox: mailer-daemon@example.com}
 rest_listener:
   addr: [127.0.0.1, ${rest}]
   session_uri: http://127.0.0.1:${rest}
   service_uri: http://127.0.0.1:${service}
-storage: {url: '${url}'${session}}
+storage: {url: '${url}'${session}${garbage}}
 log: {level: ${log}, format: text}
 sender:
 - {name: app, output_chain: deliver, retry: output_chain, notification: output_chain, uncertain: ${policy}}
@@ -34,6 +35,7 @@ endpoint:
     retry_params: {max_attempts: 1000, min_attempt_time: 1, max_attempt_time: 1, deadline: 3600}
     notification: {sender: bounces}
   chain:
+  - {filter: message_builder}
   - {filter: received_header, received_hostname: ${life}}
   - {filter: router, destination: {endpoint: gateway, host_list: [{host: 127.0.0.1, port: ${far}}]}}
   - {filter: rest_output}

@@ -1,19 +1,32 @@
 /**
- * An SMTP server that remembers which message came from whom. One recipient in ten is put off at first, so that retries are under way at every
- * kill, and one message in four is answered late, so that kills meet messages that were sent and not answered.
+ * An SMTP server that remembers which message came for whom and from whom, and whether it was what had been handed in. Some recipients are put off at
+ * first, so that retries are under way at every kill; some are refused, so that there is something to report; and some messages are answered
+ * late, so that kills meet messages that were sent and not answered. `treatmentOf` says which.
  */
 import { createServer } from 'node:net';
+import { readMessage, treatmentOf } from './messages.mjs';
 
 const LATE_MS = 40;
+const REFUSED = '550 5.1.1 nobody here';
+const PUT_OFF = '450 4.2.0 not yet';
 
 export class FarEnd {
-  /** Who sent each message, by its id, once for each time it came whole: the name given at EHLO, that of the router if it wrote one, and when. */
+  /** By recipient, once for each time its message came whole: the name given at EHLO, that of the router if it wrote one, and when. */
   arrivals = new Map();
-  /** Notifications that came. */
-  notifications = 0;
-  #refusals = new Set();
+  /** How often somebody was told that a recipient did not get its message. */
+  bounced = new Map();
+  /** Recipients whose message came with other bytes than had been handed in. */
+  altered = [];
+  /** Recipients who got a message that is for somebody else. */
+  misdirected = [];
+  #putOff = new Set();
   #sockets = new Set();
-  #server = createServer((socket) => this.#serve(socket));
+  #server = createServer((socket) => {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => undefined); // the other side was killed
+    new Dialogue(socket, this);
+  });
 
   async listen() {
     await new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
@@ -25,62 +38,114 @@ export class FarEnd {
     return new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #serve(socket) {
-    this.#sockets.add(socket);
-    socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('error', () => undefined); // the other side was killed
+  /** The answer to RCPT. */
+  asked(rcpt) {
+    const treatment = treatmentOf(rcpt);
+    if (treatment === 'refused') return REFUSED;
+    return treatment === 'put off' && this.#isFirst(rcpt) ? PUT_OFF : '250 2.1.5 ok';
+  }
+
+  /** The answer to the end of a message, and after how many ms it comes. */
+  taken(rcpts, content, client) {
+    const treatments = rcpts.map(treatmentOf);
+    if (treatments.includes('refused at the dot')) return { answer: REFUSED, delayMs: 0 };
+    if (treatments.includes('put off at the dot') && this.#isFirst(rcpts[0])) return { answer: PUT_OFF, delayMs: 0 };
+    if (/^Auto-Submitted:/im.test(content.slice(0, content.indexOf('\r\n\r\n')))) this.#report(content);
+    else this.#arrived(rcpts, content, client);
+    return { answer: '250 2.0.0 ok', delayMs: treatments.includes('late') ? LATE_MS : 0 };
+  }
+
+  #isFirst(rcpt) {
+    if (this.#putOff.has(rcpt)) return false;
+    this.#putOff.add(rcpt);
+    return true;
+  }
+
+  #report(content) {
+    for (const [, rcpt] of content.matchAll(/^Final-Recipient: rfc822; ([^@\s]+)@[\s\S]*?^Action: failed/gim)) {
+      this.bounced.set(rcpt, (this.bounced.get(rcpt) ?? 0) + 1);
+    }
+  }
+
+  #arrived(rcpts, content, client) {
+    const { id, router, isWhole } = readMessage(content);
+    for (const rcpt of rcpts) {
+      if (!rcpt.startsWith(`${id}.`)) this.misdirected.push(rcpt);
+      else if (!isWhole) this.altered.push(rcpt);
+      else this.arrivals.set(rcpt, [...(this.arrivals.get(rcpt) ?? []), { client, router, at: performance.now() }]);
+    }
+  }
+}
+
+class Dialogue {
+  #socket;
+  #far;
+  #text = '';
+  #isMessage = false;
+  #client = '';
+  #rcpts = [];
+  /** Answers leave in the order of their commands. */
+  #before = Promise.resolve();
+
+  constructor(socket, far) {
+    this.#socket = socket;
+    this.#far = far;
     socket.write('220 far.example ESMTP\r\n');
-    let text = '';
-    let isMessage = false;
-    let client = '';
-    /** Answers leave in the order of their commands. */
-    let before = Promise.resolve();
-    const say = (answer, delayMs) => {
-      before = before.then(async () => {
-        if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-        socket.write(`${answer}\r\n`);
-      });
-    };
-    socket.on('data', (bytes) => {
-      text += bytes.toString('latin1');
-      for (;;) {
-        const end = isMessage ? '\r\n.\r\n' : '\r\n';
-        const at = text.indexOf(end);
-        if (at === -1) return;
-        const unit = text.slice(0, at);
-        text = text.slice(at + end.length);
-        if (/^EHLO /i.test(unit) && !isMessage) client = unit.slice(5);
-        const isLate = isMessage && this.#arrived(unit, client);
-        const answer = isMessage ? '250 2.0.0 ok' : this.#answer(unit);
-        isMessage = !isMessage && answer.startsWith('354');
-        say(answer, isLate ? LATE_MS : 0);
-      }
+    socket.on('data', (bytes) => this.#read(bytes.toString('latin1')));
+  }
+
+  #read(text) {
+    this.#text += text;
+    for (;;) {
+      const end = this.#isMessage ? '\r\n.\r\n' : '\r\n';
+      const at = this.#text.indexOf(end);
+      if (at === -1) return;
+      const unit = this.#text.slice(0, at);
+      this.#text = this.#text.slice(at + end.length);
+      if (this.#isMessage) this.#finish(unit);
+      else this.#say(this.#answer(unit));
+    }
+  }
+
+  #finish(unit) {
+    this.#isMessage = false;
+    // The last line end is also that of the dot; RFC 5321 §4.5.2.
+    const content = `${unit}\r\n`.replace(/^\.\./gm, '.');
+    const { answer, delayMs } = this.#far.taken(this.#rcpts, content, this.#client);
+    this.#say(answer, delayMs);
+  }
+
+  #say(answer, delayMs = 0) {
+    this.#before = this.#before.then(async () => {
+      if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+      this.#socket.write(`${answer}\r\n`);
     });
   }
 
   #answer(line) {
-    const verb = line.slice(0, 4).toUpperCase();
-    if (verb === 'EHLO') return '250-far.example\r\n250-PIPELINING\r\n250 8BITMIME';
-    if (verb === 'DATA') return '354 go on';
-    if (verb === 'QUIT') return '221 bye';
-    const isPutOff = verb === 'RCPT' && /\d*7@/.test(line) && !this.#refusals.has(line);
-    if (isPutOff) this.#refusals.add(line);
-    return isPutOff ? '450 4.2.0 not yet' : '250 2.0.0 ok';
+    switch (line.slice(0, 4).toUpperCase()) {
+      case 'EHLO':
+        this.#client = line.slice(5);
+        return '250-far.example\r\n250-PIPELINING\r\n250 8BITMIME';
+      case 'MAIL':
+        this.#rcpts = [];
+        return '250 2.1.0 ok';
+      case 'RCPT':
+        return this.#recipient(/<([^@>]*)@/.exec(line)?.[1] ?? '');
+      case 'DATA':
+        if (this.#rcpts.length === 0) return '554 5.5.1 no valid recipients';
+        this.#isMessage = true;
+        return '354 go on';
+      case 'QUIT':
+        return '221 bye';
+      default:
+        return '250 2.0.0 ok';
+    }
   }
 
-  /** Says whether the answer takes its time. */
-  #arrived(message, client) {
-    if (/^Auto-Submitted:/im.test(message)) {
-      this.notifications += 1;
-      return false;
-    }
-    const id = /^X-Id: (\S+)/im.exec(message)?.[1] ?? 'unknown';
-    const bodyBytes = Number(/^X-Body-Bytes: (\d+)/im.exec(message)?.[1]);
-    // The last line end is that of the dot.
-    const isWhole = message.length - message.indexOf('\r\n\r\n') - 4 + 2 === bodyBytes;
-    if (!isWhole) return false;
-    const router = /^Received:[\s\S]*?\bby (\S+)/i.exec(message)?.[1];
-    this.arrivals.set(id, [...(this.arrivals.get(id) ?? []), { client, router, at: performance.now() }]);
-    return Number(id.slice(1)) % 4 === 0;
+  #recipient(rcpt) {
+    const answer = this.#far.asked(rcpt);
+    if (answer.startsWith('250')) this.#rcpts.push(rcpt);
+    return answer;
   }
 }

@@ -1,35 +1,70 @@
 /**
- * Who was promised what, what has arrived, and why something arrived twice: the account of a run, and what has to be settled before it is closed.
- * What arrived several times is explained by the store: each copy but one belongs to an attempt that never recorded an answer of the far end.
+ * Which recipients were promised what, what has arrived, and why something arrived twice: the account of a run, and what has to be settled before
+ * it is closed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isExplained } from './ends.mjs';
+import { addressOf, isRefused } from './messages.mjs';
 import { decide, leftOver, listed, read } from './queue.mjs';
 
+/** Of more nobody reads the histories. */
+const STUCK_SHOWN = 10;
+
 export class Ledger {
-  #options;
   #far;
-  /** How each message was handed in that somebody was promised. */
-  #promised = new Map();
+  #ends;
+  /** Recipients to whom a message was promised; each gets it, or whoever sent it is told. */
+  #promised = new Set();
+  /** Of these a client has asked to forget it. */
+  #cancelled = new Set();
+  #ways = {};
   #uncertain = { arrived: 0, notArrived: 0 };
   #stuck = [];
   /** What the store says of each message that arrived several times. */
   #stories = new Map();
+  #lastPromiseAt = performance.now();
+  #longestSilenceMs = 0;
 
-  constructor(options, far) {
-    this.#options = options;
+  constructor(far, ends) {
     this.#far = far;
+    this.#ends = ends;
   }
 
-  get promises() {
-    return this.#promised.size;
+  /** Messages, whatever the number of their recipients. */
+  promises = 0;
+
+  promised(rcpts, way) {
+    this.listens();
+    this.#lastPromiseAt = performance.now();
+    this.promises += 1;
+    this.#ways[way] = (this.#ways[way] ?? 0) + 1;
+    for (const rcpt of rcpts) this.#promised.add(rcpt);
   }
 
-  promised(id, way) {
-    this.#promised.set(id, way);
+  /** It need not arrive any more, but may. */
+  cancelled(rcpt) {
+    this.#cancelled.add(rcpt);
   }
 
-  get #lost() {
-    return [...this.#promised.keys()].filter((id) => !this.#far.arrivals.has(id));
+  /** How long nobody has been promised anything, while clients asked all the time; the longest such time is in the account. */
+  listens() {
+    const silenceMs = performance.now() - this.#lastPromiseAt;
+    this.#longestSilenceMs = Math.max(this.#longestSilenceMs, silenceMs);
+    return silenceMs;
+  }
+
+  /** The programs are there. */
+  begins() {
+    this.#lastPromiseAt = performance.now();
+  }
+
+  #isOpen(rcpt) {
+    if (this.#cancelled.has(rcpt)) return false;
+    return !(isRefused(rcpt) ? this.#far.bounced : this.#far.arrivals).has(rcpt);
+  }
+
+  get #open() {
+    return [...this.#promised].filter((rcpt) => this.#isOpen(rcpt));
   }
 
   get #twice() {
@@ -39,16 +74,17 @@ export class Ledger {
   /** Waits until everything has arrived and nothing is left to be done, deciding about what is uncertain as an operator who knows would. */
   async close(ports, deadlineMs, quietMs) {
     const deadline = performance.now() + deadlineMs;
+    const isWaiting = () => this.#stuck.length > 0 || this.#open.length > 0;
     do {
       await this.#decide(ports);
       this.#stuck = await leftOver(ports);
-      await sleep(this.#stuck.length > 0 || this.#lost.length > 0 ? 100 : 0);
-    } while ((this.#stuck.length > 0 || this.#lost.length > 0) && performance.now() < deadline);
+      await sleep(isWaiting() ? 100 : 0);
+    } while (isWaiting() && performance.now() < deadline);
     // What would come a second time without reason has the time of a take-over and one more retry to do so.
     await sleep(quietMs);
     await this.#decide(ports);
-    this.#stuck = await leftOver(ports);
-    for (const [id] of this.#twice) this.#stories.set(id, await storyOf(ports, id));
+    this.#stuck = await histories(ports, await leftOver(ports));
+    for (const [rcpt] of this.#twice) this.#stories.set(rcpt, await storyOf(ports, rcpt));
   }
 
   async #decide(ports) {
@@ -60,36 +96,47 @@ export class Ledger {
   }
 
   account() {
-    const { seed, kills, engine, shape, policy } = this.#options;
-    const { arrivals, notifications } = this.#far;
-    const ways = {};
-    for (const way of this.#promised.values()) ways[way] = (ways[way] ?? 0) + 1;
-    const unexplained = this.#twice.filter(([id, copies]) => !isExplained(this.#stories.get(id), copies.length));
+    const { arrivals, bounced, altered, misdirected } = this.#far;
+    const unexplained = this.#twice.filter(
+      ([rcpt, copies]) => !isExplained(copies, this.#stories.get(rcpt), this.#ends),
+    );
     return {
-      engine,
-      shape,
-      policy,
-      seed,
-      kills,
       promised: this.promises,
-      ways,
+      recipients: this.#promised.size,
+      ways: this.#ways,
+      cancelled: this.#cancelled.size,
       arrived: arrivals.size,
-      lost: this.#lost,
-      stuck: this.#stuck.map(({ id, state }) => ({ id, state })),
+      lost: this.#open.filter((rcpt) => !isRefused(rcpt)),
+      untold: this.#open.filter(isRefused),
+      altered,
+      misdirected,
+      stuck: this.#stuck,
       uncertain: this.#uncertain,
-      notifications,
+      bounced: bounced.size,
+      bouncedTwice: [...bounced.values()].filter((count) => count > 1).length,
       twice: this.#twice.length,
       /** Of these the delivery journal knows that an attempt was cut off after the final dot. */
-      journalled: [...this.#stories.values()].filter(({ cutOff }) => cutOff > 0).length,
-      unexplained: unexplained.map(([id, copies]) => ({ id, copies, story: this.#stories.get(id) })),
+      journalled: [...this.#stories.values()].filter((story) => story?.cutOff > 0).length,
+      unexplained: unexplained.map(([rcpt, copies]) => ({ rcpt, copies, story: this.#stories.get(rcpt) })),
+      longestSilenceMs: Math.round(this.#longestSilenceMs),
     };
   }
 }
 
-/** How many attempts recorded that the far end took the message, how many never recorded an answer, and of how many of those the dot is known. */
-async function storyOf(ports, id) {
-  const [tx] = await listed(ports, `to=${id}@example.com`);
-  if (tx === undefined) return { delivered: 0, unrecorded: 0, cutOff: 0 };
+/** What an operator would look at first. */
+function histories(ports, left) {
+  return Promise.all(left.slice(0, STUCK_SHOWN).map(({ uri }) => read(ports, `${new URL(uri).pathname}/history`)));
+}
+
+/**
+ * How many attempts recorded that the far end took the message, how many never recorded an answer, and of how many of those the dot is known; undefined
+ * when the store has forgotten the message.
+ */
+async function storyOf(ports, rcpt) {
+  const found = await listed(ports, `to=${addressOf(rcpt)}`);
+  // A conversation with several recipients is there too; each of them has a transaction of its own.
+  const tx = found.find(({ parent }) => parent !== undefined) ?? found[0];
+  if (tx === undefined) return undefined;
   const { attempt_list: attempts } = await read(ports, `${new URL(tx.uri).pathname}/history`);
   const unended = attempts.filter(({ ended_at: endedAt }) => endedAt === undefined);
   const isSilent = ({ ended_at: endedAt, dot_sent_at: sentAt, data_response: answer }) =>
@@ -99,8 +146,4 @@ async function storyOf(ports, id) {
     unrecorded: unended.length + attempts.filter(isSilent).length,
     cutOff: unended.filter(({ dot_sent_at: sentAt }) => sentAt !== undefined).length,
   };
-}
-
-function isExplained({ delivered, unrecorded }, copies) {
-  return delivered <= 1 && copies <= delivered + unrecorded;
 }

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { end, koukan } from './ground.mjs';
 
 /** The exit code of a router that cannot reach its database at start. */
-const UNAVAILABLE = 69;
+export const UNAVAILABLE = 69;
+/** Longer than a daemon takes to finish what is in flight. */
+const STOP_MS = 60_000;
 
 export class Node {
   kind;
@@ -16,36 +18,62 @@ export class Node {
   #folder;
   #files;
   #child;
+  #startedAt = 0;
+  /** Somebody wants it to end. */
+  #isDoomed = false;
+  #ends;
   #onEarlyEnd;
 
-  /** `files(life)` answers the configuration files it is started with, by name; `onEarlyEnd` hears that it could not start. */
-  constructor({ kind, name, folder, ports, files, onEarlyEnd }) {
+  /**
+   * `files(life)` answers the configuration files it is started with, by name; `ends` hears when a life is over; `onEarlyEnd(node, end)` hears that
+   * it ended though nobody wanted it to.
+   */
+  constructor({ kind, name, folder, ports, files, ends, onEarlyEnd }) {
     this.kind = kind;
     this.name = name;
     this.ports = ports;
     this.#folder = folder;
     this.#files = files;
+    this.#ends = ends;
     this.#onEarlyEnd = onEarlyEnd;
   }
 
   async start() {
     this.lives += 1;
-    this.life = `${this.name}-${this.lives}.example`;
-    const files = Object.entries(this.#files(this.life));
+    const life = `${this.name}-${this.lives}.example`;
+    this.life = life;
+    const files = Object.entries(this.#files(life));
     for (const [file, yaml] of files) await writeFile(path.join(this.#folder, file), yaml);
     const child = koukan(this.#folder, this.kind, ...files.map(([file]) => file));
     this.#child = child;
+    this.#startedAt = performance.now();
+    this.#isDoomed = false;
     this.isAway = false;
     child.once('exit', (code, signal) => {
-      if (child !== this.#child || signal !== null) return;
-      if (code === UNAVAILABLE) this.#onEarlyEnd(this);
-      else process.stderr.write(`${this.life} ended by itself: ${code}\n`);
+      const at = performance.now();
+      this.#ends.ended(life, at);
+      if (!this.#isDoomed) this.#onEarlyEnd(this, { life, code, signal, startedAt: this.#startedAt, at });
     });
   }
 
   async kill() {
     this.isAway = true;
+    this.#isDoomed = true;
+    // From here on whatever it does is chance.
+    this.#ends.ended(this.life, performance.now());
     await end(this.#child, 'SIGKILL');
+  }
+
+  /** An orderly end; answers what was wrong with it. It excuses nothing, except where it was none. */
+  async stop() {
+    this.isAway = true;
+    this.#isDoomed = true;
+    const child = this.#child;
+    const tooLong = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await end(child, 'SIGTERM');
+    clearTimeout(tooLong);
+    const { exitCode: code, signalCode: signal } = child;
+    return code === 0 ? undefined : { life: this.life, code, signal };
   }
 
   signal(name) {

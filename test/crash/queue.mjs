@@ -1,7 +1,8 @@
 /** The queue of a router as an operator sees it: what is left in it, and what is done about what is uncertain. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const OPEN_STATES = ['active', 'deferred', 'incomplete'];
+/** Not `incomplete`: what its client has given up is forgotten after `gc_ttl`. */
+const OPEN_STATES = ['active', 'deferred'];
 
 /** All transactions that are like that. */
 export async function listed(ports, query) {
