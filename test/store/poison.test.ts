@@ -1,9 +1,15 @@
 /** What one row has wrong with it is the trouble of nobody who is committed with it. */
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../../src/lib/core/limits.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
-import { BODY_BLOB, type NewTransaction, type Store } from '../../src/lib/store/store.ts';
+import { GroupCommit } from '../../src/lib/store/group-commit.ts';
+import { History } from '../../src/lib/store/history.ts';
+import type { Planned } from '../../src/lib/store/plan.ts';
+import type { Operation } from '../../src/lib/store/sql/index.ts';
+import { BODY_BLOB, type NewTransaction, type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
+import { FakeClock, settle } from '../helpers/fake-clock.ts';
 import { memoryLog } from '../helpers/fake-deps.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 
@@ -62,5 +68,74 @@ describe.each(databases)('an address longer than an index of $name takes', (kind
     const { transactions } = await store.list({ limit: 10, filter: { to: { address: address.toLowerCase() } } });
     expect(transactions.map(({ record }) => record.id)).toEqual(['longest']);
     expect(await store.blobStatus('longest', BODY_BLOB)).toBeDefined();
+  });
+});
+
+/** A database in which everything goes well that does not have a poisonous row in it; `batches` are the rows of each. */
+function poisonable() {
+  const batches: string[][] = [];
+  const down = { isDown: false };
+  const group = new GroupCommit(async (operations: readonly Operation[]) => {
+    const ids = operations.map(({ args }) => idOf(args));
+    batches.push(ids);
+    if (down.isDown || ids.some((id) => id.startsWith('poison'))) throw new StoreUnavailableError('out of order');
+    return { results: operations.map(() => ({ kind: 'done' as const, value: undefined })), changed: true };
+  });
+  const log = memoryLog();
+  const clock = new FakeClock(1000);
+  const history = new History(group, clock, log);
+  return { batches, down, group, log, clock, history };
+}
+
+const idOf = (args: unknown): string => (args as { txId?: string; id?: string }).txId ?? (args as { id: string }).id;
+
+const row = (id: string): Planned => ({ plan: { id } as never, sizeBytes: 100 });
+
+describe('a line of history that no batch can be committed with', () => {
+  it('is the trouble of others once, and is given up soon', async () => {
+    const { batches, group, log, clock, history } = poisonable();
+    history.add(row('poison'));
+    const answers: string[] = [];
+    for (let i = 0; i < 20; i += 1) {
+      await group.write('cancel', { txId: `other${i}`, now: 1 }).then(
+        () => answers.push('done'),
+        () => answers.push('refused'),
+      );
+      await clock.advance(limits.storeHistoryPauseMs);
+      await settle();
+    }
+    expect(answers.filter((answer) => answer === 'refused')).toHaveLength(1);
+    expect(batches.filter((ids) => ids.includes('poison'))).toHaveLength(1 + limits.storeHistoryTries);
+    expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+    expect([history.backlog, group.stats.isFailing]).toEqual([0, false]);
+  });
+
+  it('costs its neighbours nothing: they are written', async () => {
+    const { batches, group, clock, history } = poisonable();
+    for (let i = 0; i < 40; i += 1) history.add(row(i === 23 || i === 31 ? `poison${i}` : `line${i}`));
+    for (let i = 0; i < 100; i += 1) {
+      await group.write('cancel', { txId: `other${i}`, now: 1 }).catch(() => undefined);
+      await clock.advance(limits.storeHistoryPauseMs);
+      await settle();
+    }
+    const written = batches.filter((ids) => !ids.some((id) => id.startsWith('poison'))).flat();
+    expect(written.filter((id) => id.startsWith('line'))).toHaveLength(38);
+    expect(history.backlog).toBe(0);
+  });
+
+  it('is told from a database that is away: then all wait, however long that is', async () => {
+    const { batches, down, group, log, clock, history } = poisonable();
+    down.isDown = true;
+    for (const id of ['a', 'b', 'c']) history.add(row(id));
+    for (let i = 0; i < 50; i += 1) {
+      await group.write('cancel', { txId: `other${i}`, now: 1 }).catch(() => undefined);
+      await clock.advance(limits.storeHistoryPauseMs);
+      await settle();
+    }
+    expect(history.backlog).toBe(3);
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    down.isDown = false;
+    await history.flush();
+    expect(batches.at(-1)).toEqual(['a', 'b', 'c']);
   });
 });

@@ -26,6 +26,8 @@ export class GroupCommit {
   readonly #commit: Commit;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  /** Batches of their own. */
+  readonly #apart: (readonly Waiting[])[] = [];
   #inFlight: Promise<void> | undefined;
   #closed = false;
   #commits = 0;
@@ -101,6 +103,12 @@ export class GroupCommit {
     this.#waiting.push(waiting);
   }
 
+  /** Writes that share their commit, and its failure, with nobody else; what becomes of them says nothing about the database. */
+  joinApart(batch: readonly Waiting[]): void {
+    if (this.#closed) for (const waiting of batch) waiting.reject(closed());
+    else this.#apart.push(batch);
+  }
+
   /** Commits what rides, now. */
   wake(): void {
     this.#inFlight ??= this.#drain();
@@ -115,9 +123,11 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     // What this turn of the event loop still has to write goes along: a batch costs its pages and its sync, however many share them.
     await turnEnd();
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#apart.length > 0) {
       this.onCollect();
-      await this.#commitBatch(this.#takeBatch());
+      if (this.#waiting.length > 0) await this.#commitBatch(this.#takeBatch(), false);
+      const apart = this.#apart.shift();
+      if (apart !== undefined) await this.#commitBatch(apart, true);
       await turnEnd();
     }
     this.#inFlight = undefined;
@@ -136,13 +146,13 @@ export class GroupCommit {
     return this.#waiting.splice(0, count);
   }
 
-  async #commitBatch(batch: readonly Waiting[]): Promise<void> {
+  async #commitBatch(batch: readonly Waiting[], isApart: boolean): Promise<void> {
     let result: BatchResult;
     try {
       result = await this.#commit(batch.map(({ operation }) => operation));
       this.#isFailing = false;
     } catch (error) {
-      this.#isFailing = true;
+      if (!isApart) this.#isFailing = true;
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const waiting of batch) waiting.reject(reason);
       return;

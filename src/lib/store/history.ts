@@ -4,16 +4,18 @@
  */
 import type { Clock, Log } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
-import type { GroupCommit, Waiting } from './group-commit.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { Handover } from './handover.ts';
 import type { Planned } from './plan.ts';
-import type { Operation } from './sql/index.ts';
-import { StoreUnavailableError } from './store.ts';
+import { Suspects } from './suspects.ts';
 
 export class History {
   readonly #group: GroupCommit;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #closing = new AbortController();
+  /** What was in a batch that failed joins nobody's again. */
+  readonly #suspects: Suspects;
   #backlog: Planned[] = [];
   #backlogBytes = 0;
   /** What was handed over to a commit that has not come back. */
@@ -25,24 +27,28 @@ export class History {
     this.#group = group;
     this.#clock = clock;
     this.#log = log;
+    this.#suspects = new Suspects(group, log);
     group.onCollect = () => this.#join();
   }
 
   /** Rows that are not handed to a commit yet. */
   get backlog(): number {
-    return this.#backlog.length;
+    return this.#backlog.length + this.#suspects.count;
   }
 
   add(row: Planned): void {
-    this.#keep(row);
+    this.#backlog.push(row);
+    this.#backlogBytes += row.sizeBytes;
+    this.#dropExcess();
     this.#schedule();
   }
 
   /** Resolves when everything added so far is written; rejects when the database would not take it. */
   async flush(): Promise<void> {
     this.#failure = undefined;
-    while (this.#backlog.length > 0 || this.#writing.size > 0) {
+    while (this.backlog > 0 || this.#writing.size > 0) {
       this.#join();
+      this.#writeApart();
       this.#group.wake();
       await Promise.all([...this.#writing].map(({ ended }) => ended));
       if (this.#failure !== undefined) throw this.#failure;
@@ -53,12 +59,14 @@ export class History {
     this.#closing.abort();
   }
 
-  #keep(row: Planned): void {
-    this.#backlog.push(row);
-    this.#backlogBytes += row.sizeBytes;
+  #dropExcess(): void {
     let excess = 0;
-    while (this.#backlog.length > limits.storeHistoryBacklog || this.#backlogBytes > limits.storeHistoryBytes) {
-      this.#backlogBytes -= this.#backlog.shift()?.sizeBytes ?? 0;
+    while (
+      this.backlog > limits.storeHistoryBacklog ||
+      this.#backlogBytes + this.#suspects.sizeBytes > limits.storeHistoryBytes
+    ) {
+      if (this.#suspects.count > 0) this.#suspects.drop();
+      else this.#backlogBytes -= this.#backlog.shift()?.sizeBytes ?? 0;
       excess += 1;
     }
     if (excess > 0) this.#log.warn({ rows: excess }, 'history rows dropped: the database takes no writes');
@@ -69,8 +77,9 @@ export class History {
     this.#isPausing = true;
     void this.#clock.sleep(limits.storeHistoryPauseMs, this.#closing.signal).then(() => {
       this.#isPausing = false;
-      if (this.#closing.signal.aborted || this.#backlog.length === 0) return;
+      if (this.#closing.signal.aborted || this.backlog === 0) return;
       this.#join();
+      this.#writeApart();
       this.#group.wake();
     });
   }
@@ -81,72 +90,29 @@ export class History {
     const rows = this.#backlog;
     this.#backlog = [];
     this.#backlogBytes = 0;
-    const handover = new Handover(rows.length, (ended) => this.#ended(ended));
+    const handover = new Handover(rows, (ended) => this.#ended(ended, true));
     this.#writing.add(handover);
-    for (const row of rows) this.#group.join(new HistoryWrite(row, handover));
+    for (const write of handover.writes) this.#group.join(write);
   }
 
-  #ended(handover: Handover): void {
+  #writeApart(): void {
+    const handover = this.#suspects.next((ended) => this.#ended(ended, false));
+    if (handover === undefined) return;
+    this.#writing.add(handover);
+    this.#group.joinApart(handover.writes);
+  }
+
+  #ended(handover: Handover, isFirst: boolean): void {
     this.#writing.delete(handover);
     const { failure, again } = handover;
-    if (failure === undefined) return;
-    this.#failure = failure;
-    this.#log.warn({ error: failure.message, later: again.length }, 'cannot write history');
-    if (again.length === 0 || this.#closing.signal.aborted) return;
-    for (const row of again) this.#keep(row);
-    this.#schedule();
-  }
-}
-
-/** Rows that went into one batch, counted as they come back: one promise for all of them. */
-class Handover {
-  readonly ended: Promise<void>;
-  /** Those that a database in trouble has not taken. */
-  readonly again: Planned[] = [];
-  failure: Error | undefined;
-  #open: number;
-  #end: () => void = () => undefined;
-
-  constructor(count: number, onEnd: (handover: Handover) => void) {
-    this.#open = count;
-    this.ended = new Promise((resolve) => {
-      this.#end = () => {
-        onEnd(this);
-        resolve();
-      };
-    });
-  }
-
-  isBack(): void {
-    this.#open -= 1;
-    if (this.#open === 0) this.#end();
-  }
-
-  failed(row: Planned, error: Error): void {
-    this.failure ??= error;
-    if (error instanceof StoreUnavailableError) this.again.push(row);
-    this.isBack();
-  }
-}
-
-class HistoryWrite implements Waiting {
-  readonly operation: Operation;
-  readonly sizeBytes: number;
-  readonly #row: Planned;
-  readonly #handover: Handover;
-
-  constructor(row: Planned, handover: Handover) {
-    this.operation = { verb: 'createTransactions', args: row.plan };
-    this.sizeBytes = row.sizeBytes;
-    this.#row = row;
-    this.#handover = handover;
-  }
-
-  resolve(): void {
-    this.#handover.isBack();
-  }
-
-  reject(error: Error): void {
-    this.#handover.failed(this.#row, error);
+    if (failure !== undefined) {
+      this.#failure = failure;
+      this.#log.warn({ error: failure.message, later: again.length }, 'cannot write history');
+    }
+    if (isFirst) {
+      this.#suspects.add(again);
+      this.#dropExcess();
+    }
+    if (this.#suspects.count > 0) this.#schedule();
   }
 }
