@@ -7,12 +7,13 @@ import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Mailbox } from '../core/mailbox.ts';
-import { cancelledReply, mailFailed, rcptsFailed } from '../core/precondition.ts';
+import { cancelledReply, internalErrorReply, mailFailed } from '../core/precondition.ts';
 import { formatResponse, isOk, isTemporary, type Response, reply } from '../core/response.ts';
 import { SmtpConnection } from '../smtp/client/connection.ts';
 import type { PoolAsk, SmtpPool } from '../smtp/client/pool.ts';
 import { contentRefusal } from './smtp-content.ts';
 import { fitMail, fitRcpt, hasSmtputf8 } from './smtp-params.ts';
+import { noneAccepted, noRecipients, SmtpRecipient } from './smtp-recipient.ts';
 import { saidAtEndBy, saidBy } from './smtp-source.ts';
 
 export interface SmtpExchangeOptions {
@@ -25,19 +26,6 @@ export interface SmtpExchangeOptions {
   readonly isWhole: boolean;
 }
 
-/** What is known of one recipient. */
-interface Recipient {
-  readonly to: Mailbox;
-  readonly resolve: (response: Response) => void;
-  readonly reject: (bug: unknown) => void;
-  /** RCPT is on its way on the connection that is held. */
-  isSent: boolean;
-  /** The destination's answer, or why it was not asked. */
-  answer: Response | undefined;
-  isSettled: boolean;
-}
-
-const noRecipients = reply(554, '5.5.1', 'no valid recipients');
 const afterData = reply(452, '4.5.3', 'the message is on its way already');
 const CLOSED = Promise.resolve();
 const oneAtATime = reply(452, '4.5.3', 'one recipient at a time over LMTP');
@@ -53,8 +41,7 @@ export class SmtpExchange implements Exchange {
   #rejectMail: (bug: unknown) => void = () => undefined;
   /** The answer to MAIL that counts. */
   #mail: Response | undefined;
-  readonly #rcpts: Recipient[] = [];
-  #unsettledRcpts = 0;
+  readonly #rcpts: SmtpRecipient[] = [];
   #onEnvelope: (() => void) | undefined;
   /** Held until it is given back to the pool. */
   #connection: SmtpConnection | undefined;
@@ -86,10 +73,9 @@ export class SmtpExchange implements Exchange {
   rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
     return new Promise((resolve, reject) => {
-      const rcpt: Recipient = { to, resolve, reject, isSent: false, answer: undefined, isSettled: false };
+      const rcpt = new SmtpRecipient(to, resolve, reject);
       this.#rcpts.push(rcpt);
-      this.#unsettledRcpts += 1;
-      if (this.#mail !== undefined && !isOk(this.#mail)) this.#settle(rcpt);
+      if (this.#mail !== undefined && !isOk(this.#mail)) rcpt.settle(this.#mail);
       else if (this.#isMailSent) {
         this.#send(rcpt);
         this.#connection?.flushSoon();
@@ -114,7 +100,7 @@ export class SmtpExchange implements Exchange {
   }
 
   get #isEnvelopeKnown(): boolean {
-    return this.#mail !== undefined && this.#unsettledRcpts === 0;
+    return this.#mail !== undefined && this.#rcpts.every(({ isSettled }) => isSettled);
   }
 
   /** The pool drops what is in the middle of something, so this is also what ends an unfinished transaction. */
@@ -131,7 +117,7 @@ export class SmtpExchange implements Exchange {
   /** MAIL was accepted, and no recipient was. */
   get #isRefused(): boolean {
     if (!this.#isEnvelopeKnown || this.#mail === undefined || !isOk(this.#mail)) return false;
-    return !this.#rcpts.some(({ answer }) => answer !== undefined && isOk(answer));
+    return !this.#rcpts.some(({ isAccepted }) => isAccepted);
   }
 
   #begin(fresh: boolean): void {
@@ -167,6 +153,7 @@ export class SmtpExchange implements Exchange {
       this.#sendMail(connection);
     } catch (bug) {
       this.#rejectMail(bug);
+      this.#mailIs(internalErrorReply);
       return;
     }
     if (this.#isMailSent && this.#mail === undefined) for (const rcpt of this.#rcpts) this.#send(rcpt);
@@ -209,10 +196,7 @@ export class SmtpExchange implements Exchange {
     this.#isMailSent = false;
     this.#isDataAsked = false;
     this.#hasLmtpRcpt = false;
-    for (const rcpt of this.#rcpts) {
-      rcpt.isSent = false;
-      rcpt.answer = undefined;
-    }
+    for (const rcpt of this.#rcpts) rcpt.forget();
     this.#begin(true);
   }
 
@@ -221,26 +205,26 @@ export class SmtpExchange implements Exchange {
     this.#resolveMail(answer);
     for (const rcpt of this.#rcpts) {
       if (this.#isMailSent && isOk(answer) && !rcpt.isSent && rcpt.answer === undefined) this.#send(rcpt);
-      this.#settle(rcpt);
+      rcpt.settle(answer);
     }
     this.#connection?.flush();
     this.#envelopeIs();
   }
 
   /** Without pipelining it has its turn once MAIL was accepted. */
-  #send(rcpt: Recipient): void {
+  #send(rcpt: SmtpRecipient): void {
     const connection = this.#connection;
     if (connection !== undefined && !connection.isPipelining && this.#mail === undefined) return;
     try {
       const refusal = connection === undefined ? cancelledReply : this.#sendRcpt(rcpt, connection);
       if (refusal !== undefined) this.#rcptIs(rcpt, refusal);
     } catch (bug) {
-      rcpt.reject(bug);
+      rcpt.fail(bug);
     }
   }
 
   /** Answers with why it is not sent. */
-  #sendRcpt(rcpt: Recipient, connection: SmtpConnection): Response | undefined {
+  #sendRcpt(rcpt: SmtpRecipient, connection: SmtpConnection): Response | undefined {
     if (this.#isDataAsked) return afterData;
     const fitted = fitRcpt(rcpt.to, connection.capabilities, this.#smtputf8);
     if ('refusal' in fitted) return fitted.refusal;
@@ -253,7 +237,7 @@ export class SmtpExchange implements Exchange {
     return undefined;
   }
 
-  #onRcpt(connection: SmtpConnection, rcpt: Recipient, answer: Response): void {
+  #onRcpt(connection: SmtpConnection, rcpt: SmtpRecipient, answer: Response): void {
     if (this.#isClosed) this.#rcptIs(rcpt, cancelledReply);
     else if (connection === this.#connection) {
       if (!isOk(answer)) this.#hasLmtpRcpt = false;
@@ -261,21 +245,10 @@ export class SmtpExchange implements Exchange {
     }
   }
 
-  #rcptIs(rcpt: Recipient, answer: Response): void {
+  #rcptIs(rcpt: SmtpRecipient, answer: Response): void {
     rcpt.answer = answer;
-    this.#settle(rcpt);
+    rcpt.settle(this.#mail);
     this.#envelopeIs();
-  }
-
-  /** The answer to RCPT comes after that to MAIL; whose RCPT went out behind a MAIL that was refused still waits for its reply. */
-  #settle(rcpt: Recipient): void {
-    const mail = this.#mail;
-    if (mail === undefined || rcpt.isSettled) return;
-    if (!isOk(mail) && (!rcpt.isSent || rcpt.answer !== undefined)) rcpt.answer = mailFailed(mail);
-    if (rcpt.answer === undefined) return;
-    rcpt.isSettled = true;
-    this.#unsettledRcpts -= 1;
-    rcpt.resolve(rcpt.answer);
   }
 
   #envelopeIs(): void {
@@ -285,9 +258,8 @@ export class SmtpExchange implements Exchange {
   #offer(body: Body): Promise<Response> {
     const mail = this.#mail as Response;
     if (!isOk(mail)) return Promise.resolve(mailFailed(mail));
-    const answers = this.#rcpts.map(({ answer }) => answer as Response);
-    const acceptedRcpts = answers.filter(isOk).length;
-    if (acceptedRcpts === 0) return Promise.resolve(answers.some(isTemporary) ? rcptsFailed(answers) : noRecipients);
+    const acceptedRcpts = this.#rcpts.filter(({ isAccepted }) => isAccepted).length;
+    if (acceptedRcpts === 0) return Promise.resolve(noneAccepted(this.#rcpts));
     const connection = this.#connection;
     if (connection === undefined) return Promise.resolve(cancelledReply);
     const checked = contentRefusal(body, connection.capabilities);
