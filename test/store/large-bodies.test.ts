@@ -103,6 +103,19 @@ describe.each(databases)('large bodies on $name', (kind) => {
     }
   });
 
+  it.each([2, 4, 5, 64])('stores a body that lies in memory in %i pieces as it is', async (count) => {
+    const bytes = Array.from({ length: count }, (_, i) => Buffer.alloc(700 + i, i));
+    const whole = Buffer.concat(bytes);
+    const unread = (): never => {
+      throw new Error('nobody has to wait for what is in memory');
+    };
+    const body: Body = { size: whole.length, inPieces: bytes, chunks: unread, retain: () => () => undefined };
+    await store.create([sampleTransaction('tx', { body })], 1000);
+    const stored = await store.openBlob('tx', BODY_BLOB);
+    expect(stored?.size).toBe(whole.length);
+    expect(stored?.inMemory?.equals(whole)).toBe(true);
+  });
+
   it('stores a large body that several transactions share once', async () => {
     const body = madeUpBody(2 * MEBIBYTE, 100_000);
     await store.create(

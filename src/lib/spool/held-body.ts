@@ -6,12 +6,12 @@ export class HeldBody implements Body {
   readonly size: number;
   readonly inMemory?: Buffer;
   readonly hasOnlyCrlf: boolean;
-  readonly #pieces: readonly Buffer[];
+  readonly inPieces: readonly Buffer[];
   readonly #references: References;
 
   /** The creator holds the first reference and gives it back with `release`. Each piece is as small as a chunk has to be. */
   constructor(pieces: readonly Buffer[], hasOnlyCrlf: boolean, onGone: () => void) {
-    this.#pieces = pieces;
+    this.inPieces = pieces;
     this.size = pieces.reduce((sum, { length }) => sum + length, 0);
     const [first] = pieces;
     if (first !== undefined && pieces.length === 1) this.inMemory = first;
@@ -34,7 +34,7 @@ export class HeldBody implements Body {
 
   async *chunksFrom(offset: number): AsyncGenerator<Buffer> {
     let skip = offset;
-    for (const piece of this.#pieces) {
+    for (const piece of this.inPieces) {
       if (skip < piece.length) yield skip === 0 ? piece : piece.subarray(skip);
       skip = Math.max(0, skip - piece.length);
     }

@@ -35,10 +35,12 @@ export function planAtOnce(
   for (const { blobs } of transactions) {
     for (const { source } of blobs) {
       if (source.kind !== 'body' || indexes.has(source.body)) continue;
-      const { inMemory, size } = source.body;
+      const { size } = source.body;
       inlineBytes += size;
-      if (inMemory === undefined || size > largest || inlineBytes > limits.blobWriteBytes) return undefined;
-      indexes.set(source.body, bodies.push(inlineBytesOf(inMemory, size)) - 1);
+      if (size > largest || inlineBytes > limits.blobWriteBytes) return undefined;
+      const chunks = chunksInMemory(source.body);
+      if (chunks === undefined) return undefined;
+      indexes.set(source.body, bodies.push(inlineChunks(chunks, size)) - 1);
     }
   }
   const planTransaction = (tx: NewTransaction): PlannedTransaction => plannedTransaction(tx, indexes, sessionId, now);
@@ -90,12 +92,24 @@ function plannedSource(source: BlobSource, indexes: ReadonlyMap<Body, number>): 
 }
 
 async function inlineBody(body: Body): Promise<PlannedBody> {
-  return inlineBytesOf(await bodyBytes(body), body.size);
+  return inlineChunks(viewsOf(await bodyBytes(body)), body.size);
 }
 
-function inlineBytesOf(bytes: Buffer, size: number): PlannedBody {
-  must(bytes.length === size, 'a body is as long as it says');
-  return { kind: 'inline', size, chunks: viewsOf(bytes) };
+function inlineChunks(chunks: readonly Uint8Array[], size: number): PlannedBody {
+  let sizeBytes = 0;
+  for (const chunk of chunks) sizeBytes += chunk.byteLength;
+  must(sizeBytes === size, 'a body is as long as it says');
+  return { kind: 'inline', size, chunks };
+}
+
+/** Pieces in which a body may be stored as it came; each is a row, and many small ones are dearer than a copy. */
+const PIECES_MAX = 4;
+
+/** The bytes of a body as they are stored, when they are all in memory. */
+function chunksInMemory({ inMemory, inPieces }: Body): readonly Uint8Array[] | undefined {
+  if (inMemory !== undefined) return viewsOf(inMemory);
+  if (inPieces === undefined) return undefined;
+  return inPieces.length <= PIECES_MAX ? inPieces : viewsOf(Buffer.concat(inPieces));
 }
 
 function writtenBefore(body: Body, writer: GroupCommit, now: number, files?: BodyFiles): Promise<PlannedBody> {
