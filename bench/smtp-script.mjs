@@ -2,8 +2,6 @@
 import { senderAddress } from './message.mjs';
 import { Stamp } from './stamp.mjs';
 
-/** Larger messages are written in two pieces, of which all sessions share the second one. */
-const ONE_PIECE_BYTES = 262_144;
 const MAIL = `MAIL FROM:<${senderAddress}>\r\n`;
 
 export const HELLO = 'EHLO source.example\r\n';
@@ -17,17 +15,13 @@ export class SmtpScript {
   #rcpt;
   #envelope;
   #message;
-  #rest;
 
   constructor({ kind, rcpts }) {
     this.#rcptCount = rcpts;
     const rcpt = `RCPT TO:<${kind.recipient}>\r\n`;
     this.#rcpt = new Stamp(rcpt);
     this.#envelope = new Stamp(`${MAIL}${rcpt}DATA\r\n`);
-    const { head, rest } = kind.wire;
-    const isOnePiece = rest.length <= ONE_PIECE_BYTES;
-    this.#message = new Stamp(isOnePiece ? Buffer.concat([Buffer.from(head), rest]) : head);
-    this.#rest = isOnePiece ? undefined : rest;
+    this.#message = new Stamp(kind.wire);
   }
 
   /** Recipient `index` of a message; each recipient of a run has a number of its own. */
@@ -42,15 +36,8 @@ export class SmtpScript {
     return Buffer.concat([this.mail, ...rcpts, DATA]);
   }
 
+  /** The answer to the last one is there, so nobody reads the bytes of that any more. */
   writeMessage(socket, number) {
-    const message = this.#message.of(number);
-    if (this.#rest === undefined) {
-      socket.write(message);
-      return;
-    }
-    socket.cork();
-    socket.write(message);
-    socket.write(this.#rest);
-    socket.uncork();
+    socket.write(this.#message.of(number));
   }
 }

@@ -9,20 +9,24 @@ const ZERO = 0x30;
 
 export class Stamp {
   #bytes;
-  #places = [];
+  #first;
+  #others = [];
 
   /** `template` has the number's place once or more often. A stamp belongs to one session: its bytes change with the next number. */
   constructor(template) {
     this.#bytes = Buffer.from(template);
     const place = Buffer.from(PLACE);
-    for (let at = this.#bytes.indexOf(place); at !== -1; at = this.#bytes.indexOf(place, at + DIGITS)) {
-      this.#places.push(at);
+    this.#first = this.#bytes.indexOf(place);
+    for (let at = this.#first; at !== -1; ) {
+      at = this.#bytes.indexOf(place, at + DIGITS);
+      if (at !== -1) this.#others.push(at);
     }
   }
 
   /** Valid until the next call. */
   of(number) {
-    for (const place of this.#places) this.#write(place, number);
+    this.#write(this.#first, number);
+    for (const place of this.#others) this.#repeat(place);
     return this.#bytes;
   }
 
@@ -32,5 +36,9 @@ export class Stamp {
       this.#bytes[at] = ZERO + (left % 10);
       left = Math.floor(left / 10);
     }
+  }
+
+  #repeat(place) {
+    for (let i = 0; i < DIGITS; i += 1) this.#bytes[place + i] = this.#bytes[this.#first + i];
   }
 }

@@ -47,9 +47,14 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function bench(relay: Sink, sinkPort: number): Promise<{ exitCode: number; result: Record<string, unknown> }> {
+async function bench(
+  relay: Sink,
+  sinkPort: number,
+  sizeBytes = 2000,
+): Promise<{ exitCode: number; result: Record<string, unknown> }> {
   const target = ['--target', `127.0.0.1:${relay.port}`, '--sink-port', String(sinkPort)];
-  const load = ['--n', '100', '--sessions', '4', '--size', '2000', '--warmup', '0', '--repeat', '1', '--patience', '2'];
+  const size = ['--size', String(sizeBytes), '--n', '100'];
+  const load = [...size, '--sessions', '4', '--warmup', '0', '--repeat', '1', '--patience', '2'];
   const { exitCode, stdout } = await execa('node', ['bench/run.mjs', ...target, ...load], { reject: false });
   return { exitCode: exitCode ?? -1, result: JSON.parse(stdout) };
 }
@@ -86,5 +91,22 @@ it('counts every lost, duplicated, altered, swapped and refused message', async 
   // 14 was held back: it is lost, and its content came with the envelope of 15.
   expect(result).toMatchObject({ lost: 4, duplicated: 2, altered: 3, swapped: 1, refused: 1, accepted: 99 });
   expect(result).toMatchObject({ delivered: 95, unpromised: 0, refusals: { 'rcpt:550': 1 } });
+  expect(exitCode).toBe(1);
+});
+
+it('counts a message as altered that has a piece of another one in it, at any place', async () => {
+  const sinkPort = await freePort();
+  let other: Buffer | undefined;
+  const relay = await startRelay(sinkPort, ({ rcptTo, body }, deliver) => {
+    const to = rcptTo[0]?.address ?? '';
+    const piece = numberOf(to) % 10;
+    if (other !== undefined && piece > 0) other.copy(body, piece * 10_000, piece * 10_000, (piece + 1) * 10_000);
+    if (piece === 0) other = Buffer.from(body);
+    deliver(to, body);
+  });
+  const { exitCode, result } = await bench(relay, sinkPort, 100_000);
+  // Those of which the number ends in 0 are as they were, and those before the first of them.
+  expect(result).toMatchObject({ lost: 0, duplicated: 0, swapped: 0, delivered: 100 });
+  expect(result.altered).toBeGreaterThanOrEqual(80);
   expect(exitCode).toBe(1);
 });
