@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '../../src/lib/core/errors.ts';
 import { bodyFolder } from '../../src/lib/store/open.ts';
 import { type BlobSource, BODY_BLOB, type Store } from '../../src/lib/store/store.ts';
 import { openTestStore, sqlite, type TestDatabase } from '../helpers/databases.ts';
+import { memoryLog } from '../helpers/fake-deps.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 
 const ENDED = { kind: 'final', final: { outcome: 'delivered', text: 'upstream response success' } } as const;
@@ -14,8 +15,10 @@ describe('a large body on SQLite', () => {
   let database: TestDatabase;
   let store: Store;
   let folder: string;
+  let log: ReturnType<typeof memoryLog>;
 
   beforeEach(async () => {
+    log = memoryLog();
     database = await sqlite.create();
     folder = bodyFolder(database.url.slice('sqlite:///'.length));
     store = await openTestStore(database);
@@ -67,11 +70,43 @@ describe('a large body on SQLite', () => {
 
   it('leaves no file behind whose row is gone, and nothing else is touched', async () => {
     await create('a');
-    await writeFile(`${folder}/4711`, 'left by a crash');
+    await create('b', { kind: 'body', body: memoryBody(Buffer.from('in its row')) });
+    await writeFile(`${folder}/2`, 'left by a crash');
     await writeFile(`${folder}/notes`, 'not ours');
     await store.collectGarbage(0, 100);
     expect((await files()).sort()).toEqual(['1', 'notes']);
     expect((await read('a'))?.equals(LARGE)).toBe(true);
+  });
+
+  it('does not find its place taken by files of a later state of a database that was put back', async () => {
+    await create('a');
+    await store.close();
+    for (let id = 1; id <= 40; id += 1) await writeFile(`${folder}/${id}`, id === 1 ? LARGE : 'of later');
+    await writeFile(`${folder}/notes`, 'not ours');
+    store = await openTestStore(database, { log });
+    expect((await files()).sort()).toEqual(['1', 'notes']);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { files: 39 } }]);
+    await create('b');
+    await store.collectGarbage(0, 100);
+    for (const id of ['a', 'b']) expect((await read(id))?.equals(LARGE)).toBe(true);
+  });
+
+  it('is never taken for one whose row is gone because its row is yet to be asked for', async () => {
+    await create('a');
+    // As it looks to a sweep that began a moment too early.
+    await writeFile(`${folder}/2`, 'just stored');
+    await store.collectGarbage(0, 100);
+    expect((await files()).sort()).toEqual(['1', '2']);
+  });
+
+  it('may be stored although the folder cannot be cleared when it is opened', async () => {
+    await create('a');
+    await store.close();
+    await mkdir(`${folder}/2`);
+    store = await openTestStore(database, { log });
+    expect(log.lines.at(-1)).toMatchObject({ level: 'warn', text: expect.stringContaining('cannot be removed') });
+    expect((await read('a'))?.equals(LARGE)).toBe(true);
+    await rm(`${folder}/2`, { recursive: true });
   });
 
   it('is promised to nobody when it cannot be written, and the next one can be', async () => {

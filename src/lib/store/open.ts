@@ -6,6 +6,7 @@ import { BodyFiles } from './body-files.ts';
 import { DurableStore } from './durable-store.ts';
 import type { Engine } from './engine.ts';
 import { migrate, noSchema, oldSchema, schemaState } from './migrate.ts';
+import { removeLaterFiles } from './orphan-files.ts';
 import { PostgresEngine } from './postgres/engine.ts';
 import { SqliteEngine } from './sqlite/engine.ts';
 import type { Store } from './store.ts';
@@ -32,7 +33,14 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   if (state.kind === 'empty') throw noSchema(url);
   if (state.kind === 'old') throw oldSchema(url, state);
   const files = url.kind === 'sqlite' ? new BodyFiles(bodyFolder(url.file)) : undefined;
-  return new DurableStore(openEngine(url, log), clock, log, options.meter, files);
+  const engine = openEngine(url, log);
+  try {
+    if (files !== undefined) await removeLaterFiles(files, engine, log);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return new DurableStore(engine, clock, log, options.meter, files);
 }
 
 /** Beside the database, and like it for nobody else. */

@@ -17,7 +17,7 @@ import { queueDepth } from './queue-depth.ts';
 import { readChunk } from './read-chunk.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { refreshSession } from './refresh-session.ts';
-import { beginBlob, beginFileBlob, fileBlobs, writeBlob } from './write-blob.ts';
+import { beginBlob, beginFileBlob, fileBlobs, newestBlobId, writeBlob } from './write-blob.ts';
 
 export const writes = {
   appendBlob,
@@ -46,6 +46,7 @@ export const reads = {
   listTransactions,
   loadBlob,
   loadTransaction,
+  newestBlobId,
   nextDueAt,
   queueDepth,
   readChunk,

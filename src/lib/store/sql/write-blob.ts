@@ -46,6 +46,12 @@ export async function fileBlobs(sql: Sql, ids: readonly number[]): Promise<reado
   return rows.map(({ id }) => id);
 }
 
+/** The highest id that was ever given to a blob, whether it is still there or not; it is never given again (SQLite). */
+export async function newestBlobId(sql: Sql): Promise<number> {
+  const rows = await sql.all<{ seq: number }>("select seq from sqlite_sequence where name = 'blobs'", []);
+  return rows[0]?.seq ?? 0;
+}
+
 export interface BlobWrite {
   readonly blobId: number;
   /** Where the first chunk goes: the blob's length so far. */
