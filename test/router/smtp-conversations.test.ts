@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { memoryBody } from '../../src/lib/core/body.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
+import { itself } from '../../src/lib/http/caller.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { settle, tickUntil } from '../helpers/fake-clock.ts';
 import { deferred } from '../helpers/fake-exchange.ts';
@@ -146,6 +147,21 @@ describe.each(databases)('a conversation on $name', (kind) => {
     await harness.clock.advance(7_200_000);
     expect(harness.far.deliveries).toHaveLength(1);
     expect(harness.far.asks).toHaveLength(4);
+  });
+
+  it('keeps nothing in work of what was refused, in whatever moment the client leaves', async () => {
+    for (let turns = 0; turns < 20; turns += 1) {
+      const exchange = openExchange(harness, 'ingress');
+      await exchange.mail(mailbox('alice@example.com'));
+      await exchange.rcpt(mailbox('dataperm@example.com'));
+      const answer = exchange.data(memoryBody(Buffer.from('subject: hi\r\n\r\nhello\r\n')));
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      await exchange.close();
+      await answer.catch(() => undefined);
+    }
+    await settle(30);
+    const { transactions } = await harness.router.queue.list({ state: 'active', limit: 50 }, itself);
+    expect(transactions).toEqual([]);
   });
 
   it('cancels upstream when the client goes away before the answer', async () => {

@@ -14,7 +14,7 @@ import type { Exchange } from '../core/exchange.ts';
 import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
-import type { Response } from '../core/response.ts';
+import { isOk, type Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { decisive, type FilterOutput } from '../core/transaction.ts';
 import type { NewTransaction, Store } from '../store/store.ts';
@@ -153,8 +153,19 @@ export class Children implements ChildOpener {
   /** The conversation is over. What was adopted goes on; anything else is cancelled, upstream too. */
   #abandon(work: Work): void {
     if (work.isDurable || work.isAdopting) return;
-    if (!work.hasEnded) work.live.apply({ type: 'cancel' });
-    else this.#options.workshop().finishChild(work, { outcome: 'failed', text: 'no retry' });
+    if (work.hasEnded) {
+      this.#finish(work);
+      return;
+    }
+    const reply = decisive(work.live.state);
+    work.live.apply({ type: 'cancel' });
+    // A refusal is about to end it all the same, and leaves the rest to the conversation.
+    if (reply !== undefined && !isOk(reply)) void work.running.then(() => this.#finish(work));
+  }
+
+  /** Nothing for one that is stored, or was finished by its attempt. */
+  #finish(work: Work): void {
+    this.#options.workshop().finishChild(work, { outcome: 'failed', text: 'no retry' });
   }
 }
 
