@@ -40,7 +40,7 @@ describe('fair shares', () => {
         const own = play(shares, script);
         for (const [key, count] of own) for (let i = 0; i < count; i += 1) shares.leave(key);
         expect(shares.used).toBe(0);
-        expect(shares.spare).toBe(18);
+        expect(shares.atOnce).toBe(18);
         expect(mayTake({ limit: 20, used: 0, own: 0, parties: 1 })).toBe(true);
       }),
     );
@@ -91,10 +91,23 @@ describe('fair shares', () => {
     const shares = new FairShares(1);
     shares.take('a');
     shares.take('b');
-    expect([shares.used, shares.spare, shares.isOpenTo('c')]).toEqual([2, 0, false]);
+    expect([shares.used, shares.atOnce, shares.isOpenTo('c')]).toEqual([2, 0, false]);
     shares.leave('a');
     expect(shares.isOpenTo('c')).toBe(false);
     shares.leave('b');
     expect(shares.isOpenTo('c')).toBe(true);
+  });
+
+  it('say how many may be given out at once, so that nobody gets more than one by one, and who gets no more', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 2, max: 10 }), events, (limit, part, script) => {
+        const shares = new FairShares(limit, part);
+        const own = play(shares, script);
+        for (const [key, count] of own) expect(shares.closed.includes(key)).toBe(count > 0 && !shares.isOpenTo(key));
+        const { atOnce } = shares;
+        expect(atOnce).toBeLessThanOrEqual(limit - shares.used);
+        for (let i = 0; i < atOnce; i += 1) expect(shares.tryTake('who was not here yet')).toBe(true);
+      }),
+    );
   });
 });

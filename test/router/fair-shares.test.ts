@@ -1,8 +1,10 @@
 /** The places of a router for attempts, shared among the senders they are for. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
+import { reply } from '../../src/lib/core/response.ts';
 import type { CreateAsk } from '../../src/lib/http/service.ts';
 import { sqlite } from '../helpers/databases.ts';
+import { tickUntil } from '../helpers/fake-clock.ts';
 import { DEFAULT_CHAINS, type Harness, openExchange, sendAs, startRouter } from '../helpers/router-harness.ts';
 
 const PLACES = 20;
@@ -24,11 +26,11 @@ function ask(to: string): CreateAsk {
   return { mailFrom: mailbox('alice@example.com'), rcptTo: [mailbox(to)], body };
 }
 
-/** Takes every place that one sender gets, with messages that nobody answers. */
+/** Takes every place that one sender gets, with messages to as many domains that nobody answers. */
 async function flooded(harness: Harness): Promise<void> {
   harness.far.answers = (stage, rcpt) => (stage === 'data' && rcpt.startsWith('flood') ? 'hang' : undefined);
   const creates = Array.from({ length: 2 * PLACES }, (_, i) =>
-    harness.router.service.create('native', ask(`flood${i}@example.com`)),
+    harness.router.service.create('native', ask(`flood${i}@d${i}.example`)),
   );
   await Promise.all(creates);
 }
@@ -71,6 +73,38 @@ describe('a sender that floods', () => {
     expect(await store.leases(false)).toHaveLength(PLACES - KEPT);
     await clock.advance(5000);
     expect(await store.leases(false)).toHaveLength(PLACES - KEPT);
+  });
+});
+
+describe('a domain that does not answer', () => {
+  const LANE = PLACES - Math.floor(PLACES / 3);
+
+  /** As many as there are places and more, to one domain. */
+  async function silent(harness: Harness): Promise<void> {
+    harness.far.answers = (stage, rcpt) => (stage === 'data' && rcpt.endsWith('@silent.example') ? 'hang' : undefined);
+    for (let i = 0; i < 2 * PLACES; i += 1) await harness.router.service.create('native', ask(`u${i}@silent.example`));
+    expect(harness.router.load.slots.used).toBe(LANE);
+  }
+
+  it('leaves its sender places for other domains', async () => {
+    const harness = await router();
+    await silent(harness);
+    for (let i = 0; i < 5; i += 1) await harness.router.service.create('native', ask(`bob${i}@example.com`));
+    await harness.far.received(5);
+  });
+
+  it('keeps neither the retries of its sender waiting nor those of others, whatever was due before them', async () => {
+    const harness = await router();
+    const putOff = new Set(['app@example.com', 'other@example.com']);
+    await silent(harness);
+    const { answers } = harness.far;
+    harness.far.answers = (stage, rcpt) =>
+      stage === 'rcpt' && putOff.delete(rcpt) ? reply(450, '4.2.0', 'not now') : answers?.(stage, rcpt);
+    await harness.router.service.create('native', ask('app@example.com'));
+    await harness.router.service.create('bounces', ask('other@example.com'));
+    await expect.poll(() => putOff.size).toBe(0);
+    await tickUntil(harness.clock, () => harness.far.deliveries.length === 2);
+    await expect.poll(() => harness.router.load.slots.used).toBe(LANE);
   });
 });
 

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RouteTable } from '../../src/lib/router/route-table.ts';
 import { Schedule, type ScheduleOptions } from '../../src/lib/router/schedule.ts';
+import { NOBODY } from '../../src/lib/store/passed-over.ts';
 import type { Store } from '../../src/lib/store/store.ts';
 import { openTestStore, sqlite, type TestDatabase } from '../helpers/databases.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -37,7 +38,10 @@ describe('the search for due work', () => {
   const schedule = (): Schedule => {
     // Nothing is due, so of the workshop no more is asked than whether it has room.
     const options: Partial<ScheduleOptions> = { deps: { ...fakeDeps(), clock }, store, routes: new RouteTable([]) };
-    return new Schedule({ ...options, workshop: { room: 1 } } as ScheduleOptions);
+    return new Schedule({
+      ...options,
+      workshop: { backlog: { atOnce: 1, passedOver: NOBODY } },
+    } as unknown as ScheduleOptions);
   };
 
   const looked = (count: number): Promise<void> => vi.waitFor(() => expect(looks).toBe(count), { interval: 1 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { migrate } from '../../src/lib/store/migrate.ts';
+import { NOBODY } from '../../src/lib/store/passed-over.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
 import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts';
 import { claimDue, nextDueAt } from '../../src/lib/store/sql/claim-due.ts';
@@ -9,7 +10,6 @@ import { endSession } from '../../src/lib/store/sql/end-session.ts';
 import { listLeases, releaseLeases } from '../../src/lib/store/sql/leases.ts';
 import type { Sql, SqlValue } from '../../src/lib/store/sql/sql.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
-import { NOBODY } from '../../src/lib/store/store.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 
@@ -43,7 +43,7 @@ const FILL = `
   analyze;`;
 
 const CLAIM = { sessionId: 1, now: 20_000, limit: 10, passedOver: NOBODY };
-const FLOODERS = { senders: [{ sender: 'app', tag: undefined }], domains: ['example.com'] };
+const FLOODERS = { shares: ['app'], lanes: ['submission example.com'] };
 
 describe.each(databases)('the queue in a large database on $name', (kind) => {
   let database: TestDatabase;
@@ -101,7 +101,7 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
     ],
     ['letting go of leases', 'transactions', (sql: Sql) => releaseLeases(sql, RELEASE)],
     ['ending a session', 'transactions_leased', (sql: Sql) => endSession(sql, { sessionId: 1, now: 5 })],
-    ['collecting garbage', 'transactions_ended', (sql: Sql) => collectGarbage(sql, { before: 9, limit: 2 })],
+    ['collecting garbage', 'transactions_ended', (sql: Sql) => collectGarbage(sql, { before: 9, filesBefore: 9, limit: 2 })],
   ])('is not read through by %s', async (_, index, run) => {
     const plans = await plansOf(run);
     expect(plans.join('\n')).toContain(index);

@@ -66,12 +66,12 @@ describe.each(databases)('leases on $name', (kind) => {
       ],
       1000,
     );
-    const app = { sender: 'app', tag: undefined };
-    const claim = async (senders: readonly (typeof app)[], domains: readonly string[]) =>
-      [...ids(await two.claimDue(2000, 10, { senders, domains }))].sort();
-    expect(await claim([app, { ...app, sender: 'other' }], [])).toEqual(['tagged']);
-    expect(await claim([], ['silent.example'])).toEqual(['app-elsewhere', 'nobody']);
-    expect(await claim([app], [])).toEqual(['other']);
+    const claim = async (shares: readonly string[], lanes: readonly string[]) =>
+      [...ids(await two.claimDue(2000, 10, { shares, lanes }))].sort();
+    expect(await claim(['app', 'other'], [])).toEqual(['tagged']);
+    expect(await claim(['other'], ['app silent.example'])).toEqual(['app-elsewhere']);
+    expect(await claim(['app'], ['other silent.example'])).toEqual(['nobody']);
+    expect(await claim(['app'], [])).toEqual(['other']);
     expect(await claim([], [])).toEqual(['flood']);
   });
 

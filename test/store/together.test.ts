@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/lib/store/migrate.ts';
+import { NOBODY } from '../../src/lib/store/passed-over.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
 import { runTogether } from '../../src/lib/store/postgres/together.ts';
 import { attemptRow, newTxRow, nextColumns } from '../../src/lib/store/rows.ts';
@@ -11,7 +12,7 @@ import type { Sql } from '../../src/lib/store/sql/sql.ts';
 import { packBatch, packResult, unpackBatch, unpackResult } from '../../src/lib/store/sqlite/packed.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
 import { runTogether as runOnSqlite } from '../../src/lib/store/sqlite/together.ts';
-import { type NextStep, NOBODY } from '../../src/lib/store/store.ts';
+import type { NextStep } from '../../src/lib/store/store.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { type DatabaseKind, postgres, sqlite, type TestDatabase } from '../helpers/databases.ts';
 import { sampleRecord } from '../helpers/sample-transactions.ts';

@@ -11,6 +11,8 @@ export interface SharesAsk {
   readonly own: number;
   /** How many have places, with the asker. */
   readonly parties: number;
+  /** One place in so many is kept for those who have less than their share. */
+  readonly keptPart?: number | undefined;
 }
 
 interface Principal {
@@ -33,47 +35,68 @@ export function shareOf(sender: Principal): string {
   return share;
 }
 
-/** One place in so many is kept for those who have less than their share. */
-const RESERVE_PART = 10;
+/** What one of them has for one domain. */
+export function laneOf(share: string, domain: string): string {
+  return `${share} ${domain}`;
+}
 
-/** Places that nobody gets who has his share already. Below ten places there are none to spare. */
-export function reserveOf(limit: number): number {
-  return Math.floor(limit / RESERVE_PART);
+const KEPT_PART = 10;
+/** Of fewer places there are none to spare. */
+const KEPT_FROM = 10;
+
+/** Places that nobody gets who has his share already. */
+export function reserveOf(limit: number, keptPart = KEPT_PART): number {
+  return limit < KEPT_FROM ? 0 : Math.floor(limit / keptPart);
 }
 
 /**
  * Whether the asker gets one more place. The share is what everybody would have if one more came; below it any free place will do, above it
  * only one that is not kept for others.
  */
-export function mayTake({ limit, used, own, parties }: SharesAsk): boolean {
+export function mayTake({ limit, used, own, parties, keptPart }: SharesAsk): boolean {
   const free = limit - used;
   if (free <= 0) return false;
-  const share = Math.floor(limit / (parties + 1));
-  return own < share || free > reserveOf(limit);
+  return own < fairPart(limit, parties) || free > reserveOf(limit, keptPart);
+}
+
+function fairPart(limit: number, parties: number): number {
+  return Math.floor(limit / (parties + 1));
 }
 
 export class FairShares {
   readonly limit: number;
+  readonly #keptPart: number | undefined;
   readonly #own = new Map<string, number>();
   #used = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, keptPart?: number) {
     this.limit = limit;
+    this.#keptPart = keptPart;
   }
 
   get used(): number {
     return this.#used;
   }
 
-  /** Places that are free for those who have their share already. */
-  get spare(): number {
-    return Math.max(0, this.limit - this.#used - reserveOf(this.limit));
+  /** How many may be given out before somebody has to be asked again who they are for: nobody gets more than he would one by one. */
+  get atOnce(): number {
+    const free = this.limit - this.#used;
+    const kept = reserveOf(this.limit, this.#keptPart);
+    return Math.max(0, free > kept ? free - kept : Math.min(free, fairPart(this.limit, this.#own.size + 1)));
+  }
+
+  /** Those who get no more for now, those with the most places first. */
+  get closed(): readonly string[] {
+    // As long as more are free than are kept, everybody gets more.
+    if (this.limit - this.#used > reserveOf(this.limit, this.#keptPart)) return [];
+    const closed = [...this.#own].filter(([key]) => !this.isOpenTo(key));
+    return closed.sort(([, a], [, b]) => b - a).map(([key]) => key);
   }
 
   isOpenTo(key: string): boolean {
     const own = this.#own.get(key);
     const parties = this.#own.size + (own === undefined ? 1 : 0);
-    return mayTake({ limit: this.limit, used: this.#used, own: own ?? 0, parties });
+    return mayTake({ limit: this.limit, used: this.#used, own: own ?? 0, parties, keptPart: this.#keptPart });
   }
 
   tryTake(key: string): boolean {

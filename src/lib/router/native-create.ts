@@ -32,7 +32,7 @@ export function createNative(route: Route, ask: CreateAsk, env: NativeCreateEnv)
   const plan = planBody(ask.body);
   const work = newWork(route, originOf(ask), envelope, plan, env);
   // Kept while the transaction is being stored: many that come at the same moment would else all see the same free place.
-  const leave = workshop.reserve(work.share);
+  const leave = workshop.reserve(work);
   return store(work, plan, leave !== undefined, env).then(
     () => {
       if (leave === undefined) return viewOfWork(work);

@@ -27,8 +27,10 @@ export class Schedule {
   /** Ends the pause between two looks. */
   #wake: () => void = () => undefined;
   #isRung = false;
-  /** There was more due than there were slots. */
+  /** There was more due than there were slots, or some had their share of them already. */
   #isStarved = false;
+  /** By the monotonic clock: when it is worth while to look for others again, past those who have their share. */
+  #pastOthersAt = 0;
   /** Claimed but not started yet. Nobody else will: the lease is ours. */
   readonly #unstarted = new Set<string>();
   /** Claimed, and being read from the store. */
@@ -62,30 +64,35 @@ export class Schedule {
     stop.addEventListener('abort', onStop, { once: true });
     while (!stop.aborted) {
       this.#isRung = false;
-      const claimed = await this.#claim();
-      if (claimed === CLAIM_AT_ONCE || this.#isRung) continue;
+      const isMoreLikely = await this.#claim();
+      if (isMoreLikely || this.#isRung) continue;
       await this.#pause();
     }
     stop.removeEventListener('abort', onStop);
   }
 
-  async #claim(): Promise<number> {
+  /** Answers whether there may be more that can start at once. */
+  async #claim(): Promise<boolean> {
     const { workshop, store, deps } = this.#options;
-    const room = Math.min(workshop.room, CLAIM_AT_ONCE);
-    this.#isStarved = room === 0;
-    if (room === 0) return 0;
+    const { atOnce, passedOver } = workshop.backlog;
+    const room = Math.min(atOnce, CLAIM_AT_ONCE);
+    const isForSome = passedOver.shares.length + passedOver.lanes.length > 0;
+    this.#isStarved = room === 0 || isForSome;
+    if (room === 0 || (isForSome && deps.clock.monotonicMs() < this.#pastOthersAt)) return false;
     try {
       await this.#startAgain();
       // A read, so that looking costs the writer nothing.
       const dueAt = await store.nextDueAt();
-      if (dueAt === undefined || dueAt > deps.clock.now()) return 0;
-      const due = await store.claimDue(deps.clock.now(), room);
-      this.#isStarved = due.length === room;
+      if (dueAt === undefined || dueAt > deps.clock.now()) return false;
+      const due = await store.claimDue(deps.clock.now(), room, passedOver);
+      const isMoreLikely = due.length === room;
+      // Who found nothing has read past all that the others have due.
+      if (isForSome && !isMoreLikely) this.#pastOthersAt = deps.clock.monotonicMs() + POLL_MS;
       await Promise.all(due.map((stored) => this.#tryToStart(stored)));
-      return due.length;
+      return isMoreLikely;
     } catch (error) {
       deps.log.error({ error }, 'due transactions could not be claimed, trying again');
-      return 0;
+      return false;
     }
   }
 
@@ -93,7 +100,7 @@ export class Schedule {
   async #startAgain(): Promise<void> {
     const { store, workshop } = this.#options;
     for (const id of [...this.#unstarted]) {
-      if (workshop.room === 0) return;
+      if (workshop.backlog.atOnce === 0) return;
       const stored = await store.load(id);
       this.#unstarted.delete(id);
       // Another replica may have declared us dead and taken it over meanwhile.

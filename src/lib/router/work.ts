@@ -8,6 +8,7 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import { shareOf } from '../core/fair-shares.ts';
 import { limits } from '../core/limits.ts';
 import { LiveTransaction } from '../core/live.ts';
+import { domainOf } from '../core/mailbox.ts';
 import { Stop } from '../core/stop.ts';
 import { type FilterOutput, NEW_TX, type TxState } from '../core/transaction.ts';
 import type { UncertainPolicy } from '../core/uncertainty.ts';
@@ -51,6 +52,8 @@ export class Work {
   readonly pastAttempts: readonly AttemptRecord[];
   /** Ends the running attempt from outside; the reason says why. */
   readonly stop = new Stop<StopReason>();
+  /** Where it goes, as far as that was known when it was made: a child of a conversation hears of its recipient later. */
+  readonly domain: string | undefined;
   attemptStartedAt = 0;
   /** When the running attempt was about to hand the end of the message to the far end. */
   dotSentAt: number | undefined;
@@ -89,6 +92,7 @@ export class Work {
     this.live = new LiveTransaction(facts.id, { ...NEW_TX, ...init.state }, init.version);
     this.pastAttempts = init.pastAttempts;
     this.isDurable = init.isDurable;
+    this.domain = destinationOf(init.state);
     this.lastHeardAt = init.now;
   }
 
@@ -199,4 +203,9 @@ export interface WorkInit {
   readonly isDurable: boolean;
   /** Of the monotonic clock. */
   readonly now: number;
+}
+
+function destinationOf({ rcptTo }: Partial<TxState>): string | undefined {
+  const first = rcptTo?.[0];
+  return first === undefined ? undefined : domainOf(first.address);
 }

@@ -5,7 +5,6 @@
 import { LastReads } from '../conversation/last-reads.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
-import { FairShares } from '../core/fair-shares.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
@@ -13,6 +12,7 @@ import { Attempt, type AttemptEnv, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
 import type { DotJournal } from './dot-journal.ts';
 import type { Journal } from './journal.ts';
+import { type Backlog, Places } from './places.ts';
 import { settleSuccess } from './success.ts';
 import { viewOfWork } from './view.ts';
 import { SETTLED, type Work } from './work.ts';
@@ -37,7 +37,7 @@ export class Workshop {
   readonly #attempts: AttemptEnv;
   readonly #byId = new Map<string, Work>();
   /** Attempts under way, and places kept for transactions that are being stored; shared among the senders they are for. */
-  readonly #places: FairShares;
+  readonly #places: Places;
   /** Attempts under way. */
   #inflight = 0;
   readonly #reads = new LastReads();
@@ -47,12 +47,12 @@ export class Workshop {
     const { isLeaseCertain, dots } = options;
     this.#options = options;
     this.#attempts = { isLeaseCertain, dots, onAnswer: (work, response) => settleSuccess(work, response, options) };
-    this.#places = new FairShares(options.maxInflight);
+    this.#places = new Places(options.maxInflight);
   }
 
-  /** How many attempts of the backlog may start now: the last places are for what comes fresh, whose sender waits. */
-  get room(): number {
-    return this.#places.spare;
+  /** What may start of what is due. */
+  get backlog(): Backlog {
+    return this.#places.backlog;
   }
 
   /** Whether an attempt for this sender may start now. */
@@ -60,10 +60,11 @@ export class Workshop {
     return this.#places.isOpenTo(share);
   }
 
-  /** Keeps a place, if there is one, for an attempt that starts as soon as something is stored; the returned function gives it back. */
-  reserve(share: string): (() => void) | undefined {
-    if (!this.#places.tryTake(share)) return undefined;
-    return () => this.#places.leave(share);
+  /** Keeps a place, if there is one, for an attempt that starts as soon as its transaction is stored; the returned function gives it back. */
+  reserve({ share, domain }: Work): (() => void) | undefined {
+    if (!this.#places.isOpenTo(share, domain)) return undefined;
+    this.#places.take(share, domain);
+    return () => this.#places.leave(share, domain);
   }
 
   /** How many may be under way, and are. */
@@ -92,7 +93,7 @@ export class Workshop {
     must(!this.#byId.has(work.facts.id), 'a transaction is in work once');
     this.#byId.set(work.facts.id, work);
     this.#inflight += 1;
-    this.#places.take(work.share);
+    this.#places.take(work.share, work.domain);
     work.running = this.#run(work);
   }
 
@@ -132,7 +133,7 @@ export class Workshop {
   #leave(work: Work): void {
     if (work.isDurable) this.#retire(work);
     this.#inflight -= 1;
-    this.#places.leave(work.share);
+    this.#places.leave(work.share, work.domain);
     this.#options.onSlotFreed();
   }
 

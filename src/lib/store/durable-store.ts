@@ -11,6 +11,7 @@ import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import { OrphanFiles } from './orphan-files.ts';
+import { NOBODY } from './passed-over.ts';
 import { blobStatus, hostsText, repliesText } from './rows.ts';
 import type { Operation } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
@@ -30,7 +31,6 @@ import type {
   StoredTransaction,
   StoreStats,
 } from './store.ts';
-import { NOBODY } from './store.ts';
 import { storedBody } from './stored-body.ts';
 import { noSession, TransactionWrites } from './transaction-writes.ts';
 
@@ -209,7 +209,11 @@ export class DurableStore implements Store {
   }
 
   async collectGarbage(before: number, limit: number): Promise<GcResult> {
-    const { files, ...result } = await this.#group.write('collectGarbage', { before, limit });
+    const { files, ...result } = await this.#group.write('collectGarbage', {
+      before,
+      filesBefore: this.#files?.unusedBefore(this.#clock.now()) ?? before,
+      limit,
+    });
     await this.#files?.remove(files);
     if (!result.isMore) await this.#orphans?.removeWhenDue();
     return result;

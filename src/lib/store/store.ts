@@ -8,6 +8,7 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
+import type { PassedOver } from './passed-over.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 
 export { StoreUnavailableError } from '../core/errors.ts';
@@ -190,16 +191,6 @@ export interface StoreStats {
   /** The newest batch was not committed: the database takes no writes. */
   readonly isFailing: boolean;
 }
-
-/** Whose due work stays where it is for now. */
-export interface PassedOver {
-  /** A sender without a tag is one of its own. */
-  readonly senders: readonly { readonly sender: string; readonly tag: string | undefined }[];
-  /** Of the (first) recipient. */
-  readonly domains: readonly string[];
-}
-
-export const NOBODY: PassedOver = { senders: [], domains: [] };
 
 export interface Store {
   /** Operations under way that lease something to our session: it may be committed although nobody has been told of it yet. */

@@ -1,6 +1,7 @@
 /** Leases due transactions to a session and starts their next attempt. The partial index on the due time is all that is looked at. */
+import type { PassedOver } from '../passed-over.ts';
 import { repliesText } from '../rows.ts';
-import type { PassedOver, StoredTransaction } from '../store.ts';
+import type { StoredTransaction } from '../store.ts';
 import { loadTransaction } from './load-transaction.ts';
 import { keepRows, type Sql, type SqlValue, skipLocked } from './sql.ts';
 
@@ -27,12 +28,14 @@ export async function claimDue(sql: Sql, claim: Claim): Promise<readonly StoredT
 }
 
 /** The index has these columns too: whoever floods is passed over without a look at the rows. */
-function butFor({ senders, domains }: PassedOver): { readonly text: string; readonly params: readonly SqlValue[] } {
-  const marks = (values: readonly unknown[]): string => values.map(() => '?').join(', ');
-  const ofSenders = senders.map(({ sender, tag }) => `${sender} ${tag ?? ''}`);
-  const bySender = senders.length === 0 ? '' : ` and sender || ' ' || coalesce(tag, '') not in (${marks(senders)})`;
-  const byDomain = domains.length === 0 ? '' : ` and coalesce(rcpt_domain, '') not in (${marks(domains)})`;
-  return { text: bySender + byDomain, params: [...ofSenders, ...domains] };
+function butFor({ shares, lanes }: PassedOver): { readonly text: string; readonly params: readonly SqlValue[] } {
+  const share = "sender || coalesce(' ' || tag, '')";
+  const lane = `${share} || ' ' || coalesce(rcpt_domain, '')`;
+  return { text: notAmong(share, shares) + notAmong(lane, lanes), params: [...shares, ...lanes] };
+}
+
+function notAmong(value: string, texts: readonly string[]): string {
+  return texts.length === 0 ? '' : ` and ${value} not in (${texts.map(() => '?').join(', ')})`;
 }
 
 async function start(sql: Sql, txId: string, claim: Claim): Promise<StoredTransaction | undefined> {
