@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { limits } from '../core/limits.ts';
-import { type Frame, FrameReader } from './frame.ts';
+import { type Frame, FrameError, FrameReader } from './frame.ts';
 
 export interface FrameChannelOptions {
   readonly socket: Duplex;
@@ -12,7 +12,7 @@ export interface FrameChannelOptions {
   readonly head: Buffer;
   /** What a frame of the peer may have. */
   readonly maxBytes: number;
-  /** Hears of each frame; what it throws ends the connection. */
+  /** Hears of each frame; a `FrameError` it throws ends the connection. */
   readonly onFrame: (frame: Frame) => void;
   /** Hears once that the connection is gone, for whatever reason. */
   readonly onEnd: () => void;
@@ -81,8 +81,9 @@ export class FrameChannel {
     if (this.#isEnded) return;
     try {
       for (const frame of this.#reader.read(chunk)) this.#options.onFrame(frame);
-    } catch {
+    } catch (error) {
       this.destroy();
+      if (!(error instanceof FrameError)) throw error;
     }
   }
 
