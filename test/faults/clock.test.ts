@@ -5,11 +5,12 @@ import { Journey, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { createRest, sendSmtp } from '../helpers/journey-mail.ts';
 import { FaultyMachine, whyNoFaultyMachine } from './faulty-machine.ts';
+import { leftOut } from './left-out.ts';
 import { isPromise, kinds, Load } from './load.ts';
 
 const HOUR = 3_600_000;
 const whyNot = whyNoFaultyMachine();
-if (whyNot !== undefined) console.warn(`No wall clock is set: ${whyNot}.`);
+leftOut(whyNot, 'No wall clock is set');
 
 describe.runIf(whyNot === undefined)('a wall clock that is set by hours', () => {
   it.concurrent.for(shapes)('ends no wait and prolongs none: %s', async (shape, context) => {

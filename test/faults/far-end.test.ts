@@ -11,9 +11,10 @@ import { createRest, MESSAGE, sendSmtp } from '../helpers/journey-mail.ts';
 import { freePort } from '../helpers/journey-ports.ts';
 import { FaultyFarEnd, type How, type Step, steps } from './faulty-far-end.ts';
 import { FaultyMachine, whyNoFaultyMachine } from './faulty-machine.ts';
+import { leftOut } from './left-out.ts';
 
 const whyNot = whyNoFaultyMachine();
-if (whyNot !== undefined) console.warn(`No destination is made to fail step by step: ${whyNot}.`);
+leftOut(whyNot, 'No destination is made to fail step by step');
 
 const cases = steps.flatMap((step) => (['stalls', 'resets'] as const).map((how): [Step, How] => [step, how]));
 

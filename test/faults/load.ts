@@ -1,15 +1,16 @@
 /**
  * Clients that send all the time while something fails, each message once and to a recipient of its own, and remember what they were
- * answered: so that afterwards every promise can be accounted for.
+ * answered: so that afterwards every promise can be accounted for. No two messages have a line in common but the first: what arrives with a
+ * piece of another one is noticed.
  */
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestContext } from 'vitest';
 import { reply } from '../../src/lib/core/response.ts';
 import type { SinkScript } from '../../src/lib/smtp/sink/script.ts';
-import type { Sink } from '../../src/lib/smtp/sink/sink.ts';
+import type { Sink, SinkMessage } from '../../src/lib/smtp/sink/sink.ts';
 import { type Unfinished, unfinished } from '../helpers/journey-database.ts';
-import { MESSAGE, sendSmtp } from '../helpers/journey-mail.ts';
+import { sendSmtp } from '../helpers/journey-mail.ts';
 
 /** `stored`: a submission that the far end puts off; `through`: mail that it takes at once; `app`: a REST create. */
 export const kinds = ['stored', 'through', 'app'] as const;
@@ -40,7 +41,8 @@ export interface LoadGround {
 export interface LoadAsk {
   readonly kinds?: readonly Kind[];
   readonly clients?: number;
-  readonly message?: string;
+  /** Of each message, at least. */
+  readonly sizeBytes?: number;
   /** Sets the recipients of this load apart. */
   readonly name?: string;
 }
@@ -49,7 +51,7 @@ export class Load {
   readonly answers: Answer[] = [];
   readonly #context: TestContext;
   readonly #target: LoadTarget;
-  readonly #message: string;
+  readonly #sizeBytes: number;
   readonly #name: string;
   readonly #news = new EventEmitter();
   readonly #clients: Promise<void>[];
@@ -59,7 +61,7 @@ export class Load {
   private constructor(context: TestContext, target: LoadTarget, ask: LoadAsk) {
     this.#context = context;
     this.#target = target;
-    this.#message = ask.message ?? MESSAGE;
+    this.#sizeBytes = ask.sizeBytes ?? 0;
     this.#name = ask.name ?? '';
     this.#news.setMaxListeners(0);
     this.#clients = (ask.kinds ?? kinds).flatMap((kind) =>
@@ -88,9 +90,10 @@ export class Load {
 
   async #send(kind: Kind, rcpt: string): Promise<string> {
     const { ports, routerUrl } = this.#target;
-    if (kind === 'app') return createdText(routerUrl, rcpt, this.#message);
+    const message = messageTo(rcpt, this.#sizeBytes);
+    if (kind === 'app') return createdText(routerUrl, rcpt, message);
     const port = kind === 'stored' ? ports.msa : ports.mx;
-    const { mail, rcpts, data } = await sendSmtp(this.#context, { port, rcpts: [rcpt], message: this.#message });
+    const { mail, rcpts, data } = await sendSmtp(this.#context, { port, rcpts: [rcpt], message });
     return data ?? rcpts?.[0] ?? mail ?? '';
   }
 
@@ -106,6 +109,18 @@ export class Load {
     const from = this.answers.length;
     for (const kind of of) await this.sees(kind, /^/, count + this.#clients.length, from);
     return this.answers.slice(from + this.#clients.length);
+  }
+
+  #altered({ messages }: Sink): readonly string[] {
+    const mine = new Set(this.answers.map(({ rcpt }) => rcpt));
+    const isAltered = ({ rcptTo, body }: SinkMessage): boolean => {
+      const rcpt = rcptTo[0]?.address ?? '';
+      if (!mine.has(rcpt)) return false;
+      const sent = Buffer.from(messageTo(rcpt, this.#sizeBytes));
+      // On the way header fields are put before it.
+      return body.length < sent.length || !body.subarray(-sent.length).equals(sent);
+    };
+    return messages.filter(isAltered).map(({ rcptTo }) => rcptTo[0]?.address ?? '');
   }
 
   async end(): Promise<void> {
@@ -127,13 +142,17 @@ export class Load {
     while (isMissing()) await sink.received(sink.messages.length + 1);
   }
 
-  /** Resolves when everything promised is there and nothing is left to do; answers what came twice, and what came though it had been refused. */
+  /**
+   * Resolves when everything promised is there and nothing is left to do; answers what came twice, and what came though it had been refused. What
+   * came must be what was sent, promised or not.
+   */
   async account(ground: LoadGround): Promise<Account> {
     await this.arrives(ground);
     const { sink, databaseUrl } = ground;
     const promised = new Set(this.promised);
     // What was stored without anybody having heard so comes too, in the end.
     while (isUnfinished(await unfinished(databaseUrl))) await sleep(50);
+    this.#context.expect(this.#altered(sink), 'came altered').toEqual([]);
     const rcpts = rcptsOf(sink);
     return {
       promised: promised.size,
@@ -151,6 +170,12 @@ export interface Account {
   readonly promised: number;
   readonly twice: readonly string[];
   readonly unasked: readonly string[];
+}
+
+/** Every line of the body says for whom it is. */
+function messageTo(rcpt: string, sizeBytes: number): string {
+  const line = `${rcpt} ${'x'.repeat(75 - rcpt.length)}\r\n`;
+  return `Subject: to somebody\r\n\r\n${line.repeat(Math.max(1, Math.ceil(sizeBytes / line.length)))}`;
 }
 
 async function createdText(url: string, rcpt: string, message: string): Promise<string> {

@@ -8,11 +8,11 @@ import { Journey, type Shape, type Started, shapes } from '../helpers/journey.ts
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { type PrivatePostgres, privatePostgres } from '../helpers/journey-postgres.ts';
 import { EIO, FaultyMachine, whyNoFaultyMachine } from './faulty-machine.ts';
+import { leftOut } from './left-out.ts';
 import { isPromise, kinds, Load, puttingOff } from './load.ts';
 
 const whyNot = whyNoFaultyMachine();
-if (whyNot !== undefined)
-  console.warn(`No disk fails under PostgreSQL: ${whyNot}. It is killed and stopped all the same.`);
+leftOut(whyNot, 'No disk fails under PostgreSQL, which is killed and stopped all the same');
 
 interface Ground {
   readonly postgres: PrivatePostgres;

@@ -4,12 +4,12 @@ import { describe, it, type TestContext } from 'vitest';
 import { Journey, type Shape, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { BODIES, EIO, ENOSPC, EROFS, type Fault, FaultyMachine, MAIN, whyNoFaultyMachine } from './faulty-machine.ts';
+import { leftOut } from './left-out.ts';
 import { type Answer, isPromise, type Kind, kinds, Load, puttingOff } from './load.ts';
 import { smallDisk } from './small-disk.ts';
 
 const whyNot = whyNoFaultyMachine();
-if (whyNot !== undefined)
-  console.warn(`No disk is made to fail by system calls: ${whyNot}. The other faults are tried.`);
+leftOut(whyNot, 'No disk is made to fail by system calls; the other faults are tried');
 
 interface DiskFault {
   readonly name: string;
@@ -61,17 +61,25 @@ async function recovers(load: Load, of: readonly Kind[] = kinds): Promise<void> 
   for (const kind of of) await load.sees(kind, /^2|^HTTP 201/, 3, from);
 }
 
-function arrived({ sink }: Journey): readonly string[] {
-  return sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
+/** What had arrived when the router died, and of which the database says that it did not: it will come again, once. */
+function arrivedUnrecorded({ sink, databaseUrl }: Journey): readonly string[] {
+  const open = new Set(read(databaseUrl, (db) => db.prepare(UNFINISHED).pluck().all()));
+  return sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '').filter((rcpt) => open.has(rcpt));
 }
 
-function isSound(databaseUrl: string): unknown {
+const UNFINISHED = 'select rcpt_address from transactions where final_outcome is null';
+
+function read<T>(databaseUrl: string, ask: (db: Database.Database) => T): T {
   const db = new Database(databaseUrl.replace('sqlite:///', ''), { readonly: true });
   try {
-    return db.pragma('integrity_check', { simple: true });
+    return ask(db);
   } finally {
     db.close();
   }
+}
+
+function isSound(databaseUrl: string): unknown {
+  return read(databaseUrl, (db) => db.pragma('integrity_check', { simple: true }));
 }
 
 async function ground(context: TestContext) {
@@ -83,7 +91,7 @@ async function ground(context: TestContext) {
   return { far, journey, machine };
 }
 
-/** `unrecorded`: what the far end had when the process died that could not write so down. */
+/** `unrecorded`: what the far end had when the process died that could not write so down. It comes once more, not more often. */
 async function accountFor(
   context: TestContext,
   journey: Journey,
@@ -94,7 +102,8 @@ async function accountFor(
   takeAll();
   const account = await load.account(journey);
   context.expect(account.promised).toBeGreaterThan(0);
-  context.expect(account.twice.filter((rcpt) => !unrecorded.includes(rcpt))).toEqual([]);
+  const { twice } = account;
+  context.expect(twice.filter((rcpt, i) => !unrecorded.includes(rcpt) || twice.indexOf(rcpt) !== i)).toEqual([]);
   return account;
 }
 
@@ -129,7 +138,7 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
     await load.sees('app', /^HTTP 503/, 2);
     await first.crash();
     await load.end();
-    const unrecorded = arrived(journey);
+    const unrecorded = arrivedUnrecorded(journey);
     machine.recovers();
     const second = await journey.serve();
     await accountFor(context, journey, load, far.takeAll, unrecorded);
@@ -142,14 +151,14 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
     const { expect } = context;
     const { far, journey, machine } = await ground(context);
     const serve = await journey.serve();
-    const load = Load.start(context, journey, { kinds: ['app'], message: LARGE });
+    const load = Load.start(context, journey, { kinds: ['app'], sizeBytes: LARGE_BYTES });
     machine.fails({ syncErrno: EIO, only: MAIN });
     while (machine.hits === 0) await load.next(2, ['app']);
     await load.next(5, ['app']);
     expect(load.answers.filter((answer) => !isPromise(answer))).toEqual([]);
     await serve.crash();
     await load.end();
-    const unrecorded = arrived(journey);
+    const unrecorded = arrivedUnrecorded(journey);
     machine.recovers();
     const second = await journey.serve();
     await accountFor(context, journey, load, far.takeAll, unrecorded);
@@ -160,7 +169,7 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
 
 /** What has to be on the disk, in a file of its own where the body is so large. */
 const stored: readonly Kind[] = ['stored', 'app'];
-const HUGE = `Subject: huge\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(13_000)}`;
+const HUGE_BYTES = 1_000_000;
 
 const bodyFaults: readonly DiskFault[] = [
   { name: 'a sync that fails', fault: { syncErrno: EIO, only: BODIES }, smtp: LOCAL },
@@ -173,7 +182,7 @@ describe.runIf(whyNot === undefined)('a disk that fails under the files of large
     const { expect } = context;
     const { far, journey, machine } = await ground(context);
     const first = await journey.serve();
-    const load = Load.start(context, journey, { kinds: stored, clients: 1, message: HUGE, name: 'huge' });
+    const load = Load.start(context, journey, { kinds: stored, clients: 1, sizeBytes: HUGE_BYTES, name: 'huge' });
     const small = Load.start(context, journey, { kinds: ['app'], clients: 1 });
     await load.next(1, stored);
     for (const fault of bodyFaults) await sees(context, load, fault, machine, stored);
@@ -181,20 +190,18 @@ describe.runIf(whyNot === undefined)('a disk that fails under the files of large
     await small.end();
     await first.crash();
     await load.end();
-    const unrecorded = arrived(journey);
+    const unrecorded = arrivedUnrecorded(journey);
     const second = await journey.serve();
     const { unasked } = await accountFor(context, journey, load, far.takeAll, unrecorded);
     const refused = new Set(load.answers.filter(({ text }) => !text.startsWith('lost')).map(({ rcpt }) => rcpt));
     expect(unasked.filter((rcpt) => rcpt.includes('-huge') && refused.has(rcpt))).toEqual([]);
-    const huge = journey.sink.messages.filter(({ rcptTo }) => rcptTo[0]?.address.includes('-huge'));
-    expect(huge.filter(({ body }) => !body.toString('latin1').endsWith(HUGE))).toEqual([]);
     expect(await second.terminate()).toEqual({ code: 0, signal: null });
     expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
     expect(isSound(journey.databaseUrl)).toBe('ok');
   });
 });
 
-const LARGE = `Subject: large\r\n\r\n${`${'x'.repeat(76)}\r\n`.repeat(2000)}`;
+const LARGE_BYTES = 156_000;
 
 describe('a disk that is really full', () => {
   it.concurrent('costs temporary errors until there is room again', async (context) => {
@@ -205,7 +212,7 @@ describe('a disk that is really full', () => {
     const journey = await Journey.open(context, { databaseUrl, far: far.script, times: { msaRcpt: 5, msaData: 10 } });
     const serve = await journey.serve();
     disk.shrink(serve);
-    const load = Load.start(context, journey, { message: LARGE });
+    const load = Load.start(context, journey, { sizeBytes: LARGE_BYTES });
     await load.sees('stored', /^4/);
     await load.sees('app', /^HTTP 503 retry-after: \d+/, 2);
     const smtp = disk.kind === 'tmpfs' ? FULL : LOCAL;
