@@ -1,27 +1,55 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
-import { StoreUnavailableError } from '../../src/lib/core/errors.ts';
+import { ConflictError, LeaseLostError, StoreUnavailableError } from '../../src/lib/core/errors.ts';
+import { limits } from '../../src/lib/core/limits.ts';
 import { bodyFolder } from '../../src/lib/store/open.ts';
 import { type BlobSource, BODY_BLOB, type Store } from '../../src/lib/store/store.ts';
 import { openTestStore, sqlite, type TestDatabase } from '../helpers/databases.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { memoryLog } from '../helpers/fake-deps.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 
 const ENDED = { kind: 'final', final: { outcome: 'delivered', text: 'upstream response success' } } as const;
 const LARGE = Buffer.from(Array.from({ length: 700_000 }, (_, i) => (i * 7) % 251));
 
+async function* failing(): AsyncGenerator<Buffer> {
+  yield LARGE.subarray(0, 10);
+  throw new Error('cannot be read');
+}
+
+/** A body the second half of which can be read when the test wants. */
+function slowBody() {
+  let goOn = (): void => undefined;
+  let begin = (): void => undefined;
+  const mayGoOn = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const isRead = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  async function* chunks(): AsyncGenerator<Buffer> {
+    yield LARGE.subarray(0, 1000);
+    begin();
+    await mayGoOn;
+    yield LARGE.subarray(1000);
+  }
+  return { body: { size: LARGE.length, chunks, retain: () => () => undefined }, isRead, goOn };
+}
+
 describe('a large body on SQLite', () => {
   let database: TestDatabase;
   let store: Store;
   let folder: string;
   let log: ReturnType<typeof memoryLog>;
+  let clock: FakeClock;
 
   beforeEach(async () => {
     log = memoryLog();
+    clock = new FakeClock(1000);
     database = await sqlite.create();
     folder = bodyFolder(database.url.slice('sqlite:///'.length));
-    store = await openTestStore(database);
+    store = await openTestStore(database, { clock });
   });
 
   afterEach(async () => {
@@ -125,6 +153,61 @@ describe('a large body on SQLite', () => {
   it('that is shorter than it says is not stored', async () => {
     const short = { ...memoryBody(LARGE), size: LARGE.length + 1 };
     await expect(create('a', { kind: 'body', body: short })).rejects.toThrow(/as long as it says/);
+    expect(await store.load('a')).toBeUndefined();
+    expect(await files()).toEqual([]);
+  });
+
+  it('leaves no file when its transaction is refused, nor when another body of it cannot be read', async () => {
+    await create('a');
+    await expect(create('a')).rejects.toBeInstanceOf(ConflictError);
+    const { blobs, ...rest } = sampleTransaction('b', { body: memoryBody(LARGE), next: ENDED });
+    const unreadable = { ...memoryBody(Buffer.alloc(0)), size: LARGE.length, chunks: () => failing() };
+    const parts = [...blobs, { name: 'part', source: { kind: 'body' as const, body: unreadable } }];
+    await expect(store.create([{ ...rest, blobs: parts }], 1000)).rejects.toThrow('cannot be read');
+    expect(await files()).toEqual(['1']);
+    expect((await read('a'))?.equals(LARGE)).toBe(true);
+  });
+
+  it('leaves no file when the reports of an outcome are refused with it', async () => {
+    const report = sampleTransaction('report', { body: memoryBody(LARGE), next: ENDED });
+    await store.openSession('http://one:8000', 1000);
+    const outcome = {
+      id: 'unknown',
+      attempt: { number: 1, startedAt: 1, endedAt: 2, replies: {} },
+      filterOutput: {},
+      next: ENDED,
+      spawn: [report],
+      version: 2,
+    };
+    await expect(store.recordOutcome(outcome as never, 1000)).rejects.toBeInstanceOf(LeaseLostError);
+    expect(await files()).toEqual([]);
+  });
+
+  it('is no garbage while its create is under way, however long that takes', async () => {
+    const slow = slowBody();
+    const created = create('a', { kind: 'body', body: slow.body });
+    await slow.isRead;
+    await clock.advance(10 * limits.unusedFileMs);
+    expect(await store.collectGarbage(0, 100)).toMatchObject({ blobs: 0 });
+    slow.goOn();
+    await created;
+    expect((await read('a'))?.equals(LARGE)).toBe(true);
+  });
+
+  it('that was left by a crash goes after minutes, and is never referred to again', async () => {
+    const slow = slowBody();
+    const created = create('a', { kind: 'body', body: slow.body });
+    await slow.isRead;
+    // To another store it is what a crash has left.
+    const other = await openTestStore(database, { clock });
+    await other.collectGarbage(0, 100);
+    expect(await files()).toEqual(['1']);
+    await clock.advance(limits.unusedFileMs + 1);
+    expect(await other.collectGarbage(0, 100)).toMatchObject({ blobs: 1 });
+    expect(await files()).toEqual([]);
+    await other.close();
+    slow.goOn();
+    await expect(created).rejects.toThrow();
     expect(await store.load('a')).toBeUndefined();
   });
 

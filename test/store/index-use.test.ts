@@ -101,7 +101,11 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
     ],
     ['letting go of leases', 'transactions', (sql: Sql) => releaseLeases(sql, RELEASE)],
     ['ending a session', 'transactions_leased', (sql: Sql) => endSession(sql, { sessionId: 1, now: 5 })],
-    ['collecting garbage', 'transactions_ended', (sql: Sql) => collectGarbage(sql, { before: 9, filesBefore: 9, limit: 2 })],
+    [
+      'collecting garbage',
+      'transactions_ended',
+      (sql: Sql) => collectGarbage(sql, { before: 9, filesBefore: 9, limit: 2 }),
+    ],
   ])('is not read through by %s', async (_, index, run) => {
     const plans = await plansOf(run);
     expect(plans.join('\n')).toContain(index);

@@ -117,6 +117,8 @@ export const limits = {
   blobWriteBytes: 1024 * 1024,
   /** With SQLite, larger bodies are files beside the database. */
   bodyInRowBytes: 256 * 1024,
+  /** A file that a create has left behind which came to nothing goes after this long. */
+  unusedFileMs: 300_000,
   /** How often files are looked for whose rows are gone, and how many are looked up at a time. */
   orphanFilesMs: 3_600_000,
   orphanFilesRead: 500,

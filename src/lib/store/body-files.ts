@@ -23,6 +23,8 @@ export class BodyFiles {
   /** A sync of the folder that has not begun yet: whoever has made a file meanwhile waits for the same one. */
   #nextSync: Promise<void> | undefined;
   #lastSync: Promise<void> = Promise.resolve();
+  /** Creates whose files may be there although nobody refers to them yet. */
+  readonly underWay = new Set<{ readonly since: number }>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -37,7 +39,7 @@ export class BodyFiles {
       await this.#syncFolder();
     } catch (error) {
       this.#made = undefined;
-      // What is left of the file goes with its row.
+      await this.discard([blobId]);
       if (!isSystemError(error)) throw error;
       const isFull = FULL.has(error.code ?? '');
       throw new StoreUnavailableError(`cannot write to ${this.#folder}: ${error.message}`, { cause: error, isFull });
@@ -51,6 +53,22 @@ export class BodyFiles {
   /** Removes the files of blobs whose rows are gone. */
   async remove(blobIds: readonly number[]): Promise<void> {
     for (const id of blobIds) await unlinkIfThere(this.#path(id));
+  }
+
+  /** The same as far as the disk lets us: what is left goes with its row. */
+  async discard(blobIds: readonly number[]): Promise<void> {
+    try {
+      await this.remove(blobIds);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
+  }
+
+  /** Files that nobody refers to are garbage when their rows are older than this. */
+  unusedBefore(now: number): number {
+    let before = now - limits.unusedFileMs;
+    for (const { since } of this.underWay) before = Math.min(before, since);
+    return before;
   }
 
   /** The blobs that have a file now. */

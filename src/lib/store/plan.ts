@@ -7,6 +7,7 @@ import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BodyFiles } from './body-files.ts';
 import { chunkGroups, viewsOf } from './chunking.ts';
+import { FiledBodies } from './filed-bodies.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { attemptRow, newTxRow, nextColumns } from './rows.ts';
 import type { CreatePlan, PlannedBody, PlannedSource, PlannedTransaction } from './sql/create-transactions.ts';
@@ -16,6 +17,8 @@ export interface Planned {
   readonly plan: CreatePlan;
   /** What the plan carries. */
   readonly sizeBytes: number;
+  /** What was written to files for it. */
+  readonly filed?: FiledBodies;
 }
 
 /** Rows and JSON of one transaction, roughly. */
@@ -55,21 +58,43 @@ export async function planCreate(
   now: number,
   files?: BodyFiles,
 ): Promise<Planned> {
+  const filed = files && new FiledBodies(files, writer, now);
+  try {
+    const { bodies, indexes, inlineBytes } = await planBodies(transactions, writer, now, filed);
+    const planTransaction = (tx: NewTransaction): PlannedTransaction => plannedTransaction(tx, indexes, sessionId, now);
+    const plan = { bodies, transactions: transactions.map(planTransaction), now };
+    return { plan, sizeBytes: transactions.length * ROW_BYTES + inlineBytes, ...(filed && { filed }) };
+  } catch (error) {
+    await filed?.undo();
+    throw error;
+  }
+}
+
+interface PlannedBodies {
+  readonly bodies: readonly PlannedBody[];
+  readonly indexes: ReadonlyMap<Body, number>;
+  readonly inlineBytes: number;
+}
+
+async function planBodies(
+  transactions: readonly NewTransaction[],
+  writer: GroupCommit,
+  now: number,
+  filed: FiledBodies | undefined,
+): Promise<PlannedBodies> {
   const bodies: PlannedBody[] = [];
   const indexes = new Map<Body, number>();
-  let sizeBytes = transactions.length * ROW_BYTES;
   let inlineBytes = 0;
   for (const source of transactions.flatMap(({ blobs }) => blobs.map((blob) => blob.source))) {
     if (source.kind !== 'body' || indexes.has(source.body)) continue;
-    const mayBeInline = files === undefined || source.body.size <= limits.bodyInRowBytes;
-    const isInline = mayBeInline && inlineBytes + source.body.size <= limits.blobWriteBytes;
-    const planned = isInline ? await inlineBody(source.body) : await writtenBefore(source.body, writer, now, files);
-    if (isInline) inlineBytes += source.body.size;
-    indexes.set(source.body, bodies.push(planned) - 1);
+    const { body } = source;
+    const mayBeInline = filed === undefined || body.size <= limits.bodyInRowBytes;
+    const isInline = mayBeInline && inlineBytes + body.size <= limits.blobWriteBytes;
+    const planned = isInline ? inlineBody(body) : (filed?.write(body) ?? writtenBody(body, writer, now));
+    indexes.set(body, bodies.push(await planned) - 1);
+    if (isInline) inlineBytes += body.size;
   }
-  sizeBytes += inlineBytes;
-  const planTransaction = (tx: NewTransaction): PlannedTransaction => plannedTransaction(tx, indexes, sessionId, now);
-  return { plan: { bodies, transactions: transactions.map(planTransaction), now }, sizeBytes };
+  return { bodies, indexes, inlineBytes };
 }
 
 function plannedTransaction(
@@ -110,16 +135,6 @@ function chunksInMemory({ inMemory, inPieces }: Body): readonly Uint8Array[] | u
   if (inMemory !== undefined) return viewsOf(inMemory);
   if (inPieces === undefined) return undefined;
   return inPieces.length <= PIECES_MAX ? inPieces : viewsOf(Buffer.concat(inPieces));
-}
-
-function writtenBefore(body: Body, writer: GroupCommit, now: number, files?: BodyFiles): Promise<PlannedBody> {
-  return files === undefined ? writtenBody(body, writer, now) : filedBody(body, writer, now, files);
-}
-
-async function filedBody(body: Body, writer: GroupCommit, now: number, files: BodyFiles): Promise<PlannedBody> {
-  const blobId = await writer.writePiece('beginFileBlob', { length: body.size, now });
-  await files.write(blobId, body);
-  return { kind: 'written', blobId };
 }
 
 /** One piece in flight at a time: memory holds two, whatever the size of the body. */

@@ -46,7 +46,7 @@ export class TransactionWrites {
     const isLeased = transactions.some(({ next }) => next.kind === 'leased');
     if (isLeased && sessionId === undefined) return Promise.reject(noSession());
     const planned = this.#plan(transactions, sessionId, now);
-    if (planned instanceof Promise) return planned.then((plan) => this.#create(plan, isLeased));
+    if (planned instanceof Promise) return planned.then((plan) => withFiles(plan, () => this.#create(plan, isLeased)));
     return this.#create(planned, isLeased);
   }
 
@@ -70,7 +70,8 @@ export class TransactionWrites {
   recordOutcome(outcome: Outcome, sessionId: number | undefined, now: number): Promise<void> {
     if (sessionId === undefined) return Promise.reject(noSession());
     const planned = this.#plan(outcome.spawn, sessionId, now);
-    if (planned instanceof Promise) return planned.then((plan) => this.#record(outcome, sessionId, plan));
+    if (planned instanceof Promise)
+      return planned.then((plan) => withFiles(plan, () => this.#record(outcome, sessionId, plan)));
     return this.#record(outcome, sessionId, planned);
   }
 
@@ -113,7 +114,10 @@ export class TransactionWrites {
     // Nobody waits, so the bodies must outlive whoever made them.
     const releases = transaction.blobs.map(({ source }) => (source.kind === 'body' ? source.body.retain() : undefined));
     try {
-      this.#history.add(await planned);
+      const plan = await planned;
+      this.#history.add(plan);
+      // Should it take so long that its files are collected, the line is lost, and nothing refers to them.
+      plan.filed?.end();
     } catch (error) {
       this.#options.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
     } finally {
@@ -144,6 +148,17 @@ export class TransactionWrites {
 
   close(): void {
     this.#history.close();
+  }
+}
+
+/** The files that were written for it go with it, when it is refused. */
+async function withFiles({ filed }: Planned, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+    filed?.end();
+  } catch (error) {
+    await filed?.refused(error);
+    throw error;
   }
 }
 

@@ -8,6 +8,8 @@ import { type Sql, skipLocked } from './sql.ts';
 
 export interface Garbage {
   readonly before: number;
+  /** The same for blobs in files, which nobody may come to refer to. */
+  readonly filesBefore: number;
   readonly limit: number;
 }
 
@@ -55,11 +57,12 @@ async function deleteTransaction(sql: Sql, id: string): Promise<void> {
 /** Large ones over several calls: their row goes with their last piece. */
 async function deleteBlobs(
   sql: Sql,
-  { before, limit }: Garbage,
+  { before, filesBefore, limit }: Garbage,
 ): Promise<{ readonly deleted: number; readonly isMore: boolean; readonly files: readonly number[] }> {
   const blobs = await sql.all<{ id: number; in_file: number }>(
-    `select id, in_file from blobs where reference_count = 0 and touched_at < ? order by touched_at limit ?${skipLocked(sql)}`,
-    [before, limit],
+    `select id, in_file from blobs where reference_count = 0 and touched_at < ? and (in_file = 1 or touched_at < ?)
+      order by touched_at limit ?${skipLocked(sql)}`,
+    [Math.max(before, filesBefore), before, limit],
   );
   let deleted = 0;
   let chunks = limits.gcChunks;
