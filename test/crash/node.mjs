@@ -52,7 +52,10 @@ export class Node {
     child.once('exit', (code, signal) => {
       const at = performance.now();
       this.#ends.ended(life, at);
-      if (!this.#isDoomed) this.#onEarlyEnd(this, { life, code, signal, startedAt: this.#startedAt, at });
+      if (this.#isDoomed) return;
+      // Nobody disturbs it until there is another life of it.
+      this.isAway = true;
+      this.#onEarlyEnd(this, { life, code, signal, startedAt: this.#startedAt, at });
     });
   }
 
