@@ -128,6 +128,30 @@ describe.runIf(whyNot === undefined)('a disk that fails under an SQLite file', (
     expect(isSound(journey.databaseUrl)).toBe('ok');
   });
 
+  it.concurrent('and stands still is known after ten seconds: nobody waits for ever, and what was begun is decided', async (context) => {
+    const { expect } = context;
+    const { far, journey, machine } = await ground(context);
+    const serve = await journey.serve();
+    const load = Load.start(context, journey);
+    await load.next(1);
+    machine.fails({ syncMs: 20_000 });
+    await load.sees('app', /^HTTP 503 retry-after: \d+/, 3);
+    expect((await fetch(`${journey.routerUrl}/readyz`)).status).toBe(503);
+    const from = load.answers.length;
+    await load.sees('stored', LOCAL, 2);
+    await load.sees('through', /^250 /, 2, from);
+    machine.recovers();
+    await recovers(load);
+    expect((await fetch(`${journey.routerUrl}/readyz`)).status).toBe(200);
+    await load.end();
+    const { unasked } = await accountFor(context, journey, load, far.takeAll);
+    // Who waited for the disk was told the truth.
+    expect(unasked.filter((rcpt) => rcpt.startsWith('app'))).toEqual([]);
+    expect(await serve.terminate()).toEqual({ code: 0, signal: null });
+    expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
+    expect(isSound(journey.databaseUrl)).toBe('ok');
+  });
+
   it.concurrent('and a crash while it fails lose nothing that was promised before', async (context) => {
     const { expect } = context;
     const { far, journey, machine } = await ground(context);

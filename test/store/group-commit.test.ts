@@ -103,7 +103,8 @@ describe.each(databases)('group commit on $name', (kind) => {
 });
 
 /** A commit that takes as long as the test wants; `sizes` are those of the batches. */
-function heldCommit(): { readonly group: GroupCommit; readonly sizes: number[]; readonly unblock: () => void } {
+function heldCommit() {
+  const clock = new FakeClock(1000);
   const sizes: number[] = [];
   let unblock = (): void => undefined;
   const blocked = new Promise<void>((resolve) => {
@@ -113,8 +114,8 @@ function heldCommit(): { readonly group: GroupCommit; readonly sizes: number[]; 
     sizes.push(operations.length);
     await blocked;
     return { results: operations.map(() => ({ kind: 'done' as const, value: true })), changed: true };
-  });
-  return { group, sizes, unblock };
+  }, clock);
+  return { group, clock, sizes, unblock };
 }
 
 describe('the queue of a group commit', () => {
@@ -148,12 +149,81 @@ describe('the queue of a group commit', () => {
     const group = new GroupCommit(async (operations: readonly Operation[]) => {
       if (isBroken) throw new StoreUnavailableError('disk full');
       return { results: operations.map(() => ({ kind: 'done' as const, value: true })), changed: true };
-    });
+    }, new FakeClock(1000));
     const write = () => group.write('refreshSession', { sessionId: 1, uri: 'http://one:8000', now: 1 });
     const results = await Promise.allSettled([write(), write()]);
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     isBroken = false;
     expect(await write()).toBe(true);
     expect(group.stats.commits).toBe(1);
+  });
+});
+
+describe('a database that stands still', () => {
+  const writeTo = (group: GroupCommit) => () =>
+    group.write('refreshSession', { sessionId: 1, uri: 'http://one:8000', now: 1 });
+  const next = (group: GroupCommit) =>
+    group.writeNext('refreshSession', { sessionId: 1, uri: 'http://one:8000', now: 1 });
+
+  it('is slow for a while, and everybody waits', async () => {
+    const { group, clock, unblock } = heldCommit();
+    const write = writeTo(group);
+    const first = write();
+    await settle();
+    const second = write();
+    await clock.advance(limits.storeStandstillMs - 1);
+    expect(group.stats).toMatchObject({ isFailing: false, waiting: 1 });
+    unblock();
+    expect(await Promise.all([first, second])).toEqual([true, true]);
+    await clock.advance(limits.storeStandstillMs);
+    expect(group.stats.isFailing).toBe(false);
+  });
+
+  it('is failing after that: who has not begun is refused, also who comes then, at once', async () => {
+    const { group, clock, sizes } = heldCommit();
+    const write = writeTo(group);
+    void write();
+    await settle();
+    const waiting = [write(), next(group)].map((each) => expect(each).rejects.toThrow(/has not answered for 10 s/));
+    await clock.advance(limits.storeStandstillMs);
+    await Promise.all(waiting);
+    expect(group.stats).toMatchObject({ isFailing: true, waiting: 0, waitingBytes: 0 });
+    await expect(write()).rejects.toBeInstanceOf(StoreUnavailableError);
+    await expect(next(group)).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(sizes).toEqual([1]);
+  });
+
+  it('leaves what is in flight undecided until it answers; then that is told, and all goes on', async () => {
+    const { group, clock, unblock } = heldCommit();
+    const write = writeTo(group);
+    const told: unknown[] = [];
+    const first = write().then((value) => told.push(value));
+    await clock.advance(10 * limits.storeStandstillMs);
+    expect(told).toEqual([]);
+    unblock();
+    await first;
+    expect(told).toEqual([true]);
+    expect(group.stats.isFailing).toBe(false);
+    expect(await write()).toBe(true);
+    expect(group.stats.commits).toBe(2);
+  });
+
+  it('may answer that it has failed, and is told so, and is tried again', async () => {
+    const clock = new FakeClock(1000);
+    let answer: (error: Error) => void = () => undefined;
+    let calls = 0;
+    const group = new GroupCommit(async (operations: readonly Operation[]) => {
+      calls += 1;
+      if (calls === 1) await new Promise((_resolve, reject) => (answer = reject));
+      return { results: operations.map(() => ({ kind: 'done' as const, value: true })), changed: true };
+    }, clock);
+    const write = writeTo(group);
+    const first = expect(write()).rejects.toThrow('input/output error');
+    await clock.advance(limits.storeStandstillMs);
+    answer(new StoreUnavailableError('input/output error'));
+    await first;
+    expect(group.stats.isFailing).toBe(true);
+    expect(await write()).toBe(true);
+    expect(group.stats.isFailing).toBe(false);
   });
 });

@@ -75,14 +75,14 @@ describe.each(databases)('an address longer than an index of $name takes', (kind
 function poisonable() {
   const batches: string[][] = [];
   const down = { isDown: false };
+  const clock = new FakeClock(1000);
   const group = new GroupCommit(async (operations: readonly Operation[]) => {
     const ids = operations.map(({ args }) => idOf(args));
     batches.push(ids);
     if (down.isDown || ids.some((id) => id.startsWith('poison'))) throw new StoreUnavailableError('out of order');
     return { results: operations.map(() => ({ kind: 'done' as const, value: undefined })), changed: true };
-  });
+  }, clock);
   const log = memoryLog();
-  const clock = new FakeClock(1000);
   const history = new History(group, clock, log);
   return { batches, down, group, log, clock, history };
 }

@@ -125,6 +125,8 @@ export const limits = {
   /** Writes that share one commit, at most. */
   storeBatchOperations: 512,
   storeBatchBytes: 8 * 1024 * 1024,
+  /** A commit that takes longer: the database stands still, and takes no writes until it answers. */
+  storeStandstillMs: 10_000,
   /** Writes that wait for a commit; beyond it the store says that it is unavailable. */
   storeQueueOperations: 20_000,
   storeQueueBytes: 256 * 1024 * 1024,

@@ -53,7 +53,7 @@ export class DurableStore implements Store {
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
-    this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter));
+    this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter), clock);
     this.#writes = new TransactionWrites({ group: this.#group, clock, log, files });
   }
 

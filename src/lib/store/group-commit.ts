@@ -3,7 +3,11 @@
  * No timer is needed: a lone write goes at once, and under load batches grow by themselves to what a sync takes.
  *
  *   idle ──write──▶ in flight ──committed──▶ idle, or in flight again with what has collected meanwhile
+ *
+ * A database that does not answer for long stands still: who waits for a commit that has not begun is refused, and so is everybody who comes, until
+ * it answers. What is in flight is decided by that answer alone, and told to those who still wait.
  */
+import type { Clock } from '../core/deps.ts';
 import { ConflictError, InvariantError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BatchResult, OperationFailure, Settled } from './batch.ts';
@@ -24,6 +28,7 @@ type Commit = (operations: readonly Operation[]) => Promise<BatchResult>;
 
 export class GroupCommit {
   readonly #commit: Commit;
+  readonly #clock: Pick<Clock, 'after'>;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   /** Batches of their own. */
@@ -33,11 +38,14 @@ export class GroupCommit {
   #commits = 0;
   #promises = 0;
   #isFailing = false;
+  /** The batch in flight has been so for longer than is waited for. */
+  #isStandingStill = false;
   /** Called when a batch is about to be made: who has writes that nobody waits for adds them now. */
   onCollect: () => void = () => undefined;
 
-  constructor(commit: Commit) {
+  constructor(commit: Commit, clock: Pick<Clock, 'after'>) {
     this.#commit = commit;
+    this.#clock = clock;
   }
 
   get stats(): Omit<StoreStats, 'historyBacklog'> {
@@ -46,7 +54,7 @@ export class GroupCommit {
       promises: this.#promises,
       waiting: this.#waiting.length,
       waitingBytes: this.#waitingBytes,
-      isFailing: this.#isFailing,
+      isFailing: this.#isFailing || this.#isStandingStill,
     };
   }
 
@@ -66,7 +74,8 @@ export class GroupCommit {
   /** Like `write`, but before everything that waits, however much that is. For small writes on which all others depend. */
   writeNext<V extends WriteName>(verb: V, args: Args<V>): Promise<Result<V>> {
     this.#promises += 1;
-    if (this.#closed) return Promise.reject(closed());
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
     const result = new Promise((resolve, reject) => {
       this.#waiting.unshift({ operation: { verb, args } as Operation, sizeBytes: 0, resolve, reject });
     });
@@ -90,8 +99,9 @@ export class GroupCommit {
 
   /** The same for who hears of it without a promise; rejects at once when nothing more is taken. */
   join(waiting: Waiting): void {
-    if (this.#closed) {
-      waiting.reject(closed());
+    const refusal = this.#refusal();
+    if (refusal !== undefined) {
+      waiting.reject(refusal);
       return;
     }
     const sizeBytes = this.#waitingBytes + waiting.sizeBytes;
@@ -118,6 +128,20 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#inFlight !== undefined) await this.#inFlight;
+  }
+
+  #refusal(): StoreUnavailableError | undefined {
+    if (this.#closed) return closed();
+    return this.#isStandingStill ? standstill() : undefined;
+  }
+
+  /** What waits behind the batch in flight has certainly not been written. */
+  #standStill(): void {
+    this.#isStandingStill = true;
+    const refused = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const waiting of refused) waiting.reject(standstill());
   }
 
   async #drain(): Promise<void> {
@@ -148,6 +172,7 @@ export class GroupCommit {
 
   async #commitBatch(batch: readonly Waiting[], isApart: boolean): Promise<void> {
     let result: BatchResult;
+    const forget = this.#clock.after(limits.storeStandstillMs, () => this.#standStill());
     try {
       result = await this.#commit(batch.map(({ operation }) => operation));
       this.#isFailing = false;
@@ -156,6 +181,9 @@ export class GroupCommit {
       const reason = error instanceof Error ? error : new Error(String(error));
       for (const waiting of batch) waiting.reject(reason);
       return;
+    } finally {
+      forget();
+      this.#isStandingStill = false;
     }
     if (result.changed) this.#commits += 1;
     for (let i = 0; i < batch.length; i += 1) settle(batch[i] as Waiting, result.results[i]);
@@ -164,6 +192,10 @@ export class GroupCommit {
 
 function closed(): StoreUnavailableError {
   return new StoreUnavailableError('the store is closed');
+}
+
+function standstill(): StoreUnavailableError {
+  return new StoreUnavailableError(`the database has not answered for ${limits.storeStandstillMs / 1000} s`);
 }
 
 /** Resolves when everything that has happened by now has been dealt with: no time has to pass for it. */
