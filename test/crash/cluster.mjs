@@ -195,9 +195,9 @@ export class Cluster {
 
   async #troubleDatabase() {
     this.#disturbances.database += 1;
-    const from = performance.now();
+    const isOver = this.#ends.trouble(performance.now());
     await this.#database.trouble();
-    this.#ends.trouble(from, performance.now());
+    isOver(performance.now());
   }
 
   /** It goes on when the others have taken over, in the middle of whatever it was doing. */

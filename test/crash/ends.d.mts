@@ -18,7 +18,7 @@ export const RECORDED_WITHIN_MS: number;
 export class Ends {
   ended(life: string, at: number): void;
   absent(life: string, from: number, until: number): void;
-  trouble(from: number, until: number): void;
+  trouble(from: number, until?: number): (at: number) => void;
 }
 
 export function isExplained(copies: readonly Copy[], story: Story | undefined, ends: Ends): boolean;

@@ -19,9 +19,13 @@ export class Ends {
     this.#absences.set(life, [...(this.#absences.get(life) ?? []), [from, until]]);
   }
 
-  /** Nobody could record anything. */
-  trouble(from, until) {
-    this.#troubles.push([from, until]);
+  /** Nobody can record anything, until the answered function says that it is over. */
+  trouble(from, until = Number.POSITIVE_INFINITY) {
+    const trouble = [from, until];
+    this.#troubles.push(trouble);
+    return (at) => {
+      trouble[1] = at;
+    };
   }
 
   /** Whether the database was in trouble at some moment of that time, or shortly before. */
