@@ -87,7 +87,16 @@ describe('a message that arrived twice', () => {
 });
 
 describe('the account of a run', () => {
-  const lists = { lost: [], untold: [], altered: [], misdirected: [], stuck: [], diedByItself: [], badStops: [] };
+  const lists = {
+    lost: [],
+    untold: [],
+    toldTwice: [],
+    altered: [],
+    misdirected: [],
+    stuck: [],
+    diedByItself: [],
+    badStops: [],
+  };
   const clean = { ...lists, unexplained: [], twice: 2, longestSilenceMs: 10, kills: 3 };
   const asked = { kills: 3, policy: 'retry' } as const;
 

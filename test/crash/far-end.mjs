@@ -13,7 +13,7 @@ const PUT_OFF = '450 4.2.0 not yet';
 export class FarEnd {
   /** By recipient, once for each time its message came whole: the name given at EHLO, that of the router if it wrote one, and when. */
   arrivals = new Map();
-  /** How often somebody was told that a recipient did not get its message. */
+  /** By recipient that did not get its message, once for each time somebody was told: the same, and which notification it was. */
   bounced = new Map();
   /** Recipients whose message came with other bytes than had been handed in. */
   altered = [];
@@ -50,7 +50,7 @@ export class FarEnd {
     const treatments = rcpts.map(treatmentOf);
     if (treatments.includes('refused at the dot')) return { answer: REFUSED, delayMs: 0 };
     if (treatments.includes('put off at the dot') && this.#isFirst(rcpts[0])) return { answer: PUT_OFF, delayMs: 0 };
-    if (/^Auto-Submitted:/im.test(content.slice(0, content.indexOf('\r\n\r\n')))) this.#report(content);
+    if (/^Auto-Submitted:/im.test(content.slice(0, content.indexOf('\r\n\r\n')))) this.#report(content, client);
     else this.#arrived(rcpts, content, client);
     return { answer: '250 2.0.0 ok', delayMs: treatments.includes('late') ? LATE_MS : 0 };
   }
@@ -61,9 +61,12 @@ export class FarEnd {
     return true;
   }
 
-  #report(content) {
+  #report(content, client) {
+    const notification = /^Message-ID: (\S+)/im.exec(content)?.[1];
+    const { router } = readMessage(content);
     for (const [, rcpt] of content.matchAll(/^Final-Recipient: rfc822; ([^@\s]+)@[\s\S]*?^Action: failed/gim)) {
-      this.bounced.set(rcpt, (this.bounced.get(rcpt) ?? 0) + 1);
+      const copy = { client, router, at: performance.now(), notification };
+      this.bounced.set(rcpt, [...(this.bounced.get(rcpt) ?? []), copy]);
     }
   }
 

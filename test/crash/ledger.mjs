@@ -113,7 +113,11 @@ export class Ledger {
       stuck: this.#stuck,
       uncertain: this.#uncertain,
       bounced: bounced.size,
-      bouncedTwice: [...bounced.values()].filter((count) => count > 1).length,
+      bouncedTwice: [...bounced.values()].filter((copies) => copies.length > 1).length,
+      /** Told of twice: by two notifications, or by copies of one without a reason. */
+      toldTwice: [...bounced]
+        .filter(([, copies]) => !isToldOnce(copies, this.#ends, this.#uncertain.notArrived > 0))
+        .map(([rcpt, copies]) => ({ rcpt, copies })),
       twice: this.#twice.length,
       /** Of these the delivery journal knows that an attempt was cut off after the final dot. */
       journalled: [...this.#stories.values()].filter((story) => story?.cutOff > 0).length,
@@ -121,6 +125,12 @@ export class Ledger {
       longestSilenceMs: Math.round(this.#longestSilenceMs),
     };
   }
+}
+
+/** What was decided by hand may have been decided for a second copy: nobody looks up whether a notification has arrived. */
+function isToldOnce(copies, ends, isDecided) {
+  const isOneNotification = new Set(copies.map(({ notification }) => notification)).size === 1;
+  return isOneNotification && (isDecided || copies.length === 1 || isExplained(copies, undefined, ends));
 }
 
 /** What an operator would look at first. */

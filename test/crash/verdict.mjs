@@ -3,7 +3,7 @@
 /** Nobody has to wait that long for a promise, however many programs are killed. */
 export const SILENCE_MS = 60_000;
 
-const EMPTY_LISTS = ['lost', 'untold', 'altered', 'misdirected', 'stuck', 'diedByItself', 'badStops'];
+const EMPTY_LISTS = ['lost', 'untold', 'toldTwice', 'altered', 'misdirected', 'stuck', 'diedByItself', 'badStops'];
 
 /** The names of what should not be; none for a clean run. `kills` is how many disturbances were asked for. */
 export function faultsOf(account, { kills, policy }) {
