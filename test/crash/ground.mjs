@@ -33,9 +33,29 @@ function isFree(port) {
   });
 }
 
+const started = new Set();
+/** A PostgreSQL of our own is ended by its library when we are interrupted, within this time. */
+const INTERRUPTED_MS = 3000;
+
+function endAll() {
+  for (const child of started) child.kill('SIGKILL');
+}
+
+// Whoever interrupts a run leaves no daemons behind.
+process.on('exit', endAll);
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => {
+    endAll();
+    setTimeout(() => process.exit(1), INTERRUPTED_MS);
+  });
+}
+
 /** `koukan …args`; what it has to complain of goes to our standard error. */
 export function koukan(folder, ...args) {
-  return spawn(process.execPath, [BIN, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  started.add(child);
+  child.once('exit', () => started.delete(child));
+  return child;
 }
 
 /** Resolves when a daemon that was sent a signal is gone. */
