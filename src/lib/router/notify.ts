@@ -3,7 +3,7 @@ import { bodyBytes, memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { StoreUnavailableError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { domainOf, type EsmtpParam, isPathTooLong, mailbox } from '../core/mailbox.ts';
+import { domainOf, type EsmtpParam, mailbox } from '../core/mailbox.ts';
 import { builderHeaderBlock } from '../message/builder.ts';
 import { isBuilderBody } from '../message/builder-body.ts';
 import { buildDsn } from '../message/dsn.ts';
@@ -50,11 +50,6 @@ export async function notificationFor(work: Work, report: Report, env: NotifyEnv
   if (mailFrom === undefined || target === undefined || from === undefined) {
     if (report.action === 'failed')
       log.warn({}, 'a failure cannot be reported: no notification sender or mailer_daemon_mailbox is configured');
-    return [];
-  }
-  if (isPathTooLong(mailFrom.address)) {
-    // Stored by an earlier version.
-    log.warn({ action: report.action }, 'the reverse-path is too long to report to');
     return [];
   }
   const dsn = await write(work, report, { from, to: mailFrom.address }, env);
