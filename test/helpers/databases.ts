@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
 import type { Clock, Log } from '../../src/lib/core/deps.ts';
+import { systemClock } from '../../src/lib/ops/clock.ts';
 import { openStore } from '../../src/lib/store/open.ts';
 import type { Store } from '../../src/lib/store/store.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -63,5 +64,5 @@ async function maintain(statement: string): Promise<void> {
 /** Opens a store on a test database, which gets its schema if it has none. */
 export function openTestStore(database: TestDatabase, deps: { clock?: Clock; log?: Log } = {}): Promise<Store> {
   const { clock = new FakeClock(1000), log = memoryLog() } = deps;
-  return openStore({ url: database.url, clock, log, autoMigrate: true });
+  return openStore({ url: database.url, clock, waits: systemClock, log, autoMigrate: true });
 }

@@ -8,6 +8,7 @@ import type { Clock, Deps } from '../../src/lib/core/deps.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { isOk, type Response } from '../../src/lib/core/response.ts';
+import { systemClock } from '../../src/lib/ops/clock.ts';
 import { Router } from '../../src/lib/router/router.ts';
 import { Spool } from '../../src/lib/spool/spool.ts';
 import { openStore } from '../../src/lib/store/open.ts';
@@ -95,7 +96,8 @@ storage: {url: '${options.databaseUrl}', auto_migrate: true${options.storage ?? 
 ${options.chains ?? DEFAULT_CHAINS}`,
     'router.yaml',
   );
-  const opened = await openStore({ url: options.databaseUrl, clock, log, autoMigrate: true });
+  const url = options.databaseUrl;
+  const opened = await openStore({ url, clock, waits: systemClock, log, autoMigrate: true });
   const store = options.wrapStore?.(opened) ?? opened;
   const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps);
   await spool.prepare();

@@ -47,13 +47,20 @@ export class DurableStore implements Store {
   #leasesOnTheWay = 0;
   #sessionUri = '';
 
-  constructor(engine: Engine, clock: Clock, log: Log, meter?: StoreMeter, files?: BodyFiles) {
+  constructor(
+    engine: Engine,
+    clock: Clock,
+    log: Log,
+    meter?: StoreMeter,
+    files?: BodyFiles,
+    waits: Pick<Clock, 'after'> = clock,
+  ) {
     this.#files = files;
     this.#orphans = files && new OrphanFiles(files, engine, clock);
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
-    this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter), clock);
+    this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter), waits);
     this.#writes = new TransactionWrites({ group: this.#group, clock, log, files });
   }
 

@@ -15,6 +15,8 @@ import { parseStoreUrl, type StoreUrl } from './url.ts';
 export interface OpenStoreOptions {
   readonly url: string;
   readonly clock: Clock;
+  /** By which the answers of the database are waited for: a clock that a test moves is none of the database's. Default: `clock`. */
+  readonly waits?: Pick<Clock, 'after'>;
   readonly log: Log;
   /** Bring the schema up to date first. A SQLite file that does not exist yet is made in any case. */
   readonly autoMigrate: boolean;
@@ -40,7 +42,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
     await engine.close();
     throw error;
   }
-  return new DurableStore(engine, clock, log, options.meter, files);
+  return new DurableStore(engine, clock, log, options.meter, files, options.waits);
 }
 
 /** Beside the database, and like it for nobody else. */
