@@ -29,11 +29,14 @@ export interface HarnessOptions {
   readonly storage?: string;
   /** Stands between the router and its store, to play a database in trouble. */
   readonly wrapStore?: (store: Store) => Store;
+  /** What all messages may hold in memory together. */
+  readonly inMemoryBytes?: number;
 }
 
 export interface Harness {
   readonly router: Router;
   readonly store: Store;
+  readonly spool: Spool;
   readonly far: FarEnd;
   readonly clock: FakeClock;
   readonly deps: Deps;
@@ -99,12 +102,12 @@ ${options.chains ?? DEFAULT_CHAINS}`,
   const url = options.databaseUrl;
   const opened = await openStore({ url, clock, waits: systemClock, log, autoMigrate: true });
   const store = options.wrapStore?.(opened) ?? opened;
-  const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps);
+  const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps, options.inMemoryBytes);
   await spool.prepare();
   const far = options.far ?? new FarEnd();
   const router = new Router({ config, deps, registry, store, spool, hop: () => far });
   await router.start();
-  return { router, store, far, clock, deps, log: log.lines, stop: () => router.stop(AbortSignal.abort()) };
+  return { router, store, spool, far, clock, deps, log: log.lines, stop: () => router.stop(AbortSignal.abort()) };
 }
 
 export interface SmtpVerdict {

@@ -51,7 +51,8 @@ export function makeClientSide(
   const senderGate = new SenderGate((sender) => config.senders.get(sender)?.maxInflight, admission);
   const shared = { deps, store, journal, workshop, restIdEntropy, senderGate, onDue };
   const { chunkSize } = config.restListener;
-  const native = new NativeTransactions({ ...shared, chunkSize, whereabouts: new Whereabouts({ store, session }) });
+  const whereabouts = new Whereabouts({ store, session });
+  const native = new NativeTransactions({ ...shared, spool, chunkSize, whereabouts });
   const service = new Accept({ ...shared, routes, conversations, native, sessionId: () => store.sessionId });
   const queue = new Queue({ ...shared, routes });
   return { conversations, service, queue, hop: localRouterHop(service, routes, conversations) };

@@ -5,9 +5,12 @@
 import type { Body } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
+import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { NEW_TX } from '../core/transaction.ts';
 import { type CreateAsk, RequestProblem, type TransactionView } from '../http/service.ts';
+import type { HeldBody } from '../spool/held-body.ts';
+import type { Spool } from '../spool/spool.ts';
 import { BlobReuseError, type NewTransaction, type Store } from '../store/store.ts';
 import { type BodyPlan, planBody } from './body-plan.ts';
 import type { Journal } from './journal.ts';
@@ -22,6 +25,8 @@ export interface NativeCreateEnv {
   readonly store: Store;
   readonly journal: Journal;
   readonly workshop: Workshop;
+  /** Knows how much lies in memory. */
+  readonly spool: Spool;
   readonly restIdEntropy: number;
 }
 
@@ -101,20 +106,37 @@ function reuseProblem({ reason, blob, txId, message }: BlobReuseError): RequestP
   return new RequestProblem(isMissing ? 400 : 409, detail, { pointer: '/body' });
 }
 
-/** Gives the attempt what came with the create. A plain message is at hand; only what is shared with an earlier transaction is read. */
+/** Gives the attempt what came with the create. A plain message is at hand; what is shared with an earlier transaction, or too much, is read. */
 function attached(work: Work, plan: BodyPlan, env: NativeCreateEnv): TransactionView | Promise<TransactionView> {
   const [first] = plan.blobs;
-  if (plan.messageBuilder === undefined && first?.source.kind === 'body') work.attach(first.source.body);
-  else if (plan.isComplete) return attachPlanned(work, plan, env).then(() => viewOfWork(work));
-  return viewOfWork(work);
+  const isPlain = plan.messageBuilder === undefined && first?.source.kind === 'body';
+  if (isPlain && attachedAtHand(work, first.source.body, env.spool)) return viewOfWork(work);
+  return plan.isComplete ? attachPlanned(work, plan, env).then(() => viewOfWork(work)) : viewOfWork(work);
+}
+
+/** An attempt can take long. So what is not small stays in memory only as long as all of its kind have room there: it is stored, and can be read. */
+function attachedAtHand(work: Work, body: Body, spool: Spool): boolean {
+  if (body.size <= limits.bodyUnaskedBytes) {
+    work.attach(body);
+    return true;
+  }
+  const held = spool.hold(body);
+  if (held === undefined) return false;
+  work.attach(held);
+  held.release();
+  return true;
 }
 
 async function attachPlanned(work: Work, { blobs, messageBuilder }: BodyPlan, env: NativeCreateEnv): Promise<void> {
   const { deps } = env;
   const sources = new Map(blobs.map(({ name, source }) => [name, source]));
+  const held: HeldBody[] = [];
   const open = async (name: string): Promise<Body | undefined> => {
     const source = sources.get(name);
-    return source?.kind === 'body' ? source.body : env.store.openBlob(work.facts.id, name);
+    const body = source?.kind === 'body' ? env.spool.hold(source.body) : undefined;
+    if (body === undefined) return env.store.openBlob(work.facts.id, name);
+    held.push(body);
+    return body;
   };
   try {
     work.attach(await bodyOf(open, messageBuilder, deps));
@@ -122,5 +144,8 @@ async function attachPlanned(work: Work, { blobs, messageBuilder }: BodyPlan, en
     // It is stored, and its client hears so. This attempt is over; as nobody has it in work, it is let go, and tried again.
     deps.log.error({ tx: work.facts.id, error }, 'a message cannot be read right after it was stored, trying again');
     work.stop.pull('shutdown');
+  } finally {
+    // Whoever has the message holds them now.
+    for (const body of held) body.release();
   }
 }

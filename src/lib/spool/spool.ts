@@ -4,8 +4,10 @@
  */
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Body } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
+import { HeldBody } from './held-body.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { SpoolWriter, type SpoolWriterOptions } from './spool-writer.ts';
 
@@ -59,6 +61,15 @@ export class Spool {
   /** Of this, what lies in memory now. */
   get inMemoryBytes(): number {
     return this.#budget.usedBytes;
+  }
+
+  /**
+   * The same body, counted with all others until it is let go, and held by the caller first; `undefined` when there is no room for it, or it
+   * lies nowhere in memory.
+   */
+  hold({ inMemory, size, hasOnlyCrlf = false }: Body): HeldBody | undefined {
+    if (inMemory === undefined || size > limits.bodyHeldBytes || !this.#budget.take(size)) return undefined;
+    return new HeldBody([inMemory], hasOnlyCrlf, () => this.#budget.give(size));
   }
 
   writer(ask: WriterAsk): SpoolWriter {

@@ -1,4 +1,4 @@
-/** A finalized blob as a `Body`: small ones are read at once, large ones piece by piece, as often as somebody wants them. */
+/** A finalized blob as a `Body`: small ones are read at once, others when and as often as somebody wants them. */
 import { type Body, memoryBody } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 
 export async function storedBody(engine: Engine, blobId: number, size: number): Promise<Body> {
   const body = lazyBody(engine, blobId, size);
-  if (size > limits.blobChunkBytes) return body;
+  if (size > limits.bodyUnaskedBytes) return body;
   const parts: Buffer[] = [];
   for await (const part of body.chunks()) parts.push(part);
   return memoryBody(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
