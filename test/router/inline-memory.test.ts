@@ -117,6 +117,25 @@ describe.each(databases)('messages inside of JSON ($name)', (kind) => {
     while (router.spool.inMemoryBytes > 0) await settle();
   });
 
+  it('go to a file where there is no room and nothing is stored: a conversation', async () => {
+    await start(KB * KB);
+    const of = (i: number): BodyAsk => inline(i, 400 * KB);
+    for (let i = 0; i < 5; i += 1) {
+      const rcptTo = [mailbox(`bob${i}@example.com`)];
+      await router.router.service.create('ingress', { mailFrom: mailbox('alice@example.com'), rcptTo, body: of(i) });
+    }
+    expect(router.spool.inMemoryBytes).toBeGreaterThan(800 * KB);
+    expect(router.spool.inMemoryBytes).toBeLessThanOrEqual(KB * KB);
+    expect(router.spool.sizeBytes).toBeGreaterThan(1200 * KB);
+    far.speak();
+    await far.received(5);
+    for (const { rcptTo, body } of far.deliveries) {
+      const i = Number(/\d+/.exec(rcptTo[0] ?? ''));
+      expect(body === (of(i) as { readonly text: string }).text, `message ${i}`).toBe(true);
+    }
+    while (router.spool.inMemoryBytes + router.spool.sizeBytes > 0) await settle();
+  });
+
   it('need not ask when they are small', async () => {
     await start(0);
     await create(1, inline(1, 10 * KB));

@@ -3,6 +3,7 @@
  * A sweep gives up those whose client fell silent and forgets those that ended a while ago.
  */
 import { type Admission, alwaysOpen } from '../core/admission.ts';
+import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { FairShares } from '../core/fair-shares.ts';
 import { limits } from '../core/limits.ts';
@@ -157,6 +158,29 @@ export class ConversationTable {
     this.#heard(conversation);
     conversation.live.apply({ type: 'touch' });
     return this.show(conversation);
+  }
+
+  /**
+   * Takes the whole message, as it came with the create. What is not small is counted with all others, and goes to a file where they are too many.
+   * Rejects when that cannot be written; the conversation is cancelled then.
+   */
+  takeWhole(conversation: Conversation, bytes: Buffer): Promise<void> | undefined {
+    if (bytes.length > limits.bodyUnaskedBytes) return this.#takeLarge(conversation, bytes);
+    conversation.live.apply({ type: 'body', body: memoryBody(bytes) });
+    return undefined;
+  }
+
+  async #takeLarge(conversation: Conversation, bytes: Buffer): Promise<void> {
+    const { makeSpool } = this.#options;
+    try {
+      await conversation.append(bytes, makeSpool);
+      await conversation.complete(makeSpool);
+    } catch (error) {
+      // It may have been decided meanwhile, and its client reads how.
+      if (conversation.isAnswered || conversation.isOver) return;
+      this.cancel(conversation);
+      throw error;
+    }
   }
 
   /** Takes bytes of the message; a prefix that is there already is skipped, so a plain retry works. */

@@ -9,7 +9,6 @@ import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
 import { awaitAnswers, type Patience } from '../core/await-answers.ts';
-import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { originOf } from '../core/envelope.ts';
 import type { Hop } from '../core/hop.ts';
@@ -86,13 +85,13 @@ export class Outbound implements TransactionService {
     };
     const conversation = conversations.open({ id, origin, silenceMs: config.restListener.gcTxTtlMs, sender }, follow);
     this.#addEnvelope(conversation, ask);
+    if (ask.body?.kind === 'inline') await conversations.takeWhole(conversation, Buffer.from(ask.body.text));
     return this.#options.conversations.show(conversation);
   }
 
   #addEnvelope({ live }: Conversation, ask: CreateAsk): void {
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
-    if (ask.body?.kind === 'inline') live.apply({ type: 'body', body: memoryBody(Buffer.from(ask.body.text)) });
   }
 
   async read(

@@ -6,7 +6,6 @@ import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable } from '../conversation/conversation-table.ts';
 import { awaitAnswers, type Patience } from '../core/await-answers.ts';
-import { memoryBody } from '../core/body.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
 import { shareOf } from '../core/fair-shares.ts';
@@ -65,13 +64,14 @@ export class Accept implements TransactionService {
     });
   }
 
-  #converse(route: Route, ask: CreateAsk): TransactionView {
+  async #converse(route: Route, ask: CreateAsk): Promise<TransactionView> {
     checkConversation(ask);
     const conversation = this.openConversation(route, ask, route.handler.downstreamTimeoutMs);
     const { live } = conversation;
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
-    if (ask.body?.kind === 'inline') live.apply({ type: 'body', body: memoryBody(Buffer.from(ask.body.text)) });
+    if (ask.body?.kind === 'inline')
+      await this.#options.conversations.takeWhole(conversation, Buffer.from(ask.body.text));
     return this.#options.conversations.show(conversation);
   }
 
