@@ -40,6 +40,8 @@ export function addTransactionRoutes(app: FastifyInstance, context: RouteContext
       const caller = callerOf(request);
       checkSender(caller, request.params.sender);
       const ask = readCreate(entityOf(request));
+      // Who waits for the replies keeps the request, and need not keep the message in it.
+      request.body = undefined;
       checkClaims(caller, ask);
       return service.create(request.params.sender, ask, caller).then((view) => {
         const shown = settled(context, gate, request, reply, view);
