@@ -51,6 +51,7 @@ export class MessageKind {
   #rest;
   /** What goes over the wire after the first field. */
   #wireRest;
+  #wire;
 
   constructor(runId, sizeBytes) {
     this.runId = runId;
@@ -71,9 +72,10 @@ export class MessageKind {
     return this.#idLine + this.#rest;
   }
 
-  /** As it follows DATA, with the final dot. */
+  /** As it follows DATA, with the final dot; made once. */
   get wire() {
-    return Buffer.from(`${this.#idLine}${this.#wireRest}.\r\n`, 'latin1');
+    this.#wire ??= Buffer.from(`${this.#idLine}${this.#wireRest}.\r\n`, 'latin1');
+    return this.#wire;
   }
 
   /** CRC-32 of what follows the first header field, as on the wire and without the number: that is how the sink sees it. */
