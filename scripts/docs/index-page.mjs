@@ -7,7 +7,7 @@ const kindOf = (steps, kind) => steps.filter(({ step }) => step.kind === kind);
 
 export function indexPage({ steps, matchers, routingPolicies }) {
   const filters = kindOf(steps, 'filter').map(({ step, phases }) =>
-    row(step.name, `filters/${step.name}.md`, phases.join(', '), step.summary),
+    row(step.name, `filters/${step.name}.md`, phases.join(', ') || '–', step.summary),
   );
   const outputs = kindOf(steps, 'output').map(({ step }) => row(step.name, `filters/${step.name}.md`, step.summary));
   const parts = (page, each) => each.map(({ name, summary }) => row(name, `reference/${page}.md#${name}`, summary));

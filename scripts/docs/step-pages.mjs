@@ -51,12 +51,15 @@ const also = (aliases = []) =>
 
 const sentence = (summary) => (summary.endsWith('.') ? summary : `${summary}.`);
 
+const whenOf = (phases) =>
+  phases.length === 0 ? 'has no part in any phase by itself' : `works at ${phases.join(', ')}`;
+
 export function stepPage(step, phases, notes) {
   const produces = (step.produces ?? []).map(
     ({ name, wireName }) => `\`${name}\` (\`${wireName}\` in \`filter_output\`)`,
   );
   const facts = [
-    step.kind === 'filter' ? `Filter; works at ${phases.join(', ')}.` : 'Output: the last step of a chain.',
+    step.kind === 'filter' ? `Filter; ${whenOf(phases)}.` : 'Output: the last step of a chain.',
     ...(produces.length > 0 ? [`Produces the signal ${produces.join(', ')}.`] : []),
   ];
   return `# ${step.name}

@@ -9,7 +9,8 @@ const NOTHING_TO_DO: Filter = {};
 
 export const messageBuilder = defineFilter({
   name: 'message_builder',
-  summary: 'Builds the message of a transaction that was submitted as JSON instead of RFC 5322 text',
+  summary:
+    'Marks where the message of a transaction that was submitted as JSON instead of RFC 5322 text is built; it is there before the chain begins.',
   config: z.strictObject({}),
   create: () => () => NOTHING_TO_DO,
 });
