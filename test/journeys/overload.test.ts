@@ -6,9 +6,9 @@ import { Journey, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { createRest, MESSAGE, sendSmtp } from '../helpers/journey-mail.ts';
 
-/** Attempts at the same time, and those of them that nobody gets who has his share. */
+/** Attempts at the same time, and those of them that a sender's mail to one domain leaves to others. */
 const PLACES = 40;
-const KEPT = 4;
+const KEPT = 13;
 const REST_CLIENTS = 200;
 const SMTP_CLIENTS = 500;
 
