@@ -76,7 +76,9 @@ export class Node {
     await end(child, 'SIGTERM');
     clearTimeout(tooLong);
     const { exitCode: code, signalCode: signal } = child;
-    return code === 0 ? undefined : { life: this.life, code, signal };
+    // By the signal itself: it came before the program listened to signals, and so before it had begun anything.
+    const isInOrder = code === 0 || signal === 'SIGTERM';
+    return isInOrder ? undefined : { life: this.life, code, signal };
   }
 
   signal(name) {
