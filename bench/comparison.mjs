@@ -74,7 +74,8 @@ function judgeGoal(goal, [own, ...others]) {
   if (goal.kind === 'atMost')
     return { ...goal, value: mine, isMet: mine === undefined ? undefined : mine <= goal.most };
   const other = others.find(({ name }) => name === goal.peer);
-  if (other === undefined) return goal;
+  // One that lost messages is no measure.
+  if (other === undefined || other.faults > 0) return goal;
   const value = round(mine / other[goal.figure]);
   return { ...goal, value, isMet: value >= goal.least };
 }

@@ -80,7 +80,7 @@ async function runAll(options, stops) {
     if (!options.compares) process.stdout.write(`${JSON.stringify(lineOf(result))}\n`);
     if (!result.isClean) process.exitCode = 1;
   }
-  return { machine: machine(), peers: found, results };
+  return { machine: machine(), args: process.argv.slice(2), peers: found, results };
 }
 
 /** Whom a case is measured with: in a table those it names, else those that the options name, as far as they are there. */

@@ -60,15 +60,25 @@ function contestantRows(result) {
       .join(' + '),
     who.peak_rss_mb === undefined ? '' : `${whole(who.peak_rss_mb)} / ${whole(who.pss_mb)}`,
     who.syncs_per_message ?? who.commits_per_message,
+    whole(who.other_cpu_cores),
     who.faults,
   ]);
 }
 
 const ratio = (own, other) => `${(own.delivered_per_s / other.delivered_per_s).toFixed(2)} ×`;
 
+/** Which cases a run measured, on what, with which command. */
+function originOf({ machine, args = [], results }) {
+  const cases = results.length > 3 ? `${results.length} cases` : results.map(({ name }) => `\`${name}\``).join(', ');
+  const command = `\`npm run bench -- ${args.filter((arg) => !arg.startsWith('/')).join(' ')}\``;
+  return `- ${cases}: commit ${machine.commit}, ${machine.date}, ${command}`;
+}
+
 /** Of several runs on one machine; what is said of the machine is that of the first. */
 function pageOf(runs) {
   const [{ machine }] = runs;
+  const dirty = runs.find((run) => run.machine.commit?.endsWith('-dirty'));
+  if (dirty !== undefined) throw new Error(`${dirty.machine.commit}: nobody could measure that again`);
   const peers = Object.assign({}, ...runs.map((run) => run.peers));
   const results = runs.flatMap((run) => run.results);
   const versions = Object.entries(peers).map(([name, { isThere, version, why }]) =>
@@ -76,7 +86,8 @@ function pageOf(runs) {
   );
   const goals = results.flatMap(goalRows);
   return [
-    `Machine: ${machine.cores} cores of ${machine.cpu}, ${Math.round(machine.memory_mb / 1024)} GB, ${machine.system}, Node ${machine.node}. Commit ${machine.commit}, ${machine.date}. ${versions.join('; ')}.`,
+    `Machine: ${machine.cores} cores of ${machine.cpu}, ${Math.round(machine.memory_mb / 1024)} GB, ${machine.system}, Node ${machine.node}. ${versions.join('; ')}.`,
+    runs.map(originOf).join('\n'),
     '### Goals',
     table(['case', 'Koukan', 'the other', 'is', 'goal', 'met'], goals),
     '### All that was measured',
@@ -93,6 +104,7 @@ function pageOf(runs) {
         'CPU per message, us (+ database)',
         'peak RSS / PSS, MB',
         'syncs per message',
+        'other CPU, cores',
         'faults',
       ],
       results.flatMap(contestantRows),
