@@ -72,7 +72,8 @@ it('finds nothing wrong with a relay that delivers every message once, as it was
 
 it('counts every lost, duplicated, altered, swapped and refused message', async () => {
   const sinkPort = await freePort();
-  let held: Buffer | undefined;
+  // Whichever of the two comes first.
+  const held: { content?: Buffer; envelope?: string } = {};
   const relay = await startRelay(
     sinkPort,
     ({ rcptTo, body }, deliver) => {
@@ -82,8 +83,11 @@ it('counts every lost, duplicated, altered, swapped and refused message', async 
       if ([11, 21].includes(number)) deliver(to, body);
       if ([12, 22].includes(number)) body[body.length - 40] = 0x21;
       if (number === 13) deliver(to, Buffer.concat([body, Buffer.from('one more line\r\n')]));
-      else if (number === 14) held = body;
-      else deliver(to, number === 15 && held !== undefined ? held : body);
+      else if (number === 14) held.content = body;
+      else if (number === 15) held.envelope = to;
+      else deliver(to, body);
+      if (![14, 15].includes(number) || held.content === undefined || held.envelope === undefined) return;
+      deliver(held.envelope, held.content);
     },
     (number) => number === 40,
   );
