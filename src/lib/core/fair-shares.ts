@@ -99,12 +99,6 @@ export class FairShares {
     return mayTake({ limit: this.limit, used: this.#used, own: own ?? 0, parties, keptPart: this.#keptPart });
   }
 
-  tryTake(key: string): boolean {
-    if (!this.isOpenTo(key)) return false;
-    this.take(key);
-    return true;
-  }
-
   /** Takes a place whether or not there is one: for what is our duty already. */
   take(key: string): void {
     this.#used += 1;
