@@ -71,6 +71,13 @@ describe('an attempt that sent the message whole and was never answered', () => 
       expect(decide(doubtful, { attempt: 1000, whenUncertain })).toEqual({ kind: 'uncertain' });
     },
   );
+  test('is the same when it was a bug that kept the answer from being heard', () => {
+    const unheard: AttemptEnd = { kind: 'bug', isInDoubt: true };
+    for (const retry of [true, false])
+      expect(decide(unheard, { retry, whenUncertain: 'hold' })).toEqual({ kind: 'uncertain' });
+    expect(decide(unheard, { attempt: 1000, whenUncertain: 'ask' })).toEqual({ kind: 'uncertain' });
+    expect(decide(unheard)).toEqual(decide(bug));
+  });
   test('is not any other failure', () => {
     expect(decide(temp, { whenUncertain: 'hold' }).kind).toBe('defer');
     expect(decide(bug, { whenUncertain: 'hold' }).kind).toBe('defer');

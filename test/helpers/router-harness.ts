@@ -7,6 +7,7 @@ import { memoryBody } from '../../src/lib/core/body.ts';
 import type { Clock, Deps } from '../../src/lib/core/deps.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
+import type { RouterMeter } from '../../src/lib/core/meters.ts';
 import { isOk, type Response } from '../../src/lib/core/response.ts';
 import { systemClock } from '../../src/lib/ops/clock.ts';
 import { Router } from '../../src/lib/router/router.ts';
@@ -31,6 +32,7 @@ export interface HarnessOptions {
   readonly wrapStore?: (store: Store) => Store;
   /** What all messages may hold in memory together. */
   readonly inMemoryBytes?: number;
+  readonly meter?: RouterMeter;
 }
 
 export interface Harness {
@@ -105,7 +107,15 @@ ${options.chains ?? DEFAULT_CHAINS}`,
   const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps, options.inMemoryBytes);
   await spool.prepare();
   const far = options.far ?? new FarEnd();
-  const router = new Router({ config, deps, registry, store, spool, hop: () => far });
+  const router = new Router({
+    config,
+    deps,
+    registry,
+    store,
+    spool,
+    hop: () => far,
+    ...(options.meter && { meter: options.meter }),
+  });
   await router.start();
   return { router, store, spool, far, clock, deps, log: log.lines, stop: () => router.stop(AbortSignal.abort()) };
 }

@@ -30,7 +30,8 @@ export type AttemptEnd =
   | { readonly kind: 'replied'; readonly phase: 'mail' | 'rcpt' | 'data'; readonly reply: Response }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'downstreamTimeout' }
-  | { readonly kind: 'bug' };
+  /** `isInDoubt`: after the end of the message was sent, and nobody heard what the far end said to it. */
+  | { readonly kind: 'bug'; readonly isInDoubt?: true };
 
 export interface RetryAsk {
   readonly end: AttemptEnd;
@@ -60,9 +61,9 @@ export function afterAttempt(ask: RetryAsk, params: RetryParams, now: number, ji
   if (end.kind === 'replied') {
     if (isOk(end.reply)) return finish('delivered', 'upstream response success');
     if (isPermanent(end.reply)) return finish('failed', PERMFAIL_TEXT[end.phase]);
-    // Whether or not there would be another attempt: given up, it would be reported as not delivered, which nobody knows.
-    if (end.reply.inDoubt === true && (ask.whenUncertain ?? 'retry') !== 'retry') return { kind: 'uncertain' };
   }
+  // Whether or not there would be another attempt: given up, it would be reported as not delivered, which nobody knows.
+  if (isInDoubt(end) && (ask.whenUncertain ?? 'retry') !== 'retry') return { kind: 'uncertain' };
   if (!ask.retry) return finish('failed', 'no retry');
   if (params.maxAttempts !== null && ask.attempt >= params.maxAttempts)
     return finish('failed', 'retry policy max attempts');
@@ -71,6 +72,12 @@ export function afterAttempt(ask: RetryAsk, params: RetryParams, now: number, ji
   if (params.deadlineMs !== null && until - ask.createdAt > params.deadlineMs)
     return finish('failed', 'retry policy deadline');
   return { kind: 'defer', until };
+}
+
+/** Nobody knows whether the far end has taken the message. */
+export function isInDoubt(end: AttemptEnd): boolean {
+  if (end.kind === 'bug') return end.isInDoubt === true;
+  return end.kind === 'replied' && end.reply.inDoubt === true;
 }
 
 const PERMFAIL_TEXT = {

@@ -72,7 +72,8 @@ export class Attempt implements ExchangeInit, Exchange, Lease {
     this.#env.dots.answered(this.#work);
     if (end === 'cancelled') return { kind: 'cancelled' };
     if (end === 'stopped') return { kind: this.#work.stop.reason ?? 'shutdown' };
-    return repliedEnd(this.#work.live.state);
+    const replied = repliedEnd(this.#work.live.state);
+    return replied.kind === 'bug' && this.#refusal === undefined ? bugIn(this.#work) : replied;
   }
 
   get id(): string {
@@ -189,6 +190,11 @@ function certain(response: Response): Response {
   if (response.inDoubt === undefined) return response;
   const { inDoubt: _, ...rest } = response;
   return rest;
+}
+
+/** The attempt failed with a bug; once all of the message is out, nobody has heard what was said to it. */
+export function bugIn(work: Work): AttemptEnd {
+  return work.dotSentAt === undefined ? { kind: 'bug' } : { kind: 'bug', isInDoubt: true };
 }
 
 /** How an attempt ended that a reply has decided. */

@@ -34,7 +34,11 @@ export class Doubts {
     const cutOff = cutOffAttempt(stored.attempts);
     if (cutOff === undefined) return false;
     journal.cutOff(facts.id, facts.route, cutOff.number);
-    if ((facts.route.sender.uncertain ?? 'retry') === 'retry') return false;
+    if ((facts.route.sender.uncertain ?? 'retry') === 'retry') {
+      // An attempt in between was begun by a life that has counted it.
+      if (stored.attempts.at(-2) === cutOff) journal.cutOffSettled(facts.route);
+      return false;
+    }
     const work = new Work(facts, {
       state: {
         ...NEW_TX,
@@ -53,6 +57,7 @@ export class Doubts {
     for (const host of cutOff.hosts ?? []) work.offered(host);
     const recorded = await recordOutcome(work, { kind: 'uncertain' }, this.#options);
     if (recorded === 'leaseLost') return true;
+    journal.cutOffSettled(facts.route);
     for (const { record } of recorded) journal.accepted(record);
     if (recorded.length > 0) onDue();
     return true;

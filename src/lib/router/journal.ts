@@ -8,7 +8,7 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import type { AttemptOutcome, RouterMeter } from '../core/meters.ts';
 import { formatResponse, isOk, type Response } from '../core/response.ts';
-import type { RetryDecision } from '../core/retry.ts';
+import { isInDoubt, type RetryDecision } from '../core/retry.ts';
 import { decisive, type Final, type TxState } from '../core/transaction.ts';
 import type { UncertainPolicy } from '../core/uncertainty.ts';
 import type { Store, TxRecord } from '../store/store.ts';
@@ -67,7 +67,7 @@ export class Journal {
     const now = deps.clock.now();
     const durationMs = Math.max(0, now - work.attemptStartedAt);
     const outcome = outcomeOf(decision);
-    if (reply?.inDoubt === true && work.isDurable) this.#doubt(name, 'reply', work.whenUncertain);
+    if (work.isDurable && isLeftInDoubt(work)) this.#doubt(name, 'reply', work.whenUncertain);
     meter?.attempt({ sender: name, outcome, durationMs, ...(reply && { reply }) });
     if (deps.log.isQuiet) return;
     const host = work.hosts.at(-1);
@@ -98,12 +98,16 @@ export class Journal {
   /** An earlier attempt had sent the message whole, and was cut off before it could record the answer. */
   cutOff(id: string, route: Route, attempt: number): void {
     const { name, tag, uncertain = 'retry' } = route.sender;
-    this.#doubt(name, 'crash', uncertain);
     const fields = { tx: id, ...principal(name, tag), attempt, uncertain };
     this.#options.deps.log.warn(
       fields,
       'an attempt was cut off after the final dot: the message may have been delivered',
     );
+  }
+
+  /** The same, once for each such attempt, however often the transaction is claimed before anything becomes of it. */
+  cutOffSettled({ sender }: Route): void {
+    this.#doubt(sender.name, 'crash', sender.uncertain ?? 'retry');
   }
 
   #doubt(sender: string, cause: 'crash' | 'reply', policy: UncertainPolicy): void {
@@ -168,6 +172,11 @@ export class Journal {
     const attempts = [{ number: 1, startedAt: openedAt, endedAt: now, replies }];
     store.recordHistory({ record, blobs: [], attempts, next: { kind: 'final', final } }, now);
   }
+}
+
+function isLeftInDoubt({ end, live }: Work): boolean {
+  if (end === undefined || end.kind === 'shutdown') return decisive(live.state)?.inDoubt === true;
+  return isInDoubt(end);
 }
 
 function outcomeOf(decision: RetryDecision): AttemptOutcome {

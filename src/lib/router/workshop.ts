@@ -8,7 +8,7 @@ import { must } from '../core/errors.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
 import type { TransactionView } from '../http/service.ts';
-import { Attempt, type AttemptEnv, type WorkEnd } from './attempt.ts';
+import { Attempt, type AttemptEnv, bugIn, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
 import type { DotJournal } from './dot-journal.ts';
 import type { Journal } from './journal.ts';
@@ -127,7 +127,7 @@ export class Workshop {
   #failed(work: Work, log: Log, error: unknown): WorkEnd {
     log.error({ error }, 'an attempt failed with a bug');
     if (!work.isDurable && !work.isAdopting) this.finishChild(work, { outcome: 'failed', text: 'internal error' });
-    return { kind: 'bug' };
+    return bugIn(work);
   }
 
   #leave(work: Work): void {
