@@ -87,7 +87,10 @@ export class Children implements ChildOpener {
       for (const work of open) work.adopting = settled;
       await commit;
     } finally {
-      for (const work of works) work.isAdopting = false;
+      for (const work of works) {
+        work.isAdopting = false;
+        if (work.isAbandoned) this.#abandon(work);
+      }
     }
   }
 
@@ -152,7 +155,12 @@ export class Children implements ChildOpener {
 
   /** The conversation is over. What was adopted goes on; anything else is cancelled, upstream too. */
   #abandon(work: Work): void {
+    work.isAbandoned = true;
     if (work.isDurable || work.isAdopting) return;
+    if (work.isParked) {
+      work.release();
+      return;
+    }
     if (work.hasEnded) {
       this.#finish(work);
       return;

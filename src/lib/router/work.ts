@@ -66,6 +66,8 @@ export class Work {
   /** No attempt was started: it waits to be adopted, and is then the store's. */
   isParked = false;
   isAdopting = false;
+  /** Its conversation ended while it was being adopted: if that fails, nobody else ends it. */
+  isAbandoned = false;
   /** Settles when an adoption that is under way has been committed, or has failed. */
   adopting: Promise<void> = SETTLED;
   /** The running attempt; settles when what it led to is recorded. */
