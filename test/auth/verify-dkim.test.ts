@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readSigned } from '../../src/lib/auth/dkim/read-signed.ts';
 import { dkimSignature } from '../../src/lib/auth/signing/dkim-signature.ts';
-import { DEFAULT_HEADERS } from '../../src/lib/auth/signing/signed-headers.ts';
+import { DEFAULT_HEADERS, headerChoice } from '../../src/lib/auth/signing/signed-headers.ts';
 import { verifyDkim } from '../../src/lib/auth/verify-dkim.ts';
 import { type Body, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
 import type { DkimSignature } from '../../src/lib/core/signals/dkim.ts';
@@ -62,7 +62,7 @@ async function signatureOver(body: Body, tags: string, headers: readonly string[
     selector: 's1',
     key: { sign } as unknown as Parameters<typeof dkimSignature>[1]['key'],
     canonicalization: { header: 'relaxed', body: 'relaxed' },
-    headers: { headers, oversign: [] },
+    headers: headerChoice(headers, []),
     atMs: Date.UTC(2026, 0, 1),
   });
 }

@@ -5,9 +5,9 @@
 import { z } from 'zod';
 import { readSigned } from '../auth/dkim/read-signed.ts';
 import { dkimSignature } from '../auth/signing/dkim-signature.ts';
-import { DEFAULT_HEADERS, DEFAULT_OVERSIGNED } from '../auth/signing/signed-headers.ts';
+import { DEFAULT_HEADERS, DEFAULT_OVERSIGNED, headerChoice } from '../auth/signing/signed-headers.ts';
 import { checkKeyFile, KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
-import { type ChainEnv, defineFilter, type TxContext } from '../chain/filter.ts';
+import { type ChainEnv, defineFilter, type Filter, type TxContext } from '../chain/filter.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
 import { prefixedBody } from '../core/body.ts';
 import { type Response, reply } from '../core/response.ts';
@@ -120,26 +120,28 @@ export const dkimSign = defineFilter<DkimSignConfig>({
   },
   create: (c, env) => {
     const signers = loadSigners(c, env);
-    return () => ({
+    const [header, content] = c.canonicalization.split('/') as ['relaxed' | 'simple', 'relaxed' | 'simple'];
+    const how = {
+      canonicalization: { header, body: content },
+      headers: headerChoice(c.headers ?? DEFAULT_HEADERS, c.oversign ?? DEFAULT_OVERSIGNED),
+      ...(c.expires_after !== undefined && { expiresAfterMs: c.expires_after * 1000 }),
+    };
+    const plan = { planned: undefined, hashes: [{ canonicalization: content }] };
+    const filter: Filter = {
       async data(tx, body, next) {
-        await Promise.all(signers.map(({ key }) => key.refresh()));
-        const [header, content] = c.canonicalization.split('/') as ['relaxed' | 'simple', 'relaxed' | 'simple'];
-        const message = await readSigned(body, () => ({ planned: undefined, hashes: [{ canonicalization: content }] }));
+        if (signers.some(({ key }) => key.isDueForALook)) await Promise.all(signers.map(({ key }) => key.refresh()));
+        const message = await readSigned(body, () => plan);
         if (message === undefined) return headerTooLarge;
         const due = signersFor(signers, message.headerBlock);
         if (due.length === 0) return next(body);
-        const ask = {
-          canonicalization: { header, body: content },
-          headers: { headers: c.headers ?? DEFAULT_HEADERS, oversign: c.oversign ?? DEFAULT_OVERSIGNED },
-          atMs: env.deps.clock.now(),
-          ...(c.expires_after !== undefined && { expiresAfterMs: c.expires_after * 1000 }),
-        };
+        const atMs = env.deps.clock.now();
         const fields = await signed(tx, () =>
-          Promise.all(due.map((each) => dkimSignature(message, { ...ask, ...each }))),
+          Promise.all(due.map((each) => dkimSignature(message, { ...how, ...each, atMs }))),
         );
         return fields === undefined ? signingFailed : next(prefixedBody(Buffer.from(fields.join(''), 'latin1'), body));
       },
-    });
+    };
+    return () => filter;
   },
 });
 

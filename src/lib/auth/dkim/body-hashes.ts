@@ -21,11 +21,12 @@ export class BodyHashes {
     BodyCanonicalization,
     { readonly cuts: CutHashes; readonly hash: ReturnType<typeof bodyHash> }
   >();
-  readonly #lines = new WireLines((bytes) => {
-    for (const { hash } of this.#canonical.values()) hash.update(bytes);
-  });
+  /** Absent where every line is known to end as it will on the wire. */
+  readonly #lines: WireLines | undefined;
 
-  constructor(asks: readonly BodyHashAsk[]) {
+  /** `hasOnlyCrlf` as in `Body`. */
+  constructor(asks: readonly BodyHashAsk[], hasOnlyCrlf = false) {
+    this.#lines = hasOnlyCrlf ? undefined : new WireLines((bytes) => this.#hash(bytes));
     for (const how of new Set(asks.map(({ canonicalization }) => canonicalization))) {
       const lengths = asks.filter(({ canonicalization }) => canonicalization === how).map(({ length }) => length);
       const cuts = new CutHashes(lengths);
@@ -39,14 +40,19 @@ export class BodyHashes {
   }
 
   update(chunk: Buffer): void {
-    this.#lines.update(chunk);
+    if (this.#lines === undefined) this.#hash(chunk);
+    else this.#lines.update(chunk);
   }
 
   /** To be called once; answers for what was asked when it was made. */
   finish(): (ask: BodyHashAsk) => HashedBody | undefined {
-    this.#lines.end();
+    this.#lines?.end();
     for (const { hash } of this.#canonical.values()) hash.digest();
     return ({ canonicalization, length }) => this.#canonical.get(canonicalization)?.cuts.of(length);
+  }
+
+  #hash(bytes: Buffer): void {
+    for (const { hash } of this.#canonical.values()) hash.update(bytes);
   }
 }
 

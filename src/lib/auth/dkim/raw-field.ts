@@ -38,7 +38,8 @@ export function canonicalField({ name, raw }: RawField, how: HeaderCanonicalizat
   const value = raw
     .slice(raw.indexOf(':') + 1)
     .replace(/\r\n/g, '')
-    .replace(/[ \t]+/g, ' ');
+    // Single spaces, which most values are full of, match nothing.
+    .replace(/ [ \t]+|\t[ \t]*/g, ' ');
   // Not `trim`: one character is one byte here, and byte A0 is no space but the end of many a letter.
   return `${name}:${value.replace(/^ | $/g, '')}`;
 }

@@ -1,11 +1,17 @@
 /** Which header fields a signature covers, and which of them it covers once more than they occur, so that nobody can add another. */
 import type { RawField } from '../dkim/raw-field.ts';
 
+/** Names in lower case. Made once for a configuration, with `headerChoice`. */
 export interface HeaderChoice {
-  /** Names in lower case, in the order of `h=`; those that a message lacks are left out unless over-signed. */
-  readonly headers: readonly string[];
-  /** Names in lower case: an absent field is signed as absent, a present one also as having no second. */
-  readonly oversign: readonly string[];
+  /** All of them, in the order of `h=`; those that a message lacks are left out unless over-signed. */
+  readonly names: readonly string[];
+  /** An absent field is signed as absent, a present one also as having no second. */
+  readonly oversigned: ReadonlySet<string>;
+}
+
+/** What is only over-signed comes last. */
+export function headerChoice(headers: readonly string[], oversign: readonly string[]): HeaderChoice {
+  return { names: [...new Set([...headers, ...oversign])], oversigned: new Set(oversign) };
 }
 
 /** RFC 6376 §5.4.1, RFC 8058 §4 and the fields that say what the content is. Trace fields and Bcc are not signed. */
@@ -67,15 +73,29 @@ export interface CoveredHeaders {
 const INSTANCES_MAX = 20;
 
 export function coveredHeaders(fields: readonly RawField[], choice: HeaderChoice): CoveredHeaders {
+  const byName = lastFirst(fields);
   const names: string[] = [];
   const covered: RawField[] = [];
-  for (const name of new Set([...choice.headers, ...choice.oversign])) {
-    const all = fields.filter((field) => field.name === name).reverse();
-    const instances = all.slice(0, INSTANCES_MAX);
-    covered.push(...instances);
-    names.push(...instances.map(() => name));
+  for (const name of choice.names) {
+    const all = byName.get(name) ?? [];
+    const count = Math.min(all.length, INSTANCES_MAX);
+    for (let i = 0; i < count; i += 1) {
+      names.push(name);
+      covered.push(all[i] as RawField);
+    }
     // One name more would make a verifier look for one that is there, and not covered.
-    if (choice.oversign.includes(name) && instances.length === all.length) names.push(name);
+    if (count === all.length && choice.oversigned.has(name)) names.push(name);
   }
   return { names, fields: covered };
+}
+
+function lastFirst(fields: readonly RawField[]): ReadonlyMap<string, readonly RawField[]> {
+  const byName = new Map<string, RawField[]>();
+  for (let i = fields.length - 1; i >= 0; i -= 1) {
+    const field = fields[i] as RawField;
+    const others = byName.get(field.name);
+    if (others === undefined) byName.set(field.name, [field]);
+    else others.push(field);
+  }
+  return byName;
 }

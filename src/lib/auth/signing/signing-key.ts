@@ -5,7 +5,6 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import type { Clock, Log } from '../../core/deps.ts';
 
 /** `a=` of RFC 6376 §3.3 and RFC 8463. */
@@ -19,7 +18,6 @@ export class KeyFileError extends Error {
 const CHECK_AFTER_MS = 5000;
 /** RFC 8301 §3.2. */
 const RSA_BITS_MIN = 1024;
-const signAsync = promisify(sign) as (algorithm: string | null, data: Buffer, key: KeyObject) => Promise<Buffer>;
 
 export class SigningKey {
   readonly #path: string;
@@ -41,20 +39,29 @@ export class SigningKey {
     return algorithmOf(this.#key);
   }
 
-  /** Signs off the event loop. The algorithm is that of the key that signed. */
-  async sign(makeData: (algorithm: SigningAlgorithm) => Buffer): Promise<Buffer> {
+  /** Signs off the event loop. The algorithm is that of the key that signed. Rejects when OpenSSL refuses, or `makeData` throws. */
+  sign(makeData: (algorithm: SigningAlgorithm) => Buffer): Promise<Buffer> {
     // One key from here on, whatever is read meanwhile.
     const key = this.#key;
     const algorithm = algorithmOf(key);
-    const data = makeData(algorithm);
-    return signAsync(algorithm === 'rsa-sha256' ? 'sha256' : null, data, key);
+    return new Promise((resolve, reject) => {
+      sign(algorithm === 'rsa-sha256' ? 'sha256' : null, makeData(algorithm), key, (error, signature) => {
+        if (error === null) resolve(signature);
+        else reject(error);
+      });
+    });
+  }
+
+  /** Nobody has looked at the file for a while: `refresh` is due. */
+  get isDueForALook(): boolean {
+    const now = this.#deps.clock.monotonicMs();
+    return this.#checkedAt === undefined || now - this.#checkedAt >= CHECK_AFTER_MS;
   }
 
   /** Looks whether the file has changed, at most every few seconds. Never rejects. */
   async refresh(): Promise<void> {
-    const now = this.#deps.clock.monotonicMs();
-    if (this.#checkedAt !== undefined && now - this.#checkedAt < CHECK_AFTER_MS) return;
-    this.#checkedAt = now;
+    if (!this.isDueForALook) return;
+    this.#checkedAt = this.#deps.clock.monotonicMs();
     try {
       const stamp = stampOf(await stat(this.#path));
       if (stamp === this.#stamp) return;
