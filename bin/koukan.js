@@ -7,6 +7,6 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   process.stdout.write(`koukan/${manifest.version} node-${process.version}\n`);
 } else {
-  const { run } = await import('../dist/lib/cli/run.js');
+  const { run } = await import('../dist/bundle/run.js');
   await run(args, import.meta.url);
 }

@@ -12,4 +12,8 @@ const plugin = new Plugin({
   type: 'core',
 });
 await plugin.load();
+// What runs is the same command in the bundle.
+for (const command of Object.values(plugin.manifest.commands)) {
+  command.relativePath = ['dist', 'bundle', `command-${command.id.replaceAll(':', '-')}.js`];
+}
 writeFileSync(new URL('../oclif.manifest.json', import.meta.url), `${JSON.stringify(plugin.manifest, null, 2)}\n`);

@@ -1,7 +1,7 @@
 /** Runs a command line through oclif and turns what it throws into a message for people and a sysexits code. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { exitCodes, StoreUnavailableError, UserError } from '../core/errors.ts';
+import { exitCodes, type StoreUnavailableError, type UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { normaliseFlagNames } from './flag-names.ts';
 import { Errors, flush, run as oclifRun } from './oclif.ts';
@@ -39,7 +39,7 @@ function noCommand(typed: string, commands: readonly string[]): string {
 }
 
 function describe(error: unknown, commands: () => readonly string[]): { message: string; exitCode: number } {
-  if (error instanceof UserError) return { message: error.message, exitCode: error.exitCode };
+  if (isUserError(error)) return { message: error.message, exitCode: error.exitCode };
   if (error instanceof Errors.ExitError) return { message: '', exitCode: error.oclif.exit ?? exitCodes.software };
   // oclif reports wrong flags, arguments and command names as CLIError with exit code 2.
   if (error instanceof Errors.CLIError) {
@@ -49,7 +49,16 @@ function describe(error: unknown, commands: () => readonly string[]): { message:
     };
   }
   // It went away between two steps of a start: a supervisor tries again.
-  if (error instanceof StoreUnavailableError) return { message: error.message, exitCode: exitCodes.unavailable };
+  if (isStoreUnavailable(error)) return { message: error.message, exitCode: exitCodes.unavailable };
   const text = error instanceof Error ? error.message : String(error);
   return { message: `internal error: ${text} (set KOUKAN_DEBUG=1 for the stack)`, exitCode: exitCodes.software };
+}
+
+/** By name, as the next: daemons are not in the bundle this is in, and have their own copy of the class. */
+function isUserError(error: unknown): error is UserError {
+  return error instanceof Error && error.name === 'UserError' && 'exitCode' in error;
+}
+
+function isStoreUnavailable(error: unknown): error is StoreUnavailableError {
+  return error instanceof Error && error.name === 'StoreUnavailableError';
 }
