@@ -39,6 +39,8 @@ export const limits = {
   blobChunkBytes: 256 * 1024,
   /** JSON of a create or PATCH request. */
   requestJsonBytes: 4 * 1024 * 1024,
+  /** Of all that are read at the same time and are not small; a quarter of it for one client address. */
+  requestsJsonBytes: 64 * 1024 * 1024,
   messageHeaderBytes: 1024 * 1024,
   /** Header fields, and the bytes of all headers, that are kept of one message and its parts. */
   mimeHeaders: 10_000,

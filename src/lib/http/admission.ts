@@ -66,18 +66,18 @@ export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate, a
     all.leave();
     if (request.countedFor !== undefined) peers.leave(request.countedFor);
   };
-  scope.addHook('onRequest', (request, _reply, done) => {
+  scope.addHook('onRequest', (request, reply, done) => {
     try {
       const isHanging = request.method === 'GET' && request.headers['if-none-match'] !== undefined;
-      if (!isHanging) enter(request, gates);
+      if (!isHanging) {
+        enter(request, gates);
+        // The framework's `onResponse` is not for those who go away before they are answered.
+        reply.raw.once('close', () => leave(request));
+      }
     } catch (error) {
       refuse(request, error, done);
       return;
     }
-    done();
-  });
-  scope.addHook('onResponse', (request, _reply, done) => {
-    leave(request);
     done();
   });
   return { leave };

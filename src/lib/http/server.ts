@@ -15,6 +15,7 @@ import { addAccess, addGate, peerGate } from './admission.ts';
 import { type Caller, itself } from './caller.ts';
 import { serveFrames } from './frame-server.ts';
 import { addHealthRoutes, type HealthOptions } from './health-routes.ts';
+import { addJsonBudget } from './json-budget.ts';
 import { addOpenApi } from './open-api.ts';
 import { replyWithProblem, sendRefusal } from './problem-reply.ts';
 import { addQueueRoutes } from './queue-routes.ts';
@@ -54,7 +55,12 @@ export interface RestServerOptions {
   readonly admission?: Admission;
   /** Of them, those of one client address that is not trusted. */
   readonly maxInflightPerPeer?: number;
-  readonly bodyLimits?: { readonly jsonBytes?: number; readonly blobBytes?: number };
+  readonly bodyLimits?: {
+    readonly jsonBytes?: number;
+    /** Of all requests that are read at the same time. */
+    readonly allJsonBytes?: number;
+    readonly blobBytes?: number;
+  };
   readonly hooks?: RestHooks;
   /** Lists and histories of transactions; a gateway, which keeps none, has none. */
   readonly queue?: QueueService;
@@ -100,7 +106,12 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
     const gate = addGate(scope, maxInflight, peers, admission);
-    addTransactionRoutes(scope, context, gate);
+    const json = addJsonBudget(scope, bodyLimits?.allJsonBytes ?? limits.requestsJsonBytes, admission);
+    const leave: typeof gate.leave = (request) => {
+      json.leave(request);
+      gate.leave(request);
+    };
+    addTransactionRoutes(scope, context, { ...gate, leave });
     if (options.queue !== undefined) addQueueRoutes(scope, options.queue, bases);
     done();
   });
