@@ -1,19 +1,8 @@
 /** One case: Koukan and those it is compared with, round after round, each once in every round, so that what disturbs the machine disturbs all of them. */
+import { Contestant } from './contestant.mjs';
 import { startEnvironment } from './environment.mjs';
-import { measure, untilReady } from './measure.mjs';
-import { forgetPeaks } from './process-usage.mjs';
 import { printRun } from './report.mjs';
 import { Stops } from './stops.mjs';
-import { countSyncs } from './syncs.mjs';
-
-/** The first look at how fast somebody is. */
-const PROBE_MESSAGES = 50;
-/** A warm-up is made of pieces of this length, until the next is no faster, and not for ever. */
-const WARMUP_S = 2;
-const WARMUP_PIECES = 6;
-/** So much faster is no faster: what is left is the noise. */
-const WARM_WITHIN = 1.05;
-const COUNT_MAX = 500_000;
 
 /**
  * Resolves with `{ name, count, runs, syncs }` of each, Koukan first. Of what was started for Koukan nothing is left; peers are those of the pool.
@@ -71,8 +60,8 @@ async function gatherPeers(names, ready, { pool, interrupted, complain }) {
 async function runRounds(theCase, contestants, { options }) {
   for (let round = 0; round < options.repeat; round += 1) {
     for (const contestant of contestants) {
-      if (options.isSoak) contestant.forgetPeak();
-      const run = await contestant.run();
+      if (options.soak !== undefined) contestant.forgetPeak();
+      const run = await contestant.run(options.soak?.[round]);
       const isAlone = contestants.length === 1;
       printRun(isAlone ? theCase.name : `${theCase.name} ${contestant.name}`, run);
     }
@@ -80,77 +69,3 @@ async function runRounds(theCase, contestants, { options }) {
   if (theCase.countsSyncs) for (const contestant of contestants) await contestant.countSyncs();
   return contestants.map((contestant) => contestant.result);
 }
-
-class Contestant {
-  #environment;
-  #load;
-  #harness;
-  #options;
-  #count;
-  #runs = [];
-  #syncs;
-  #isPeer;
-
-  constructor(name, environment, load, { harness, options, isPeer = false }) {
-    this.name = name;
-    this.#isPeer = isPeer;
-    this.#environment = environment;
-    this.#load = load;
-    this.#harness = harness;
-    this.#options = options;
-  }
-
-  get result() {
-    const result = { name: this.name, isPeer: this.#isPeer, count: this.#count, runs: this.#runs };
-    return this.#syncs === undefined ? result : { ...result, syncs: this.#syncs };
-  }
-
-  /** Until a message gets through; then so many messages, or so long, that code is compiled and pools are filled. */
-  async warmUp(theCase) {
-    if (this.#environment.measure !== undefined) return;
-    await untilReady(this.#environment, this.#harness, this.#load);
-    const { countOf, warmupOf, seconds } = this.#options;
-    this.#count = theCase.count ?? countOf(theCase, this.#load);
-    if (this.#count !== undefined) {
-      const warmup = warmupOf(this.#count);
-      if (warmup > 0) await this.#measure(warmup);
-      return;
-    }
-    const probe = await this.#measure(Math.max(PROBE_MESSAGES, 2 * this.#load.sessions));
-    let warm = await this.#measure(countIn(WARMUP_S, probe, this.#load));
-    for (let piece = 1; piece < WARMUP_PIECES; piece += 1) {
-      const next = await this.#measure(countIn(WARMUP_S, warm, this.#load));
-      const isWarm = next.delivered_per_s < warm.delivered_per_s * WARM_WITHIN;
-      warm = next;
-      if (isWarm) break;
-    }
-    this.#count = countIn(seconds, warm, this.#load);
-  }
-
-  async run() {
-    const { seconds = 1 } = this.#options;
-    const own = this.#environment.measure;
-    const run = await (own === undefined ? this.#measure(this.#count) : own({ seconds }));
-    this.#runs.push(run);
-    return run;
-  }
-
-  /** A run of its own, because counting costs a little. */
-  async countSyncs() {
-    const { pids, storePids } = this.#environment;
-    if (pids === undefined) return;
-    this.#syncs = await countSyncs([...pids, ...storePids], () => this.#measure(this.#count));
-  }
-
-  forgetPeak() {
-    forgetPeaks(this.#environment.pids ?? []);
-  }
-
-  #measure(count) {
-    return measure(this.#environment, this.#harness, { ...this.#load, count });
-  }
-}
-
-/** How many messages somebody needs `seconds` for who was as fast as that. */
-const countIn = (seconds, { delivered_per_s: rate }, { sessions }) =>
-  Math.round(Math.min(COUNT_MAX, Math.max(2 * sessions, rate * seconds)));

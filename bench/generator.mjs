@@ -19,6 +19,8 @@ class Job {
   #triesLeft;
   #again = [];
   #progressAt = now();
+  #beganAt = now();
+  #stepMs = 0;
   isOver = false;
   refusals = {};
   /** Refused for now, and tried again. */
@@ -26,14 +28,16 @@ class Job {
 
   /**
    * `tries`: how often a message is offered that is refused for now, before that counts as refused. `from`: the number of the first message, where
-   * several generators share a run. `localAddress`: where the clients come from. `timesLastTry`: a message begins anew with each try.
+   * several generators share a run. `localAddress`: where the clients come from. `timesLastTry`: a message begins anew with each try. `pace`: not more
+   * messages in a second than so many.
    */
   constructor({ target, runId, sizeBytes, rcpts, count, tries, from = 0, ...ask }) {
-    const { perConnection, isPipelining, localAddress, timesLastTry = false } = ask;
+    const { perConnection, isPipelining, localAddress, timesLastTry = false, pace } = ask;
     Object.assign(this, target, { rcpts, perConnection, isPipelining, localAddress, timesLastTry });
     this.kind = new MessageKind(runId, sizeBytes);
     this.#next = from;
     this.#count = count;
+    if (pace !== undefined) this.#stepMs = 1000 / pace;
     this.#triesLeft = new Uint16Array(count).fill(tries - 1);
     this.startedAt = new Float64Array(count);
     this.acceptedAt = new Float64Array(count);
@@ -45,6 +49,11 @@ class Job {
     if (this.#next >= this.#count) return undefined;
     this.#next += 1;
     return this.#next - 1;
+  }
+
+  /** How long to wait with this message, in ms: at a pace each has its time. */
+  dueInMs(number) {
+    return this.#stepMs === 0 ? 0 : this.#beganAt + number * this.#stepMs - now();
   }
 
   /** Nothing new is begun. */

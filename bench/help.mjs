@@ -39,7 +39,8 @@ How long
   --warmup COUNT     messages before the first run, not measured (default: a half of --n)
   --seconds COUNT    as many messages as take about so long, found out before, instead of --n (default with others: 3)
   --repeat COUNT     measured runs of each scenario (default: 3)
-  --soak MINUTES     one run after the other, each of about a minute: rate and memory of each
+  --soak MINUTES     one run after the other, each of about a minute (or of --seconds): rate and memory of each, and a verdict
+  --pace RATE        with --soak: so many messages are offered in a second, but in the first and the last two minutes
   --patience SECONDS without an acceptance or a delivery, after which what is missing is lost (default: 20)
 
 Output
@@ -52,7 +53,7 @@ Examples:
   npm run bench -- --table --json-out table.json
   npm run bench -- --scenario relay-serve --peers postfix,haraka --sessions 100
   npm run bench -- --scenario stored-serve --store postgres --prefill finished=1000000,deferred=100000
-  npm run bench -- --scenario relay-serve --soak 60
+  npm run bench -- --scenario relay-serve --soak 60 --pace 500
   npm run bench -- --target 127.0.0.1:2525 --sink-port 3025 --pid 4711
 `;
 

@@ -4,6 +4,7 @@ import { cases, quickCases } from './cases.mjs';
 import { MIN_SIZE_BYTES } from './message.mjs';
 import { peerNames } from './peers/index.mjs';
 import { namedOf, scenarios } from './scenarios.mjs';
+import { piecesOf } from './soak.mjs';
 
 const COUNT_MAX = 10_000_000;
 const SIZE_MAX_BYTES = 64 * 1024 * 1024;
@@ -44,6 +45,7 @@ const OPTIONS = {
   seconds: text,
   repeat: text,
   soak: text,
+  pace: text,
   patience: { ...text, default: '20' },
   'json-out': text,
   'node-options': text,
@@ -54,6 +56,8 @@ const OPTIONS = {
 export function readOptions(args) {
   const values = parse(args);
   const soak = whole(values, 'soak', 1, 100_000);
+  const pace = whole(values, 'pace', 1, 1_000_000);
+  if (pace !== undefined && soak === undefined) throw new UsageError('--pace is for --soak');
   const count = whole(values, 'n', 1, COUNT_MAX);
   const warmup = whole(values, 'warmup', 0, COUNT_MAX);
   const peers = peersOf(values);
@@ -70,8 +74,9 @@ export function readOptions(args) {
     countOf: (scenario, load) => count ?? (seconds === undefined ? defaultCount(scenario, load) : undefined),
     warmupOf: (ofRun) => warmup ?? Math.ceil(ofRun / 2),
     seconds,
-    repeat: whole(values, 'repeat', 1, 1000) ?? soak ?? QUICK.repeat,
-    isSoak: soak !== undefined,
+    repeat: soak ?? whole(values, 'repeat', 1, 1000) ?? QUICK.repeat,
+    // What each minute of it offers.
+    soak: soak === undefined ? undefined : piecesOf(soak, pace),
     load: loadOf(values),
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),

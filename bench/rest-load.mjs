@@ -59,6 +59,14 @@ class Exchanges {
       this.#socket.end();
       return;
     }
+    const dueInMs = this.#job.dueInMs(number);
+    if (dueInMs > 0) setTimeout(() => this.#offer(number), dueInMs);
+    else this.#offer(number);
+  }
+
+  /** Who was cut off while it waited has told so already. */
+  #offer(number) {
+    if (this.#socket.destroyed) return;
     this.#job.started(number);
     this.#socket.write(this.#request.of(number));
   }

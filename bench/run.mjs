@@ -12,6 +12,7 @@ import { readOptions, UsageError } from './options.mjs';
 import { contestantsOf, PeerPool } from './peers/index.mjs';
 import { prefill } from './prefill.mjs';
 import { lineOf } from './report.mjs';
+import { describeVerdict, verdictOf } from './soak.mjs';
 import { Stops } from './stops.mjs';
 import { tableOf } from './table.mjs';
 
@@ -77,10 +78,20 @@ async function runAll(options, stops) {
       continue;
     }
     const result = results.at(-1);
+    if (options.soak !== undefined) judgeSoak(result, options.soak);
     if (!options.compares) process.stdout.write(`${JSON.stringify(lineOf(result))}\n`);
     if (!result.isClean) process.exitCode = 1;
   }
   return { machine: machine(), args: process.argv.slice(2), peers: found, results };
+}
+
+/** What a long load says, of each contestant. */
+function judgeSoak({ name, contestants }, pieces) {
+  for (const who of contestants) {
+    who.soak = verdictOf(pieces, who.each_run);
+    const title = contestants.length === 1 ? name : `${name} ${who.name}`;
+    process.stderr.write(`${describeVerdict(title, who.soak)}\n`);
+  }
 }
 
 /** Whom a case is measured with: in a table those it names, else those that the options name, as far as they are there. */

@@ -116,6 +116,14 @@ class Dialogue {
   }
 
   #begin() {
+    const dueInMs = this.#job.dueInMs(this.#number);
+    if (dueInMs > 0) setTimeout(() => this.#offer(), dueInMs);
+    else this.#offer();
+  }
+
+  /** Who was cut off while it waited has told so already. */
+  #offer() {
+    if (this.#socket.destroyed) return;
     this.#job.started(this.#number);
     this.#stage = 'mail';
     this.#rcptsLeft = this.#job.rcpts;

@@ -4,16 +4,13 @@
  *   npm run bench -- --table --json-out table.json
  *   node bench/write-tables.mjs --json table.json [--json more.json] [--page FILE]
  */
-import { readFile, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { describeCase, describeWanted } from './case-words.mjs';
+import { table } from './markdown.mjs';
+import { mustBeCommitted, PERFORMANCE_PAGE, writeBetween } from './page-marks.mjs';
 
-const BEGIN = '<!-- figures: written by bench/write-tables.mjs -->';
-const END = '<!-- end of figures -->';
-
-const line = (cells) => `| ${cells.map((cell) => cell ?? '').join(' | ')} |`;
-const table = (titles, rows) => [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
+const MARKS = ['<!-- figures: written by bench/write-tables.mjs -->', '<!-- end of figures -->'];
 
 /** Whole numbers, and of small ones two digits. */
 const whole = (value) =>
@@ -77,8 +74,6 @@ function originOf({ machine, args = [], results }) {
 /** Of several runs on one machine; what is said of the machine is that of the first. */
 function pageOf(runs) {
   const [{ machine }] = runs;
-  const dirty = runs.find((run) => run.machine.commit?.endsWith('-dirty'));
-  if (dirty !== undefined) throw new Error(`${dirty.machine.commit}: nobody could measure that again`);
   const peers = Object.assign({}, ...runs.map((run) => run.peers));
   const results = runs.flatMap((run) => run.results);
   const versions = Object.entries(peers).map(([name, { isThere, version, why }]) =>
@@ -114,16 +109,11 @@ function pageOf(runs) {
   ].join('\n\n');
 }
 
-const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const { values } = parseArgs({
-  options: { json: { type: 'string', multiple: true }, page: { type: 'string', default: PAGE } },
+  options: { json: { type: 'string', multiple: true }, page: { type: 'string', default: PERFORMANCE_PAGE } },
 });
-const page = await readFile(values.page, 'utf8');
-const [before, rest] = page.split(BEGIN);
-const [, after] = rest?.split(END) ?? [];
-if (after === undefined) throw new Error(`${values.page} has no marks ${BEGIN} and ${END}`);
 if (values.json === undefined)
   throw new Error('whose figures? --json FILE, as npm run bench -- --json-out FILE wrote it');
 const runs = await Promise.all(values.json.map(async (file) => JSON.parse(await readFile(file, 'utf8'))));
-const figures = pageOf(runs);
-await writeFile(values.page, `${before}${BEGIN}\n\n${figures}\n\n${END}${after}`);
+for (const { machine } of runs) mustBeCommitted(values.page, machine);
+await writeBetween(values.page, MARKS, pageOf(runs));

@@ -11,10 +11,17 @@ interface Contestant {
   readonly deferred: number;
   readonly faults: number;
   readonly delivered_per_s: number;
+  readonly each_run: readonly { readonly delivered: number }[];
+  readonly soak?: Record<string, number>;
 }
 
 interface Outcome {
   readonly results: readonly { readonly name: string; readonly contestants: readonly Contestant[] }[];
+}
+
+interface Printed {
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 const TIMEOUT_MS = 120_000;
@@ -28,10 +35,10 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 /** What it printed, and what it wrote. */
-async function bench(args: readonly string[]): Promise<{ stdout: string; jsonFile: string; outcome: Outcome }> {
+async function bench(args: readonly string[]): Promise<Printed & { jsonFile: string; outcome: Outcome }> {
   const jsonFile = path.join(dir, 'out.json');
-  const { stdout } = await execa('node', ['bench/run.mjs', '--json-out', jsonFile, '--repeat', '1', ...args]);
-  return { stdout, jsonFile, outcome: JSON.parse(await readFile(jsonFile, 'utf8')) };
+  const { stdout, stderr } = await execa('node', ['bench/run.mjs', '--json-out', jsonFile, '--repeat', '1', ...args]);
+  return { stdout, stderr, jsonFile, outcome: JSON.parse(await readFile(jsonFile, 'utf8')) };
 }
 
 const everybodyIn = ({ results }: Outcome): readonly Contestant[] => results.flatMap(({ contestants }) => contestants);
@@ -86,6 +93,25 @@ describe('loads', () => {
   );
 });
 
+describe('a long load', () => {
+  it(
+    'is paced between its edges, and ends with what it says of rate and memory',
+    async () => {
+      // Its minutes are seconds here.
+      const soak = ['--soak', '6', '--pace', '20', '--seconds', '1', '--n', '30', '--warmup', '10'];
+      const { outcome, stderr } = await bench(['--scenario', 'rest-serve', ...soak]);
+      const [koukan] = everybodyIn(outcome);
+      expect(koukan?.each_run.map(({ delivered }) => delivered)).toEqual([30, 30, 20, 20, 30, 30]);
+      expect(koukan?.soak).toMatchObject({ minutes: 6, delivered: 160, lost: 0, duplicated: 0 });
+      expect(koukan?.soak).toMatchObject({ memory_from_minute: 3, memory_to_minute: 4 });
+      expect(stderr).toMatch(
+        /^rest-serve after 6 minutes: .*\/s at first, .*\/s at last .* slope .* MB\/h; 160 delivered/m,
+      );
+    },
+    TIMEOUT_MS,
+  );
+});
+
 describe('a store with a past', () => {
   it(
     'is measured beside an empty one',
@@ -107,6 +133,7 @@ describe('mistakes', () => {
     [['--table', '--scenario', 'relay-serve'], 'no scenario relay-serve; there are stored-4k'],
     [['--peers', 'sendmail'], 'no sendmail; there are postfix, haraka, bare, openssl'],
     [['--prefill', 'finished'], '--prefill must be like finished=1000,deferred=100'],
+    [['--pace', '500'], '--pace is for --soak'],
     [['--sink-refuse', '2'], '--sink-refuse must be from 0 to 1'],
   ])('%s is refused with what there is instead', async (args, message) => {
     const { exitCode, stderr } = await execa('node', ['bench/run.mjs', ...args], { reject: false });

@@ -1,0 +1,89 @@
+/** One who is measured: how much of a load is a run for it, its warm-up, and what its runs said. */
+import { measure, untilReady } from './measure.mjs';
+import { forgetPeaks } from './process-usage.mjs';
+import { countSyncs } from './syncs.mjs';
+
+/** The first look at how fast somebody is. */
+const PROBE_MESSAGES = 50;
+/** A warm-up is made of pieces of this length, until the next is no faster, and not for ever. */
+const WARMUP_S = 2;
+const WARMUP_PIECES = 6;
+/** So much faster is no faster: what is left is the noise. */
+const WARM_WITHIN = 1.05;
+const COUNT_MAX = 500_000;
+
+export class Contestant {
+  #environment;
+  #load;
+  #harness;
+  #options;
+  #count;
+  #runs = [];
+  #syncs;
+  #isPeer;
+
+  constructor(name, environment, load, { harness, options, isPeer = false }) {
+    this.name = name;
+    this.#isPeer = isPeer;
+    this.#environment = environment;
+    this.#load = load;
+    this.#harness = harness;
+    this.#options = options;
+  }
+
+  get result() {
+    const result = { name: this.name, isPeer: this.#isPeer, count: this.#count, runs: this.#runs };
+    return this.#syncs === undefined ? result : { ...result, syncs: this.#syncs };
+  }
+
+  /** Until a message gets through; then so many messages, or so long, that code is compiled and pools are filled. */
+  async warmUp(theCase) {
+    if (this.#environment.measure !== undefined) return;
+    await untilReady(this.#environment, this.#harness, this.#load);
+    const { countOf, warmupOf, seconds } = this.#options;
+    this.#count = theCase.count ?? countOf(theCase, this.#load);
+    if (this.#count !== undefined) {
+      const warmup = warmupOf(this.#count);
+      if (warmup > 0) await this.#measure({ count: warmup });
+      return;
+    }
+    const probe = await this.#measure({ count: Math.max(PROBE_MESSAGES, 2 * this.#load.sessions) });
+    let warm = await this.#measure({ count: countIn(WARMUP_S, probe, this.#load) });
+    for (let piece = 1; piece < WARMUP_PIECES; piece += 1) {
+      const next = await this.#measure({ count: countIn(WARMUP_S, warm, this.#load) });
+      const isWarm = next.delivered_per_s < warm.delivered_per_s * WARM_WITHIN;
+      warm = next;
+      if (isWarm) break;
+    }
+    this.#count = countIn(seconds, warm, this.#load);
+  }
+
+  /** `pace`: so many messages are offered in a second, for as long as a run is; without, as many as go through. */
+  async run({ pace } = {}) {
+    const { seconds = 1 } = this.#options;
+    const own = this.#environment.measure;
+    const piece = pace === undefined ? { count: this.#count } : { count: Math.ceil(pace * seconds), pace };
+    const run = await (own === undefined ? this.#measure(piece) : own({ seconds }));
+    this.#runs.push(run);
+    return run;
+  }
+
+  /** A run of its own, because counting costs a little. */
+  async countSyncs() {
+    const { pids, storePids } = this.#environment;
+    if (pids === undefined) return;
+    this.#syncs = await countSyncs([...pids, ...storePids], () => this.#measure({ count: this.#count }));
+  }
+
+  forgetPeak() {
+    forgetPeaks(this.#environment.pids ?? []);
+  }
+
+  #measure(piece) {
+    return measure(this.#environment, this.#harness, { ...this.#load, ...piece });
+  }
+}
+
+/** How many messages somebody needs `seconds` for who was as fast as that. */
+const countIn = (seconds, { delivered_per_s: rate }, { sessions }) =>
+  Math.round(Math.min(COUNT_MAX, Math.max(2 * sessions, rate * seconds)));
