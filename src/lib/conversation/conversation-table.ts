@@ -8,6 +8,7 @@ import type { Deps } from '../core/deps.ts';
 import { FairShares } from '../core/fair-shares.ts';
 import { limits } from '../core/limits.ts';
 import { decisive, IllegalStepError, reduce, type TxEvent } from '../core/transaction.ts';
+import { TransientMap } from '../core/transient-map.ts';
 import { type Caller, sees } from '../http/caller.ts';
 import {
   RequestProblem,
@@ -36,7 +37,7 @@ const SWEEP_INTERVAL_MS = 1000;
 
 export class ConversationTable {
   readonly #options: ConversationTableOptions;
-  readonly #byId = new Map<string, Conversation>();
+  readonly #byId = new TransientMap<string, Conversation>();
   /** How many are followed, and who waits for them to end. */
   #followed = 0;
   readonly #onIdle: (() => void)[] = [];

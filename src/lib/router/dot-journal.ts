@@ -8,6 +8,7 @@
  */
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
+import { TransientMap } from '../core/transient-map.ts';
 import type { DotMark, Store } from '../store/store.ts';
 import type { Work } from './work.ts';
 
@@ -16,10 +17,16 @@ export interface DotJournalOptions {
   readonly store: Pick<Store, 'markDotSent' | 'noteDotSent'>;
 }
 
+interface Sent {
+  readonly work: Work;
+  /** Monotonic. */
+  readonly since: number;
+}
+
 export class DotJournal {
   readonly #options: DotJournalOptions;
-  /** Sent whole, not answered, not marked; since when (monotonic), in the order in which they were sent. */
-  readonly #unmarked = new Map<Work, number>();
+  /** Sent whole, not answered, not marked, in the order in which they were sent. */
+  readonly #unmarked = new TransientMap<string, Sent>();
   #isWatching = false;
 
   constructor(options: DotJournalOptions) {
@@ -35,7 +42,7 @@ export class DotJournal {
     const { clock } = this.#options.deps;
     work.dotSentAt ??= clock.now();
     if (work.whenUncertain === 'retry') {
-      if (!work.isDotMarked) this.#unmarked.set(work, clock.monotonicMs());
+      if (!work.isDotMarked) this.#unmarked.set(work.facts.id, { work, since: clock.monotonicMs() });
       this.#watch();
       return true;
     }
@@ -51,7 +58,8 @@ export class DotJournal {
 
   /** There is an answer, or nobody waits for one any more. */
   answered(work: Work): void {
-    this.#unmarked.delete(work);
+    // A late word of an earlier attempt says nothing about the one that is under way.
+    if (this.#unmarked.get(work.facts.id)?.work === work) this.#unmarked.delete(work.facts.id);
   }
 
   /** One timer, however many messages are on their way. */
@@ -68,9 +76,9 @@ export class DotJournal {
   #note(): void {
     const { deps, store } = this.#options;
     const before = deps.clock.monotonicMs() - limits.dotNoteMs;
-    for (const [work, since] of this.#unmarked) {
+    for (const { work, since } of this.#unmarked.values()) {
       if (since > before) return;
-      this.#unmarked.delete(work);
+      this.#unmarked.delete(work.facts.id);
       if (work.dotSentAt === undefined || !work.isDurable) continue;
       work.isDotMarked = true;
       store.noteDotSent(markOf(work, work.dotSentAt));

@@ -7,6 +7,7 @@ import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import type { TxState } from '../core/transaction.ts';
+import { TransientMap } from '../core/transient-map.ts';
 import type { TransactionView } from '../http/service.ts';
 import { Attempt, type AttemptEnv, bugIn, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
@@ -35,7 +36,7 @@ export class Workshop {
   readonly #options: WorkshopOptions;
   /** What every attempt is made with. */
   readonly #attempts: AttemptEnv;
-  readonly #byId = new Map<string, Work>();
+  readonly #byId = new TransientMap<string, Work>();
   /** Attempts under way, and places kept for transactions that are being stored; shared among the senders they are for. */
   readonly #places: Places;
   /** Attempts under way. */
