@@ -1,5 +1,5 @@
 // Puts the commands, and what they are made of, into a few files in dist/bundle: a start that reads five files instead of five hundred takes a
-// third of the time (docs/decisions/0023-few-files-to-start.md). Runs after the compiler; dist/lib stays what daemons, workers and tests run.
+// third of the time (docs/decisions/0023-few-files-to-start.md). What daemons, workers and tests run is what the compiler makes of the same source.
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
