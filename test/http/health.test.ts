@@ -14,7 +14,7 @@ import { Spool } from '../../src/lib/spool/spool.ts';
 import { type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { tickUntil } from '../helpers/fake-clock.ts';
-import { fakeDeps, memoryLog } from '../helpers/fake-deps.ts';
+import { fakeDeps, memoryLog, realClock } from '../helpers/fake-deps.ts';
 import { FarEnd } from '../helpers/far-end.ts';
 import { freePort } from '../helpers/journey-ports.ts';
 import { MemoryService } from '../helpers/memory-service.ts';
@@ -27,7 +27,12 @@ afterEach(async () => {
 });
 
 async function serve(options: Partial<RestServerOptions>): Promise<(path: string) => Promise<Response>> {
-  const server: RestServer = await createRestServer({ service: new MemoryService(), log: memoryLog(), ...options });
+  const server: RestServer = await createRestServer({
+    service: new MemoryService(),
+    log: memoryLog(),
+    clock: realClock,
+    ...options,
+  });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   cleanups.push(() => server.close(AbortSignal.abort()));
   return (path) => fetch(`http://127.0.0.1:${port}${path}`);

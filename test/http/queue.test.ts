@@ -44,7 +44,7 @@ describe.each(databases)('the queue over REST on $name', (kind) => {
     database = await kind.create();
     harness = await startRouter({ databaseUrl: database.url, chains: CHAINS });
     const { service, queue } = harness.router;
-    server = await createRestServer({ service, queue, log: harness.deps.log });
+    server = await createRestServer({ service, queue, log: harness.deps.log, clock: harness.deps.clock });
     base = `http://127.0.0.1:${(await server.listen({ host: '127.0.0.1', port: 0 })).port}`;
   });
 

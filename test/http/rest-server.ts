@@ -1,7 +1,7 @@
 /** A REST server over a service in memory, on a free port, closed after the test. */
 import { onTestFinished } from 'vitest';
 import { createRestServer, type RestServer, type RestServerOptions } from '../../src/lib/http/server.ts';
-import { memoryLog } from '../helpers/fake-deps.ts';
+import { memoryLog, realClock } from '../helpers/fake-deps.ts';
 import { MemoryService, type MemoryServiceOptions } from '../helpers/memory-service.ts';
 
 export interface Running {
@@ -17,7 +17,7 @@ export async function startRestServer(
 ): Promise<Running> {
   const memory = new MemoryService(service);
   const log = memoryLog();
-  const server = await createRestServer({ service: memory, log, ...options });
+  const server = await createRestServer({ service: memory, log, clock: realClock, ...options });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const url = `http${options.tls === undefined ? '' : 's'}://127.0.0.1:${port}`;
   onTestFinished(() => server.close(AbortSignal.abort()));

@@ -170,7 +170,9 @@ describe('over HTTP', () => {
     const { id } = await one.router.service.create('native', inlineAsk('bob@example.com'));
     const bases = { sessionUri: uriOf('x'), serviceUri: 'http://all.example' };
     const [here, there] = await Promise.all(
-      [one, two].map(({ router, deps }) => createRestServer({ service: router.service, log: deps.log, ...bases })),
+      [one, two].map(({ router, deps }) =>
+        createRestServer({ service: router.service, log: deps.log, clock: deps.clock, ...bases }),
+      ),
     );
     const [atOne, atTwo] = await Promise.all(
       [here, there].map((server) => (server as RestServer).listen({ host: '127.0.0.1', port: 0 })),

@@ -88,6 +88,7 @@ export class Gateway {
     const rest = await createRestServer({
       service: this.#outbound,
       log: deps.log,
+      clock: deps.clock,
       ...config.restListener,
       ...guarded(config.restListener, deps),
       maxInflight: config.global.maxInflight,

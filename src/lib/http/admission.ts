@@ -8,7 +8,7 @@ import { KeyedGate } from '../core/keyed-gate.ts';
 import { limits } from '../core/limits.ts';
 import { peerKey } from '../core/peer-key.ts';
 import type { Access } from './access.ts';
-import { type Caller, callerOf, itself } from './caller.ts';
+import { type Called, type Caller, callerOf, itself } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
 import { RequestProblem } from './service.ts';
 import { discardRest } from './upload-request.ts';
@@ -50,29 +50,43 @@ export function peerGate(max: number): KeyedGate {
   return new KeyedGate(max);
 }
 
-/** The requests of a scope that are at work. */
-export interface Gate {
-  /** A request is at work no more: it is answered, or it only waits. Idempotent. */
-  leave(request: FastifyRequest): void;
+/** A request as a gate counts it, whatever brought it. */
+export interface GateRequest extends Called {
+  readonly socket: { readonly remoteAddress?: string | undefined };
+  isAtWork: boolean;
+  countedFor: string | undefined;
 }
 
-/** Counts the requests of a scope; a hanging GET is counted where it waits. */
-export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate, admission: Admission): Gate {
+/** The requests that are at work. */
+export interface Gate {
+  /** Counts a request; throws a `RequestProblem` 429 or 503 when there is no room for it. */
+  enter(request: GateRequest, isCreate: boolean): void;
+  /** A request is at work no more: it is answered, or it only waits. Idempotent. */
+  leave(request: GateRequest): void;
+}
+
+/** A gate for `max` requests. */
+export function makeGate(max: number, peers: KeyedGate, admission: Admission): Gate {
   const all = new InflightGate(max);
   const gates = { all, peers, admission };
-  const leave = (request: FastifyRequest): void => {
+  const leave = (request: GateRequest): void => {
     if (!request.isAtWork) return;
     request.isAtWork = false;
     all.leave();
     if (request.countedFor !== undefined) peers.leave(request.countedFor);
   };
+  return { enter: (request, isCreate) => enter(request, isCreate, gates), leave };
+}
+
+/** Counts the requests of a scope; a hanging GET is counted where it waits. */
+export function addGate(scope: FastifyInstance, gate: Gate): void {
   scope.addHook('onRequest', (request, reply, done) => {
     try {
       const isHanging = request.method === 'GET' && request.headers['if-none-match'] !== undefined;
       if (!isHanging) {
-        enter(request, gates);
+        gate.enter(request, isCreate(request));
         // The framework's `onResponse` is not for those who go away before they are answered.
-        reply.raw.once('close', () => leave(request));
+        reply.raw.once('close', () => gate.leave(request));
       }
     } catch (error) {
       refuse(request, error, done);
@@ -80,7 +94,6 @@ export function addGate(scope: FastifyInstance, max: number, peers: KeyedGate, a
     }
     done();
   });
-  return { leave };
 }
 
 interface Gates {
@@ -89,8 +102,8 @@ interface Gates {
   readonly admission: Admission;
 }
 
-function enter(request: FastifyRequest, { all, peers, admission }: Gates): void {
-  if (admission.overload !== undefined && isCreate(request)) throw tooBusy(admission);
+function enter(request: GateRequest, isCreate: boolean, { all, peers, admission }: Gates): void {
+  if (admission.overload !== undefined && isCreate) throw tooBusy(admission);
   const key = callerOf(request).isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
   if (key !== undefined && !peers.tryEnter(key)) {
     admission.refused('create', 'peer');

@@ -2,7 +2,6 @@
  * Who is calling the REST API: what a route or a service needs to know of it, however it was found out (a token, a client certificate, the
  * address of the peer). `access.ts` finds out; routes ask `callerOf`; services decide with `actsFor` what is there for this caller at all.
  */
-import type { FastifyRequest } from 'fastify';
 import { must } from '../core/errors.ts';
 import { RequestProblem } from './service.ts';
 
@@ -27,8 +26,13 @@ declare module 'fastify' {
   }
 }
 
+/** A request whose caller is known by now. */
+export interface Called {
+  readonly caller: Caller | undefined;
+}
+
 /** Who made this request: known before any route sees it. */
-export function callerOf(request: FastifyRequest): Caller {
+export function callerOf(request: Called): Caller {
   const { caller } = request;
   must(caller !== undefined, 'every request is asked who it is from, before a route sees it');
   return caller;

@@ -56,6 +56,16 @@ export class FrameResponse extends EventEmitter {
     this.#channel = channel;
   }
 
+  /** The framework's word for what knows the connection: there is nothing in between. */
+  get raw(): this {
+    return this;
+  }
+
+  /** Nobody else answers. */
+  hijack(): this {
+    return this;
+  }
+
   get finished(): boolean {
     return this.writableEnded;
   }
@@ -89,9 +99,14 @@ export class FrameResponse extends EventEmitter {
   }
 
   end(entity: Buffer | string | null = null): this {
-    if (this.writableEnded || this.destroyed) return this;
+    if (this.writableEnded) return this;
     this.writableEnded = true;
     this.headersSent = true;
+    if (this.destroyed) {
+      // Nobody hears it, but whoever counts requests has to know that this one is over.
+      this.emit('finish');
+      return this;
+    }
     this.#send(entity ?? '');
     this.#onOver(this.#id);
     this.emit('finish');

@@ -1,5 +1,5 @@
 /**
- * Requests that come as frames, for a REST server: each is given to the same routes, hooks and gates as one that came by itself, so whoever
+ * Requests that come as frames, for a REST server: each is given to the same verbs and gates as one that came by itself, so whoever
  * calls is asked who he is for each of them, and each counts as one.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -11,16 +11,19 @@ import type { Caller } from './caller.ts';
 import { encodeFrame, FRAMES_TARGET, type Frame, FrameError, kinds } from './frame.ts';
 import { FrameChannel } from './frame-channel.ts';
 import { FrameRequest, FrameResponse } from './frame-exchange.ts';
+import type { FrameRoutes } from './frame-routes.ts';
 
 export interface FrameServerOptions {
   readonly server: Server;
-  /** What a request is given to. */
+  /** What the usual requests are given to. */
+  readonly routes: Pick<FrameRoutes, 'take'>;
+  /** What all others are given to. */
   readonly route: (request: IncomingMessage, response: ServerResponse) => void;
   /** Who calls; throws a `RequestProblem` 401. */
   readonly identify: (request: AccessRequest) => Caller;
 }
 
-type Route = FrameServerOptions['route'];
+type Routes = Pick<FrameServerOptions, 'routes' | 'route'>;
 
 export interface FrameServer {
   /** Takes no more; ends each connection when its requests are answered. */
@@ -33,7 +36,7 @@ const REFUSED = 'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: clos
 const WELCOME = 'HTTP/1.1 200 OK\r\n\r\n';
 
 /** Lets gateways and routers connect for frames; nobody else has so much to say. */
-export function serveFrames({ server, route, identify }: FrameServerOptions): FrameServer {
+export function serveFrames({ server, identify, ...routes }: FrameServerOptions): FrameServer {
   const lines = new Set<ServedLine>();
   let isClosed = false;
   server.on('connect', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
@@ -46,7 +49,7 @@ export function serveFrames({ server, route, identify }: FrameServerOptions): Fr
       return;
     }
     socket.write(WELCOME);
-    const line: ServedLine = new ServedLine(socket, head, route, () => lines.delete(line));
+    const line: ServedLine = new ServedLine(socket, head, routes, () => lines.delete(line));
     lines.add(line);
   });
   return {
@@ -71,14 +74,14 @@ function isTrusted(request: IncomingMessage, identify: FrameServerOptions['ident
 
 class ServedLine {
   readonly #socket: Socket;
-  readonly #route: Route;
+  readonly #routes: Routes;
   readonly #channel: FrameChannel;
   readonly #open = new Map<number, FrameResponse>();
   #isClosing = false;
 
-  constructor(socket: Socket, head: Buffer, route: Route, onEnd: () => void) {
+  constructor(socket: Socket, head: Buffer, routes: Routes, onEnd: () => void) {
     this.#socket = socket;
-    this.#route = route;
+    this.#routes = routes;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, limits.frameKeepAliveMs);
     // The HTTP server's ends whatever is quiet, also what waits for an answer.
@@ -116,10 +119,14 @@ class ServedLine {
     const space = frame.start.indexOf(' ');
     if (frame.kind !== kinds.request || space <= 0 || this.#open.has(frame.id)) throw new FrameError('no request');
     if (this.#open.size >= limits.framesInFlight) throw new FrameError('too many requests at the same time');
-    const request = new FrameRequest(frame, frame.start.slice(0, space), frame.start.slice(space + 1), this.#socket);
+    const method = frame.start.slice(0, space);
+    const url = frame.start.slice(space + 1);
     const response = new FrameResponse(this.#socket, this.#onOver, frame.id, this.#channel);
     this.#open.set(frame.id, response);
-    this.#route(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+    const { routes, route } = this.#routes;
+    if (routes.take(frame, method, url, response)) return;
+    const request = new FrameRequest(frame, method, url, this.#socket);
+    route(request as unknown as IncomingMessage, response as unknown as ServerResponse);
   }
 
   readonly #onOver = (id: number): void => {

@@ -10,18 +10,32 @@ import { RangeProblem, RedirectProblem, RequestProblem, type UploadProgress } fr
 import type { ProblemJson } from './wire-schema.ts';
 
 /** An answer that is an error. */
-interface Refusal {
+export interface Refusal {
   readonly status: number;
   readonly detail: string;
   readonly pointer?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Which request went wrong. */
+export interface Failed {
+  readonly method: string;
+  readonly url: string;
+  /** The pattern of its route. */
+  readonly route: string | undefined;
+}
+
 /** Answers a request with what went wrong; what is not the client's doing is logged. */
 export function replyWithProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const refusal = refusalOf(error, request.raw.url ?? '/');
+  const { method, raw, routeOptions } = request;
+  return sendRefusal(reply, loggedRefusal(log, error, { method, url: raw.url ?? '/', route: routeOptions.url }));
+}
+
+/** The answer to what went wrong; what is not the client's doing is logged. */
+export function loggedRefusal(log: Log, error: unknown, { method, url, route }: Failed): Refusal {
+  const refusal = refusalOf(error, url);
   if (refusal.status >= 500 && !(error instanceof RequestProblem)) {
-    const facts = { method: request.method, route: request.routeOptions.url };
+    const facts = { method, route };
     // A store that is away is no bug: no stack, and the store itself has logged why.
     if (refusal.status === 503)
       log.warn(
@@ -30,11 +44,21 @@ export function replyWithProblem(log: Log, error: unknown, request: FastifyReque
       );
     else log.error({ ...facts, error }, 'a request failed');
   }
-  return sendRefusal(reply, refusal);
+  return refusal;
 }
 
 /** Answers with a problem document. */
-export function sendRefusal(reply: FastifyReply, { status, detail, pointer, headers }: Refusal): FastifyReply {
+export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  return reply
+    .code(refusal.status)
+    .headers({ ...refusal.headers, ...PROBLEM_TYPE })
+    .send(Buffer.from(problemText(refusal)));
+}
+
+export const PROBLEM_TYPE = { 'content-type': 'application/problem+json' } as const;
+
+/** The problem document. */
+export function problemText({ status, detail, pointer }: Refusal): string {
   const problem: ProblemJson = {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
@@ -42,10 +66,7 @@ export function sendRefusal(reply: FastifyReply, { status, detail, pointer, head
     detail,
     ...(pointer !== undefined && { pointer }),
   };
-  return reply
-    .code(status)
-    .headers({ ...headers, 'content-type': 'application/problem+json' })
-    .send(Buffer.from(JSON.stringify(problem)));
+  return JSON.stringify(problem);
 }
 
 /** The content-range of an upload's answer; nothing is said of an empty one, which the header cannot express. */

@@ -6,14 +6,15 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Admission, alwaysOpen } from '../core/admission.ts';
-import type { Log } from '../core/deps.ts';
+import type { Clock, Log } from '../core/deps.ts';
 import type { HostPort } from '../core/envelope.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Access, AccessRequest } from './access.ts';
-import { addAccess, addGate, peerGate } from './admission.ts';
+import { addAccess, addGate, makeGate, peerGate } from './admission.ts';
 import { type Caller, itself } from './caller.ts';
-import { serveFrames } from './frame-server.ts';
+import { FrameRoutes, type FrameRoutesOptions } from './frame-routes.ts';
+import { type FrameServer, serveFrames } from './frame-server.ts';
 import { addHealthRoutes, type HealthOptions } from './health-routes.ts';
 import { addJsonBudget } from './json-budget.ts';
 import { addOpenApi } from './open-api.ts';
@@ -22,7 +23,8 @@ import { addQueueRoutes } from './queue-routes.ts';
 import type { QueueService } from './queue-service.ts';
 import { refuseGarbage } from './refuse-garbage.ts';
 import type { TransactionService } from './service.ts';
-import { addTransactionRoutes, addUploadRoutes, type RouteContext } from './transaction-routes.ts';
+import { addTransactionRoutes, addUploadRoutes } from './transaction-routes.ts';
+import type { RouteContext } from './transaction-verbs.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 export interface RestAnswer {
@@ -41,6 +43,8 @@ export interface RestHooks {
 export interface RestServerOptions {
   readonly service: TransactionService;
   readonly log: Log;
+  /** Measures how long an answer takes. */
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   /** Base URL of this replica, absolute and without a trailing slash; see `BaseUris`. Defaults to the address that was bound. */
   readonly sessionUri?: string;
   /** Defaults to `sessionUri`. */
@@ -102,10 +106,15 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
   };
   const maxInflight = options.maxInflight ?? MAX_INFLIGHT;
   const peers = peerGate(options.maxInflightPerPeer ?? limits.restInflightPerPeer);
+  const gates = {
+    transactions: makeGate(maxInflight, peers, admission),
+    uploads: makeGate(maxInflight, peers, admission),
+  };
   await app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
-    const gate = addGate(scope, maxInflight, peers, admission);
+    const gate = gates.transactions;
+    addGate(scope, gate);
     const json = addJsonBudget(scope, bodyLimits?.allJsonBytes ?? limits.requestsJsonBytes, admission);
     const leave: typeof gate.leave = (request) => {
       json.leave(request);
@@ -119,13 +128,12 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     // The entity stays in the socket: the route streams it from the raw request.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-    const gate = addGate(scope, maxInflight, peers, admission);
-    addUploadRoutes(scope, context, gate);
+    addGate(scope, gates.uploads);
+    addUploadRoutes(scope, context, gates.uploads);
     done();
   });
   await app.ready();
-  const identify = (request: AccessRequest): Caller => options.access?.identify(request) ?? itself;
-  const frames = serveFrames({ server: app.server, route: app.routing, identify });
+  const frames = framesOf(app, options, { context, gates });
   return {
     async listen(addr) {
       const bound = await listen(app, addr);
@@ -140,6 +148,18 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
       return close(app, signal, () => frames.cut());
     },
   };
+}
+
+function framesOf(
+  app: FastifyInstance,
+  { access, log, clock, hooks = {} }: RestServerOptions,
+  shared: Pick<FrameRoutesOptions, 'context' | 'gates'>,
+): FrameServer {
+  const identify = (request: AccessRequest): Caller => access?.identify(request) ?? itself;
+  // Larger JSON has to have its room first.
+  const jsonBytesMax = Math.min(app.initialConfig.bodyLimit ?? 0, limits.bodyUnaskedBytes);
+  const routes = new FrameRoutes({ ...shared, identify, hooks, clock, log, jsonBytesMax });
+  return serveFrames({ server: app.server, routes, route: app.routing, identify });
 }
 
 function createApp(tls: RestServerOptions['tls'], jsonBytes: number): FastifyInstance {

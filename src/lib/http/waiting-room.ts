@@ -3,13 +3,25 @@
  * `wait`). They cost next to nothing, so there may be many more of them than requests at work; who finds no place is answered at once and
  * comes back. A client that goes away, or a server that closes, ends the wait.
  */
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KeyedGate } from '../core/keyed-gate.ts';
 import { limits } from '../core/limits.ts';
 import { peerKey } from '../core/peer-key.ts';
 import { Stop } from '../core/stop.ts';
-import { callerOf } from './caller.ts';
+import { type Called, callerOf } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
+
+/** A request that may wait; what it asks of `socket` is the address of its client. */
+export interface WaitingRequest extends Called {
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
+
+/** Says when its client is gone. */
+export interface WaitingReply {
+  readonly raw: {
+    once(event: 'close', listener: () => void): unknown;
+    removeListener(event: 'close', listener: () => void): unknown;
+  };
+}
 
 /** A place in the room. */
 export interface Seat {
@@ -26,7 +38,7 @@ export class WaitingRoom {
   #isClosed = false;
 
   /** Takes a place for a request; `undefined` when there is none. */
-  enter(request: FastifyRequest, reply: FastifyReply): Seat | undefined {
+  enter(request: WaitingRequest, reply: WaitingReply): Seat | undefined {
     if (this.#isClosed) return undefined;
     const peer = callerOf(request).isTrusted ? undefined : peerKey(request.socket.remoteAddress ?? '');
     if (peer !== undefined && !this.#peers.tryEnter(peer)) return undefined;

@@ -99,6 +99,7 @@ export class Router {
     const rest = await createRestServer({
       service: this.#clients.service,
       log: deps.log,
+      clock: deps.clock,
       ...config.restListener,
       ...guarded(config.restListener, deps),
       queue: this.#clients.queue,
