@@ -78,6 +78,11 @@ export class FairShares {
     return this.#used;
   }
 
+  /** Places that this one has. */
+  of(key: string): number {
+    return this.#own.get(key) ?? 0;
+  }
+
   /** How many may be given out before somebody has to be asked again who they are for: nobody gets more than he would one by one. */
   get atOnce(): number {
     const free = this.limit - this.#used;

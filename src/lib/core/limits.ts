@@ -225,6 +225,10 @@ export const limits = {
   smtpReplyLineBytes: 512,
   /** Sessions of one SMTP listener. */
   smtpSessions: 1000,
+  /** Who finds no session is told so after this time, unless one has become free; who is refused MAIL hears it after the same time. */
+  smtpRefusalMs: 2000,
+  /** Connections that wait for that; the next are refused at once. */
+  smtpRefusalsWaiting: 4000,
   /** Inactivity after which a session is ended (RFC 5321 §4.5.3.2.7). */
   smtpIdleMs: 300_000,
   /** A message of one session from its first to its last byte, however steadily it trickles in. */

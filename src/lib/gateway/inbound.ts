@@ -8,7 +8,7 @@ import type { Hop, HopAsk } from '../core/hop.ts';
 import { limits } from '../core/limits.ts';
 import type { SmtpMeter } from '../core/meters.ts';
 import { peerKey } from '../core/peer-key.ts';
-import { type Response, reply } from '../core/response.ts';
+import { reply } from '../core/response.ts';
 import { createSmtpListener, type SmtpListener } from '../smtp/listener/listener.ts';
 import type { MailTaker } from '../smtp/listener/mail-taker.ts';
 import type { Authenticate } from '../smtp/listener/server.ts';
@@ -16,6 +16,7 @@ import type { SessionFacts } from '../smtp/listener/session-port.ts';
 import type { Spool } from '../spool/spool.ts';
 import { InboundExchange, type InboundSettings } from './inbound-exchange.ts';
 import { readTls } from './inbound-tls.ts';
+import { RefusedMail } from './refused-mail.ts';
 
 export interface InboundOptions {
   readonly config: SmtpServiceConfig;
@@ -88,7 +89,7 @@ function opener(options: InboundOptions) {
   const ofSession = sessionSettings(options, places);
   const refused = (why: Refusal): MailTaker => {
     admission.refused('mail', why);
-    return refusing(busy);
+    return new RefusedMail(busy, options.deps.clock);
   };
   return (facts: SessionFacts): MailTaker => {
     if (admission.overload !== undefined) return refused(admission.overload);
@@ -136,15 +137,5 @@ function sessionSettings(
     const session = known.get(facts) ?? make(facts);
     known.set(facts, session);
     return session;
-  };
-}
-
-/** Answers everything with the same reply. */
-function refusing(response: Response): MailTaker {
-  return {
-    mail: (_, answered) => answered(response),
-    rcpt: (_, answered) => answered(response),
-    data: (_, answered) => answered(response),
-    close: (closed) => closed(),
   };
 }

@@ -19,9 +19,6 @@ export interface ConnectionOptions {
   /** Identity, and addresses when a proxy told them. */
   readonly origin: SMTPConnectionOptions;
   readonly settings: SessionSettings;
-  readonly maxSessions: number;
-  /** The client has too many sessions already. */
-  readonly isOneTooMany: boolean;
   readonly idleMs: number;
   /** The connection does not count any longer. */
   readonly onEnd: () => void;
@@ -31,8 +28,6 @@ export interface ConnectionOptions {
 const UNSENT_MAX_CHARS = 16_384;
 
 const timedOut = reply(421, '4.4.2', 'timeout, closing connection');
-const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
-const tooManyOfHost = reply(421, '4.7.0', 'too many connections from your address, try again later');
 const tooManyAuthFailures = reply(421, '4.7.0', 'too many authentication failures');
 
 export class Connection extends SMTPConnection implements SessionPort {
@@ -78,12 +73,9 @@ export class Connection extends SMTPConnection implements SessionPort {
   /** Greets at once: there is no reverse lookup, and no pause to catch early talkers. */
   override init(): void {
     this._setListeners(() => {
-      if (this._server.connections.size > this.#options.maxSessions) return this.hangUp(tooMany);
-      if (this.#options.isOneTooMany) return this.hangUp(tooManyOfHost);
       this._resetSession();
       this._ready = true;
       this.#session.greet();
-      return undefined;
     });
   }
 
@@ -190,6 +182,20 @@ export class Connection extends SMTPConnection implements SessionPort {
   hangUp(response: Response): undefined {
     this.write(encodeReply(response));
     this.close();
+  }
+
+  /**
+   * Who has nothing more to say need not be listened to until its side is closed, too. Only a connection with bytes that nobody has read must not be
+   * closed at once: the system would take back the reply with it. In TLS the client has a last word to say.
+   */
+  takeLeave(response: Response): undefined {
+    if (this.secure || this.#input?.isEmpty !== true) return this.hangUp(response);
+    this.write(encodeReply(response));
+    this.#send();
+    if (this._socket.writableLength === 0) this._socket.destroy();
+    else this._socket.destroySoon();
+    this.#end();
+    return undefined;
   }
 
   /** How the library answers, in AUTH above all; its texts have no enhanced codes of their own. */

@@ -6,6 +6,7 @@ import type { HostPort } from '../../core/envelope.ts';
 import { limits } from '../../core/limits.ts';
 import type { SmtpMeter } from '../../core/meters.ts';
 import type { Spool } from '../../spool/spool.ts';
+import { Greetings } from './greetings.ts';
 import type { MailTaker } from './mail-taker.ts';
 import { type Authenticate, ListenerServer } from './server.ts';
 import type { SessionFacts } from './session-port.ts';
@@ -71,6 +72,13 @@ export function createSmtpListener(options: SmtpListenerOptions): SmtpListener {
 
 function makeServer(options: SmtpListenerOptions): ListenerServer {
   const { tls, authenticate, isImplicitTls = false, idleMs = limits.smtpIdleMs } = options;
+  const facts = {
+    hostName: options.hostName,
+    maxBytes: options.maxBytes ?? limits.messageBytes,
+    enableBdat: options.enableBdat ?? false,
+    offersStartTls: tls !== undefined && !isImplicitTls,
+    offersAuth: tls !== undefined && authenticate !== undefined,
+  };
   return new ListenerServer({
     library: {
       secure: isImplicitTls,
@@ -84,12 +92,9 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
       socketTimeout: idleMs,
     },
     settings: {
-      hostName: options.hostName,
-      maxBytes: options.maxBytes ?? limits.messageBytes,
-      enableBdat: options.enableBdat ?? false,
+      ...facts,
+      greetings: new Greetings(facts),
       offersDsn: options.offersDsn ?? (() => false),
-      offersStartTls: tls !== undefined && !isImplicitTls,
-      offersAuth: tls !== undefined && authenticate !== undefined,
       spool: options.spool,
       deps: options.deps,
       ...(options.meter && { meter: options.meter }),
@@ -116,7 +121,8 @@ function listen(server: ListenerServer, { host, port }: HostPort): Promise<Addre
 
 async function close(server: ListenerServer, hurry: AbortSignal, clock: Deps['clock']): Promise<void> {
   const isClosed = new Promise<void>((resolve) => server.server.close(() => resolve()));
-  const sessions = [...server.sessions];
+  server.refuseWaiting();
+  const sessions = server.sessions;
   for (const session of sessions) session.protocol.drain();
   await Promise.race([server.empty(), aborted(hurry)]);
   for (const session of server.sessions) session.protocol.shutDown();

@@ -2,12 +2,16 @@
 import type { Socket } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js';
-import type { Admission } from '../../core/admission.ts';
-import { KeyedGate } from '../../core/keyed-gate.ts';
+import type { Admission, Refusal } from '../../core/admission.ts';
+import { FairShares } from '../../core/fair-shares.ts';
 import { limits } from '../../core/limits.ts';
 import { peerKey } from '../../core/peer-key.ts';
+import { reply } from '../../core/response.ts';
+import { TransientMap } from '../../core/transient-map.ts';
 import { Connection } from './connection.ts';
+import { Doorstep, sayGoodbye } from './doorstep.ts';
 import { readProxyHeader } from './proxy-reader.ts';
+import { encodeReply } from './reply-lines.ts';
 import type { SessionSettings } from './session-port.ts';
 
 export type Authenticate = (user: string, secret: string) => Promise<boolean> | boolean;
@@ -25,27 +29,41 @@ export interface ServerOptions {
   readonly authenticate: Authenticate | undefined;
 }
 
+/** What a client has to take its refusal. */
+const REFUSED_LINGER_MS = 2000;
+const LOOPBACK = peerKey('::1');
+
+const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
+const tooManyOfHost = reply(421, '4.7.0', 'too many connections from your address, try again later');
+
 type Verdict = Parameters<SMTPServer['onAuth']>[2];
 type Accepted = Parameters<SMTPServer['_handleProxy']>[1];
 
 export class ListenerServer extends SMTPServer {
   readonly #options: ServerOptions;
-  readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Set<Connection>();
-  readonly #hosts = new KeyedGate(limits.smtpSessionsPerHost);
+  readonly #sockets = new TransientMap<number, Socket>();
+  readonly #sessions = new TransientMap<number, Connection>();
+  #lastNumber = 0;
+  /** No client gets the last of them, unless it has less than its share. */
+  readonly #places: FairShares;
+  readonly #doorstep: Doorstep;
   #onEmpty: (() => void)[] = [];
 
   constructor(options: ServerOptions) {
     super(options.library);
     this.#options = options;
+    this.#places = new FairShares(options.maxSessions);
+    const { clock } = options.settings.deps;
+    this.#doorstep = new Doorstep({ clock, waitMs: limits.smtpRefusalMs, max: limits.smtpRefusalsWaiting });
     this.server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      const number = this.#nextNumber();
+      this.#sockets.set(number, socket);
+      socket.once('close', () => this.#sockets.delete(number));
     });
   }
 
-  get sessions(): ReadonlySet<Connection> {
-    return this.#sessions;
+  get sessions(): readonly Connection[] {
+    return [...this.#sessions.values()];
   }
 
   /** Resolves when no session is left. */
@@ -53,42 +71,58 @@ export class ListenerServer extends SMTPServer {
     return this.#sessions.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
+  /** Answers those who wait for a session. */
+  refuseWaiting(): void {
+    this.#doorstep.close();
+  }
+
   /** Drops what is left of all connections, also of those that never became sessions. */
   destroySockets(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 
   override connect(socket: Socket, origin?: SMTPConnectionOptions | null): void {
-    const { settings, idleMs, admission } = this.#options;
-    const maxSessions = admission.overload === undefined ? this.#options.maxSessions : 0;
-    const place = this.#takePlace(origin?.remoteAddress ?? socket.remoteAddress ?? '');
-    const onEnd = (): void => this.#forget(connection, place.key);
-    const connection = new Connection({
-      server: this,
-      socket,
-      origin: origin ?? {},
-      settings,
-      maxSessions,
-      isOneTooMany: !place.isFree,
-      idleMs,
-      onEnd,
+    const host = peerKey(origin?.remoteAddress ?? socket.remoteAddress ?? '');
+    const enter = (): Refusal | undefined => {
+      const refusal = this.#takePlace(host);
+      if (refusal === undefined) this.#begin(socket, origin ?? {}, host);
+      return refusal;
+    };
+    if (enter() === undefined) return;
+    this.#doorstep.wait(socket, () => {
+      const refusal = enter();
+      if (refusal === undefined) return;
+      this.#options.admission.refused('session', refusal);
+      const reply = refusal === 'peer' ? tooManyOfHost : tooMany;
+      sayGoodbye(socket, encodeReply(reply), this.#options.settings.deps.clock, REFUSED_LINGER_MS);
     });
-    this.connections.add(connection);
-    if (this.connections.size > maxSessions) admission.refused('session', admission.overload ?? 'places');
-    else if (!place.isFree) admission.refused('session', 'peer');
-    this.#sessions.add(connection);
+  }
+
+  #begin(socket: Socket, origin: SMTPConnectionOptions, host: string): void {
+    const { settings, idleMs } = this.#options;
+    const number = this.#nextNumber();
+    const onEnd = (): void => this.#forget(number, host);
+    const connection = new Connection({ server: this, socket, origin, settings, idleMs, onEnd });
+    this.#sessions.set(number, connection);
     settings.meter?.sessionBegun();
     connection.on('error', (error) => this._onError(error));
     connection.init();
   }
 
-  /** Counts a session for its client; the key is absent when it does not count, or has no place. */
-  #takePlace(address: string): { readonly isFree: boolean; readonly key?: string } {
-    const { maxSessionsPerHost } = this.#options;
-    const key = peerKey(address);
-    const isLocal = key.startsWith('127.') || key === peerKey('::1');
-    if (isLocal && maxSessionsPerHost === undefined) return { isFree: true };
-    return this.#hosts.tryEnter(key, maxSessionsPerHost) ? { isFree: true, key } : { isFree: false };
+  #nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
+  }
+
+  /** Counts a session for its client, or answers why there is none for it. */
+  #takePlace(host: string): Refusal | undefined {
+    const { admission, maxSessionsPerHost } = this.#options;
+    if (admission.overload !== undefined) return admission.overload;
+    const isBounded = maxSessionsPerHost !== undefined || !isLocal(host);
+    if (isBounded && this.#places.of(host) >= (maxSessionsPerHost ?? limits.smtpSessionsPerHost)) return 'peer';
+    if (!this.#places.isOpenTo(host)) return this.#places.used >= this.#places.limit ? 'places' : 'peer';
+    this.#places.take(host);
+    return undefined;
   }
 
   override onAuth(auth: Parameters<SMTPServer['onAuth']>[0], _session: unknown, callback: Verdict): void {
@@ -135,16 +169,20 @@ export class ListenerServer extends SMTPServer {
     return callback(smtpError(535, '5.7.8 authentication credentials invalid'));
   }
 
-  #forget(connection: Connection, key: string | undefined): void {
-    if (this.#sessions.delete(connection)) {
+  #forget(number: number, host: string): void {
+    if (this.#sessions.delete(number)) {
       this.#options.settings.meter?.sessionEnded();
-      if (key !== undefined) this.#hosts.leave(key);
+      this.#places.leave(host);
     }
     if (this.#sessions.size > 0) return;
     const waiting = this.#onEmpty;
     this.#onEmpty = [];
     for (const wake of waiting) wake();
   }
+}
+
+function isLocal(host: string): boolean {
+  return host.startsWith('127.') || host === LOOPBACK;
 }
 
 function smtpError(responseCode: number, text: string): Error {

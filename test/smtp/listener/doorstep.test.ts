@@ -1,0 +1,139 @@
+/** Who finds no session waits for one a little, is told if there is none, and costs next to nothing meanwhile. */
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { limits } from '../../../src/lib/core/limits.ts';
+import { Doorstep } from '../../../src/lib/smtp/listener/doorstep.ts';
+import { SmtpClient } from '../../helpers/dialog.ts';
+import { eventually, FakeClock, settle } from '../../helpers/fake-clock.ts';
+import { type SmtpService, smtpService } from '../../helpers/smtp-service.ts';
+
+/** A client that reads, and what it has heard. */
+async function newcomer(service: SmtpService): Promise<{ heard: string; isOver: boolean; client: Socket }> {
+  const client = connect(service.port, '127.0.0.1');
+  const it = { heard: '', isOver: false, client };
+  client.on('data', (text) => {
+    it.heard += String(text);
+  });
+  client.on('close', () => {
+    it.isOver = true;
+  });
+  onTestFinished(() => void client.destroy());
+  await once(client, 'connect');
+  return it;
+}
+
+describe('a listener that has no session left', () => {
+  const start = async (): Promise<{ service: SmtpService; clock: FakeClock; first: SmtpClient }> => {
+    const clock = new FakeClock();
+    const service = await smtpService({ maxSessions: 1, deps: { clock } });
+    onTestFinished(() => service.close());
+    const first = await SmtpClient.connect(service.port);
+    expect(await first.line()).toMatch(/^220 /);
+    return { service, clock, first };
+  };
+
+  it('says so after a while, and hangs up', async () => {
+    const { service, clock } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    await clock.advance(limits.smtpRefusalMs - 1);
+    await settle(20);
+    expect(next.heard).toBe('');
+    await clock.advance(1);
+    await eventually(() => next.isOver);
+    expect(next.heard).toBe('421 4.3.2 too many connections, try again later\r\n');
+  });
+
+  it('greets who waits if a session becomes free', async () => {
+    const { service, clock, first } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    await first.command('QUIT');
+    await first.end();
+    await settle(50);
+    await clock.advance(limits.smtpRefusalMs);
+    await eventually(() => next.heard !== '');
+    expect(next.heard).toMatch(/^220 /);
+    next.client.write('EHLO a.example\r\n');
+    await eventually(() => next.heard.includes('\r\n250 '));
+  });
+
+  it('answers who waits when it closes', async () => {
+    const { service, clock } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    const closing = service.close();
+    await eventually(() => next.heard !== '');
+    expect(next.heard).toMatch(/^421 4\.3\.2 /);
+    await clock.advance(10_000);
+    await closing;
+  });
+
+  it('forgets who does not wait', async () => {
+    const { service, clock, first } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    next.client.resetAndDestroy();
+    await clock.advance(limits.smtpRefusalMs);
+    expect((await first.command('NOOP'))[0]).toMatch(/^250 /);
+  });
+});
+
+it('a message that there is no room for is refused after the same while', async () => {
+  const clock = new FakeClock();
+  const service = await smtpService({ maxTransactions: 0, deps: { clock } });
+  onTestFinished(() => service.close());
+  const client = await SmtpClient.connect(service.port);
+  await client.line();
+  await client.command('EHLO a.example');
+  const before = clock.sleeping;
+  await client.send('MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n');
+  await eventually(() => clock.sleeping > before);
+  await clock.advance(limits.smtpRefusalMs);
+  expect([await client.line(), await client.line(), await client.line()]).toEqual([
+    expect.stringMatching(/^451 4\.3\.2 /),
+    expect.stringMatching(/^450 4\.5\.1 /),
+    expect.stringMatching(/^450 4\.5\.1 /),
+  ]);
+});
+
+describe('the last sessions', () => {
+  it('are for clients that have less than their share', async () => {
+    await using service = await smtpService({
+      maxSessions: 10,
+      deps: { clock: new FakeClock() },
+      config: { proxyProtocolTimeoutMs: 10_000, maxSessionsPerHost: 100 },
+    });
+    const open = async (address: string): Promise<SmtpClient> => {
+      const client = await SmtpClient.connect(service.port);
+      await client.send(`PROXY TCP4 ${address} 198.51.100.2 56324 25\r\n`);
+      return client;
+    };
+    for (let i = 0; i < 9; i += 1) expect(await (await open('192.0.2.1')).line()).toMatch(/^220 /);
+    await open('192.0.2.1');
+    expect(await (await open('192.0.2.2')).line()).toMatch(/^220 /);
+  });
+});
+
+describe('a doorstep', () => {
+  it('keeps so many waiting, and no more', async () => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    onTestFinished(() => void server.close());
+    await once(server, 'listening');
+    const clock = new FakeClock();
+    const doorstep = new Doorstep({ clock, waitMs: 1000, max: 2 });
+    const decided: number[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const accepted = once(server, 'connection');
+      const client = connect((server.address() as { port: number }).port, '127.0.0.1');
+      onTestFinished(() => void client.destroy());
+      const [socket] = (await accepted) as [Socket];
+      doorstep.wait(socket, () => decided.push(i));
+    }
+    expect([doorstep.size, decided]).toEqual([2, [2]]);
+    await clock.advance(1000);
+    expect([doorstep.size, decided]).toEqual([0, [2, 0, 1]]);
+  });
+});
