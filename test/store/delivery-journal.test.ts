@@ -51,6 +51,26 @@ describe.for(databases)('the delivery journal on $name', ({ create }) => {
     expect(store.stats.commits).toBe(before + 1);
   });
 
+  it('writes no mark that nobody waits for of what has an outcome before the next commit', async () => {
+    await store.create([leased('a'), leased('b')], 1000);
+    for (const id of ['a', 'b']) store.noteDotSent(mark(id));
+    const attempt = { ...STARTED, endedAt: 1200 };
+    const final = { outcome: 'delivered', text: 'ok' } as const;
+    const next = { kind: 'final', final } as const;
+    await store.recordOutcome({ id: 'a', attempt, filterOutput: {}, next, spawn: [], version: 3 }, 1200);
+    expect((await store.load('a'))?.attempts).toEqual([attempt]);
+    expect((await store.load('b'))?.attempts).toEqual([marked]);
+  });
+
+  it('writes a mark that nobody waits for before the transaction is given back', async () => {
+    await store.create([leased('a')], 1000);
+    store.noteDotSent(mark('a'));
+    const [lease] = await store.leases(false);
+    if (lease !== undefined) await store.releaseLeases([lease], 1500, false);
+    const [claimed] = await store.claimDue(2000, 10);
+    expect(claimed?.attempts[0]).toEqual(marked);
+  });
+
   it('shows a mark to whoever takes the transaction over', async () => {
     await store.create([leased('a')], 1000);
     await store.markDotSent(mark('a'));

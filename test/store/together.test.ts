@@ -88,11 +88,23 @@ const anyOther = fc.constantFrom<Operation>(
   { verb: 'claimDue', args: { sessionId: SESSION, now: 6, limit: 1, passedOver: NOBODY } },
 );
 
+const anyMark = fc
+  .record({
+    txId: fc.constantFrom(...KNOWN),
+    number: fc.integer({ min: 1, max: 2 }),
+    sessionId: fc.constantFrom(SESSION, 2),
+  })
+  .map(({ txId, number, sessionId }): Operation<'markDotSent'> => {
+    const args = { txId, sessionId, number, at: 7, hosts: '[{"host":"192.0.2.1","port":25}]', replies: '{"rcpt":[]}' };
+    return { verb: 'markDotSent', args };
+  });
+
 const anyBatch = fc
   .array(
     fc.oneof(
       anyCreate,
       anyOutcome,
+      anyMark.map((operation) => () => operation),
       anyOther.map((operation) => () => operation),
     ),
     { minLength: 1, maxLength: 12 },

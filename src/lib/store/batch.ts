@@ -29,6 +29,15 @@ export interface BatchConnection {
   readonly failureKind: (error: unknown) => FailureKind;
   /** How a batch in which nothing is wrong is run, and answers the result of each operation; without it, one after the other. */
   readonly runAll?: (sql: Sql, operations: readonly Operation[]) => Promise<readonly unknown[]>;
+  /**
+   * The same from `begin` to the commit, for a batch that needs no answer in between: it waits for the database once. `undefined` for one that
+   * does. When it throws, the transaction is over.
+   */
+  readonly commitAll?: (
+    sql: Sql,
+    begin: string,
+    operations: readonly Operation[],
+  ) => Promise<readonly unknown[]> | undefined;
 }
 
 export interface BatchResult {
@@ -40,11 +49,22 @@ export interface BatchResult {
 /** Throws when nothing of the batch was committed, or when that is not known: the caller promises nothing to anybody. */
 export async function runBatch(connection: BatchConnection, operations: readonly Operation[]): Promise<BatchResult> {
   try {
-    return await runOnce(connection, operations, runUnguarded);
+    return await (runInOneGo(connection, operations) ?? runOnce(connection, operations, runUnguarded));
   } catch (error) {
     if (connection.failureKind(error) !== 'operation') throw error;
     return runOnce(connection, operations, oneByOne(runGuarded));
   }
+}
+
+function runInOneGo(connection: BatchConnection, operations: readonly Operation[]): Promise<BatchResult> | undefined {
+  if (connection.commitAll === undefined) return undefined;
+  const counted = countChanges(connection.sql);
+  const committed = connection.commitAll(counted.sql, connection.begin, operations);
+  return committed?.then((values) => ({ results: values.map(done), changed: counted.changes() > 0 }));
+}
+
+function done(value: unknown): Settled {
+  return { kind: 'done', value };
 }
 
 type RunOperations = (
@@ -98,7 +118,7 @@ const runPlainly: RunOperation = async (_connection, sql, operation) => ({
 const runUnguarded: RunOperations = async (connection, sql, operations) => {
   if (connection.runAll === undefined) return oneByOne(runPlainly)(connection, sql, operations);
   const values = await connection.runAll(sql, operations);
-  return values.map((value) => ({ kind: 'done', value }));
+  return values.map(done);
 };
 
 const runGuarded: RunOperation = async (connection, sql, operation) => {

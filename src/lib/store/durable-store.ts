@@ -7,6 +7,7 @@ import type { StoreMeter } from '../core/meters.ts';
 import type { BatchResult } from './batch.ts';
 import type { BodyFiles } from './body-files.ts';
 import { storableChunks } from './chunking.ts';
+import { DotNotes } from './dot-notes.ts';
 import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
@@ -38,6 +39,7 @@ export class DurableStore implements Store {
   readonly #engine: Engine;
   readonly #group: GroupCommit;
   readonly #writes: TransactionWrites;
+  readonly #dotNotes: DotNotes;
   readonly #clock: Clock;
   /** Where large bodies are, when they are not in the database. */
   readonly #files: BodyFiles | undefined;
@@ -62,6 +64,7 @@ export class DurableStore implements Store {
     this.#log = log;
     this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter), waits);
     this.#writes = new TransactionWrites({ group: this.#group, clock, log, files });
+    this.#dotNotes = new DotNotes(this.#group, log);
   }
 
   get stats(): StoreStats {
@@ -124,6 +127,7 @@ export class DurableStore implements Store {
   }
 
   recordOutcome(outcome: Outcome, now: number): Promise<void> {
+    this.#dotNotes.drop(outcome.id);
     return this.#writes.recordOutcome(outcome, this.#sessionId, now);
   }
 
@@ -132,10 +136,7 @@ export class DurableStore implements Store {
   }
 
   noteDotSent(mark: DotMark): void {
-    if (this.#sessionId === undefined) return;
-    this.#group.ride('markDotSent', this.#dotRow(mark)).catch((error: unknown) => {
-      this.#log.debug({ tx: mark.id, error }, 'the delivery journal has a note less');
-    });
+    if (this.#sessionId !== undefined) this.#dotNotes.add(this.#dotRow(mark));
   }
 
   #dotRow({ id, attempt, at, hosts, replies }: DotMark): DotRow {

@@ -40,12 +40,16 @@ export class GroupCommit {
   #isFailing = false;
   /** The batch in flight has been so for longer than is waited for. */
   #isStandingStill = false;
-  /** Called when a batch is about to be made: who has writes that nobody waits for adds them now. */
-  onCollect: () => void = () => undefined;
+  readonly #collectors: (() => void)[] = [];
 
   constructor(commit: Commit, clock: Pick<Clock, 'after'>) {
     this.#commit = commit;
     this.#clock = clock;
+  }
+
+  /** Calls `collect` whenever a batch is about to be made: who has writes that nobody waits for adds them then. */
+  onCollect(collect: () => void): void {
+    this.#collectors.push(collect);
   }
 
   get stats(): Omit<StoreStats, 'historyBacklog'> {
@@ -85,19 +89,13 @@ export class GroupCommit {
 
   /** Like `write`, for a part of something bigger: it does not count as a promise of its own. */
   writePiece<V extends WriteName>(verb: V, args: Args<V>, sizeBytes = 0): Promise<Result<V>> {
-    const result = this.ride(verb, args, sizeBytes);
-    this.wake();
-    return result;
-  }
-
-  /** Adds a write to the next batch without causing one. */
-  ride<V extends WriteName>(verb: V, args: Args<V>, sizeBytes = 0): Promise<Result<V>> {
     const operation = { verb, args } as Operation;
     const result = new Promise((resolve, reject) => this.join({ operation, sizeBytes, resolve, reject }));
+    this.wake();
     return result as Promise<Result<V>>;
   }
 
-  /** The same for who hears of it without a promise; rejects at once when nothing more is taken. */
+  /** Adds a write to the next batch without causing one; rejects at once when nothing more is taken. */
   join(waiting: Waiting): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) {
@@ -111,6 +109,13 @@ export class GroupCommit {
     }
     this.#waitingBytes = sizeBytes;
     this.#waiting.push(waiting);
+  }
+
+  /** Puts small writes before everything that waits, without causing a batch. */
+  joinNext(batch: readonly Waiting[]): void {
+    const refusal = this.#refusal();
+    if (refusal === undefined) this.#waiting.unshift(...batch);
+    else for (const waiting of batch) waiting.reject(refusal);
   }
 
   /** Writes that share their commit, and its failure, with nobody else; what becomes of them says nothing about the database. */
@@ -148,7 +153,7 @@ export class GroupCommit {
     // What this turn of the event loop still has to write goes along: a batch costs its pages and its sync, however many share them.
     await turnEnd();
     while (this.#waiting.length > 0 || this.#apart.length > 0) {
-      this.onCollect();
+      for (const collect of this.#collectors) collect();
       if (this.#waiting.length > 0) await this.#commitBatch(this.#takeBatch(), false);
       const apart = this.#apart.shift();
       if (apart !== undefined) await this.#commitBatch(apart, true);

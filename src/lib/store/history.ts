@@ -28,7 +28,7 @@ export class History {
     this.#clock = clock;
     this.#log = log;
     this.#suspects = new Suspects(group, log);
-    group.onCollect = () => this.#join();
+    group.onCollect(() => this.#join());
   }
 
   /** Rows that are not handed to a commit yet. */

@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts';
 import { type Args, type Operation, type ReadName, type Result, reads, snapshotReads } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
 import { isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
-import { runTogether } from './together.ts';
+import { commitTogether, runTogether } from './together.ts';
 
 export class PostgresEngine implements Engine {
   readonly #pool: pg.Pool;
@@ -24,6 +24,7 @@ export class PostgresEngine implements Engine {
         begin: 'begin',
         failureKind: postgresFailureKind,
         runAll: runTogether,
+        commitAll: commitTogether,
       };
       for (let run = 1; ; run += 1) {
         try {
