@@ -13,9 +13,10 @@ import { readOptions, UsageError } from './options.mjs';
 import { mustBeCommitted, writeBetween } from './page-marks.mjs';
 import { usageOf } from './process-usage.mjs';
 import { countSamples } from './profile/counts.mjs';
+import { forgetNames, keepLastNames, NODE_OPTIONS } from './profile/names.mjs';
 import { processesOf, profileCases, profileCasesNamed } from './profile/profile-cases.mjs';
 import { profileTable } from './profile/profile-table.mjs';
-import { forgetNames, NODE_OPTIONS, record, stacksOf, whyNoPerf } from './profile/record.mjs';
+import { record, stacksOf, whyNoPerf } from './profile/record.mjs';
 import { stacksIn } from './profile/stacks.mjs';
 import { Stops } from './stops.mjs';
 
@@ -75,6 +76,7 @@ async function profileCase(theCase, options, dir, stops) {
     const cpuUs = await cpuOf(pids, () => contestant.run());
     const file = path.join(dir, `${theCase.name}.perf`);
     requireClean(theCase, await record(pids, file, () => contestant.run()));
+    for (const pid of pids) await keepLastNames(pid);
     const counts = await countSamples(stacksOf(file));
     return processesOf(theCase).map((title, i) => ({ title, cpuUs: cpuUs[i], ...counts.get(pids[i]) }));
   } finally {

@@ -3,8 +3,8 @@ import { table } from '../markdown.mjs';
 import { THREADS } from './classify.mjs';
 
 /** What has less everywhere is not worth a line of its own. */
-const SHARE_MIN = 0.01;
-const REST = 'the rest, each below 1 %';
+const SHARE_MIN = 0.02;
+const REST = 'the rest, each below 2 %';
 
 /** `columns`: `{ title, cpuUs, samples, threads: { thread: { category: samples } } }`; `cpuUs` is all CPU for a message, where it is known. */
 export function profileTable(columns) {

@@ -1,7 +1,6 @@
 /** Samples of what processes do while they work, taken by `perf`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,15 +11,6 @@ const HERTZ = 1997;
 /** perf does not say when it has begun. */
 const ATTACH_MS = 500;
 const RECORD = ['record', '--quiet', '-e', 'cpu-clock', '-F', String(HERTZ), '-g'];
-
-/** With these, Node names its functions in /tmp/perf-PID.map, where perf looks for them, and writes no logs of its own. */
-export const NODE_OPTIONS = [
-  '--perf-basic-prof',
-  '--interpreted-frames-native-stack',
-  '--no-logfile-per-isolate',
-  '--logfile=/dev/null',
-];
-export const forgetNames = (pid) => rm(`/tmp/perf-${pid}.map`, { force: true });
 
 /** Resolves with why there can be no profile; `undefined` when there can. */
 export async function whyNoPerf(dir) {

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
 
 const SAMPLES = 'test/bench/perf-script.txt';
+const NAMES = new URL('../../bench/profile/names.mjs', import.meta.url).href;
 
 const profile = (args: readonly string[], env: Record<string, string> = {}) =>
   execa('node', ['bench/profile.mjs', ...args], { reject: false, env });
@@ -55,6 +56,23 @@ describe('a recorded profile', () => {
       samples: '20',
     });
     expect(exitCode).toBe(0);
+  });
+});
+
+describe('the names of compiled functions', () => {
+  it('are the last ones that an address had', async () => {
+    const lines = [
+      '1000 100 JS:*start',
+      '2000 80 JS:*stays',
+      '1080 100 JS:*load',
+      '10c0 20 JS:*now',
+      '3000 0 nothing',
+      '',
+    ];
+    expect((await import(NAMES)).lastNames(lines.join('\n'))).toBe('10c0 20 JS:*now\n2000 80 JS:*stays\n');
+    expect((await import(NAMES)).lastNames('1000 100 a\n1100 100 b\nf00 100 c\n')).toBe(
+      'f00 100 c\n1000 100 a\n1100 100 b\n',
+    );
   });
 });
 
