@@ -26,7 +26,8 @@ interface Sent {
 export class DotJournal {
   readonly #options: DotJournalOptions;
   /** Sent whole, not answered, not marked, in the order in which they were sent. */
-  readonly #unmarked = new TransientMap<string, Sent>();
+  readonly #unmarked = new TransientMap<number, Sent>();
+  #lastNumber = 0;
   #isWatching = false;
 
   constructor(options: DotJournalOptions) {
@@ -42,7 +43,7 @@ export class DotJournal {
     const { clock } = this.#options.deps;
     work.dotSentAt ??= clock.now();
     if (work.whenUncertain === 'retry') {
-      if (!work.isDotMarked) this.#unmarked.set(work.facts.id, { work, since: clock.monotonicMs() });
+      if (!work.isDotMarked) this.#wait(work, clock.monotonicMs());
       this.#watch();
       return true;
     }
@@ -58,8 +59,14 @@ export class DotJournal {
 
   /** There is an answer, or nobody waits for one any more. */
   answered(work: Work): void {
-    // A late word of an earlier attempt says nothing about the one that is under way.
-    if (this.#unmarked.get(work.facts.id)?.work === work) this.#unmarked.delete(work.facts.id);
+    if (work.dotNumber !== undefined) this.#unmarked.delete(work.dotNumber);
+  }
+
+  #wait(work: Work, since: number): void {
+    this.answered(work);
+    this.#lastNumber += 1;
+    work.dotNumber = this.#lastNumber;
+    this.#unmarked.set(work.dotNumber, { work, since });
   }
 
   /** One timer, however many messages are on their way. */
@@ -78,7 +85,7 @@ export class DotJournal {
     const before = deps.clock.monotonicMs() - limits.dotNoteMs;
     for (const { work, since } of this.#unmarked.values()) {
       if (since > before) return;
-      this.#unmarked.delete(work.facts.id);
+      this.answered(work);
       if (work.dotSentAt === undefined || !work.isDurable) continue;
       work.isDotMarked = true;
       store.noteDotSent(markOf(work, work.dotSentAt));

@@ -59,6 +59,8 @@ export class Work {
   dotSentAt: number | undefined;
   /** That is in the store. */
   isDotMarked = false;
+  /** Its place in the delivery journal, when it had one. */
+  dotNumber: number | undefined;
   /** The hosts that the running attempt has offered the message to, in order. */
   #hosts: readonly HostPort[] = [];
   /** There is a row in the store, leased to us. */
