@@ -42,10 +42,10 @@ export class HelloDialog {
       this.#refuse(reply(501, '5.5.4', `syntax: ${isEsmtp ? 'EHLO' : 'HELO'} host-name`));
       return false;
     }
-    const { hostName, offersDsn } = this.#settings;
-    this.#hello = { host, isEsmtp, isOfferedDsn: isEsmtp && offersDsn() };
-    const text = isEsmtp ? [hostName, ...this.#extensions()].join('\n') : hostName;
-    this.#port.write(encodeReply({ code: 250, text }, { isPlain: true }));
+    const { greetings, offersDsn } = this.#settings;
+    const isOfferedDsn = isEsmtp && offersDsn();
+    this.#hello = { host, isEsmtp, isOfferedDsn };
+    this.#port.write(isEsmtp ? greetings.toEhlo(this.#port.isSecure, isOfferedDsn) : greetings.toHelo);
     return true;
   }
 
@@ -68,22 +68,5 @@ export class HelloDialog {
     if (isMailOpen) return this.#refuse(reply(503, '5.5.1', 'AUTH inside a mail transaction'));
     await this.#port.authenticate(Buffer.from(line));
     return undefined;
-  }
-
-  #extensions(): string[] {
-    const { maxBytes, offersStartTls, offersAuth, enableBdat } = this.#settings;
-    const { isSecure } = this.#port;
-    return [
-      `SIZE ${maxBytes}`,
-      'PIPELINING',
-      '8BITMIME',
-      'SMTPUTF8',
-      'ENHANCEDSTATUSCODES',
-      ...(this.#hello?.isOfferedDsn ? ['DSN'] : []),
-      ...(offersStartTls && !isSecure ? ['STARTTLS'] : []),
-      ...(offersAuth && isSecure ? ['AUTH PLAIN LOGIN'] : []),
-      ...(enableBdat ? ['CHUNKING'] : []),
-      'HELP',
-    ];
   }
 }

@@ -75,6 +75,11 @@ export class InputStream extends SMTPStream {
     return this.#isRunning;
   }
 
+  /** Nothing came in that was not looked at. */
+  get isEmpty(): boolean {
+    return this.#rest === undefined && this.#waiting.length === 0;
+  }
+
   /** Takes all bytes of a socket from now on. */
   listen(socket: Socket): void {
     this.#socket = socket;

@@ -32,9 +32,10 @@ export class ReplyQueue {
   }
 
   /** Queues the answer of a command. Who answers a line sees to it that it leaves. */
-  push(response: Response): void {
+  push(response: Response): undefined {
     if (this.#slots.length === 0) this.#writer.write(response);
     else this.#slots.push({ response });
+    return undefined;
   }
 
   /** Keeps the place of an answer that is still to come. */

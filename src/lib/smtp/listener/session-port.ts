@@ -4,6 +4,7 @@ import type { HostPort, SmtpMeta } from '../../core/envelope.ts';
 import type { SmtpMeter } from '../../core/meters.ts';
 import type { Response } from '../../core/response.ts';
 import type { Spool } from '../../spool/spool.ts';
+import type { Greetings } from './greetings.ts';
 import type { MailTaker } from './mail-taker.ts';
 
 /** What is known about a session when a transaction begins. */
@@ -17,8 +18,7 @@ export interface SessionFacts {
 
 /** The settings all sessions of a listener share. */
 export interface SessionSettings {
-  /** Our name in the greeting and in the answer to EHLO. */
-  readonly hostName: string;
+  readonly greetings: Greetings;
   readonly maxBytes: number;
   readonly enableBdat: boolean;
   /** Asked at each EHLO. */
@@ -56,4 +56,6 @@ export interface SessionPort {
   startTls(): void;
   /** Says a last reply and ends the connection; nothing that was received after that is looked at. */
   hangUp(response: Response): undefined;
+  /** The same to a client that is about to go by itself. */
+  takeLeave(response: Response): undefined;
 }

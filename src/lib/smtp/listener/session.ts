@@ -19,7 +19,7 @@ import type { SessionFacts, SessionPort, SessionSettings } from './session-port.
 
 /** A promise only where there is something to wait for. */
 type Dealt = Promise<Payload | undefined> | Payload | undefined;
-type Verb = (line: string) => Dealt;
+type Verb = (session: SmtpSession, line: string) => Dealt;
 
 const faults: Readonly<Record<NonNullable<CommandLine['fault']>, Response>> = {
   tooLong: reply(500, '5.5.2', 'command line too long'),
@@ -32,6 +32,13 @@ const shuttingDown = reply(421, '4.3.2', 'service is shutting down, closing conn
 const notHttp = reply(421, '4.7.0', 'this is not an HTTP server');
 const unknownCommand = reply(500, '5.5.2', 'command not recognized');
 const needHello = reply(503, '5.5.1', 'send EHLO or HELO first');
+const ok = reply(250, '2.0.0', 'ok');
+const help = reply(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP: see RFC 5321');
+/** RFC 5321 §7.3: whether an address exists is not told here, but at RCPT. */
+const notVerified = reply(252, '2.5.0', 'send some mail, we will try');
+const needArgument = reply(501, '5.5.4', 'an argument is missing');
+const notAvailable = reply(502, '5.5.1', 'EXPN is not available');
+const goodbye = reply(221, '2.0.0', 'goodbye');
 const HTTP_REQUEST = /^(?:OPTIONS|GET|HEAD|POST|PUT|DELETE|TRACE|CONNECT|PATCH) \S+ HTTP\/\d/i;
 const NEEDS_HELLO = new Set(['MAIL', 'RCPT', 'DATA', 'BDAT']);
 const NO_HELLO: Hello = { host: '', isEsmtp: false, isOfferedDsn: false };
@@ -42,7 +49,6 @@ export class SmtpSession {
   readonly #replies: ReplyQueue;
   readonly #hello: HelloDialog;
   readonly #mail: MailDialog;
-  readonly #verbs: ReadonlyMap<string, Verb>;
   #errors = 0;
   /** Since the last accepted message; pieces of a message do not count. */
   #commands = 0;
@@ -77,12 +83,10 @@ export class SmtpSession {
         this.#leaveIfDraining();
       },
     });
-    this.#verbs = this.#makeVerbs();
   }
 
-  /** RFC 5321 §3.1; a greeting has no enhanced code. */
   greet(): void {
-    this.#port.write(encodeReply({ code: 220, text: `${this.#settings.hostName} ESMTP Koukan` }, { isPlain: true }));
+    this.#port.write(this.#settings.greetings.opening);
     this.#port.flush();
   }
 
@@ -190,39 +194,30 @@ export class SmtpSession {
   }
 
   #do(name: string, text: string): Dealt {
-    const verb = this.#verbs.get(name);
+    const verb = name === 'BDAT' && !this.#settings.enableBdat ? undefined : SmtpSession.#verbs.get(name);
     if (verb === undefined && HTTP_REQUEST.test(text)) return this.#port.hangUp(notHttp);
     this.#settings.meter?.command(verb === undefined ? 'OTHER' : name);
     if (verb === undefined) return this.#refuse(unknownCommand);
     if (this.#hello.hello === undefined && NEEDS_HELLO.has(name)) return this.#refuse(needHello);
-    return verb(text.trimEnd());
+    return verb(this, text.trimEnd());
   }
 
-  #makeVerbs(): ReadonlyMap<string, Verb> {
-    const say = (code: number, enhanced: string, text: string) => (): undefined => {
-      this.#replies.push(reply(code, enhanced, text));
-    };
-    const bdat: [string, Verb][] = this.#settings.enableBdat ? [['BDAT', (line) => this.#mail.bdat(line)]] : [];
-    return new Map<string, Verb>([
-      ['EHLO', (line) => this.#sayHello(line, true)],
-      ['HELO', (line) => this.#sayHello(line, false)],
-      ['STARTTLS', (line) => this.#hello.startTls(line, this.#mail.isOpen)],
-      ['AUTH', (line) => this.#hello.auth(line, this.#mail.isOpen)],
-      ['MAIL', (line) => this.#mail.mail(line)],
-      ['RCPT', (line) => this.#mail.rcpt(line)],
-      ['DATA', (line) => this.#mail.data(line)],
-      ...bdat,
-      ['RSET', (line) => this.#reset(line)],
-      ['NOOP', say(250, '2.0.0', 'ok')],
-      ['HELP', say(214, '2.0.0', 'EHLO HELO MAIL RCPT DATA RSET NOOP QUIT VRFY HELP: see RFC 5321')],
-      // RFC 5321 §7.3: whether an address exists is not told here, but at RCPT.
-      ['VRFY', (line) => (line.length > 4 ? say(252, '2.5.0', 'send some mail, we will try') : this.#needsArgument)()],
-      ['EXPN', () => this.#refuse(reply(502, '5.5.1', 'EXPN is not available'))],
-      ['QUIT', () => this.#port.hangUp(reply(221, '2.0.0', 'goodbye'))],
-    ]);
-  }
-
-  #needsArgument = (): undefined => this.#refuse(reply(501, '5.5.4', 'an argument is missing'));
+  static readonly #verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
+    ['EHLO', (session, line) => session.#sayHello(line, true)],
+    ['HELO', (session, line) => session.#sayHello(line, false)],
+    ['STARTTLS', (session, line) => session.#hello.startTls(line, session.#mail.isOpen)],
+    ['AUTH', (session, line) => session.#hello.auth(line, session.#mail.isOpen)],
+    ['MAIL', (session, line) => session.#mail.mail(line)],
+    ['RCPT', (session, line) => session.#mail.rcpt(line)],
+    ['DATA', (session, line) => session.#mail.data(line)],
+    ['BDAT', (session, line) => session.#mail.bdat(line)],
+    ['RSET', (session, line) => session.#reset(line)],
+    ['NOOP', (session) => session.#replies.push(ok)],
+    ['HELP', (session) => session.#replies.push(help)],
+    ['VRFY', (session, line) => (line.length > 4 ? session.#replies.push(notVerified) : session.#refuse(needArgument))],
+    ['EXPN', (session) => session.#refuse(notAvailable)],
+    ['QUIT', (session) => session.#port.takeLeave(goodbye)],
+  ]);
 
   #sayHello(line: string, isEsmtp: boolean): undefined {
     if (this.#hello.say(line, isEsmtp)) this.#mail.reset();
@@ -231,8 +226,7 @@ export class SmtpSession {
   #reset(line: string): undefined {
     if (line.length > 4) return this.#refuse(reply(501, '5.5.4', 'RSET has no parameters'));
     this.#mail.reset();
-    this.#replies.push(reply(250, '2.0.0', 'ok'));
-    return undefined;
+    return this.#replies.push(ok);
   }
 
   /** Answers a mistake of the client; one who makes too many is not listened to any longer. */
