@@ -27,6 +27,7 @@ export type Fault = Partial<Readonly<Record<(typeof FIELDS)[number], number>>>;
 /** Values of `only`. */
 export const MAIN = 1;
 export const BODIES = 2;
+export const TABLES = 3;
 
 export const EIO = 5;
 export const ENOSPC = 28;

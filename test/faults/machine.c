@@ -26,7 +26,8 @@ struct control {
   int64_t write_errno;  /* writes fail with this */
   int64_t open_errno;   /* opening for writing fails with this */
   int64_t clock_ms;     /* the wall clock is ahead by this */
-  int64_t only;         /* 1: files whose name ends in .sqlite only; 2: those of large bodies, and their folder, only */
+  int64_t only;         /* 1: files whose name ends in .sqlite only; 2: those of large bodies, and their folder, only;
+                           3: the tables of PostgreSQL only */
   int64_t hits;         /* written here: how many calls were made to fail */
 };
 
@@ -62,6 +63,7 @@ static int is_meant(const char *path) {
   switch (read_control(&control->only)) {
     case 1: return length >= 7 && strcmp(path + length - 7, ".sqlite") == 0;
     case 2: return strstr(path, ".sqlite-bodies") != NULL;
+    case 3: return strstr(path, "/data/base/") != NULL;
     default: return 1;
   }
 }
@@ -123,6 +125,19 @@ WRITER(ssize_t, pwritev, (int fd, const struct iovec *v, int n, off_t o), (fd, v
 WRITER(ssize_t, pwritev64, (int fd, const struct iovec *v, int n, off64_t o), (fd, v, n, o), int, const struct iovec *, int, off64_t)
 WRITER(int, ftruncate, (int fd, off_t n), (fd, n), int, off_t)
 WRITER(int, ftruncate64, (int fd, off64_t n), (fd, n), int, off64_t)
+
+/* Unlike the others these answer with the number of the error. */
+#define ALLOCATOR(name, offset) \
+  int name(int fd, offset from, offset n) { \
+    REAL(int, #name, int, offset, offset); \
+    int64_t code = write_fault(fd); \
+    if (code == 0) return real(fd, from, n); \
+    hit(code); \
+    return (int)code; \
+  }
+
+ALLOCATOR(posix_fallocate, off_t)
+ALLOCATOR(posix_fallocate64, off64_t)
 
 static int64_t open_fault(const char *path, int flags) {
   if (control == NULL) return 0;

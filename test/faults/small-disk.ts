@@ -3,7 +3,7 @@
  * which is told to the process. Which of the two it was, the test says.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'vitest';
@@ -45,4 +45,54 @@ export function smallDisk(context: TestContext, megabytes: number): SmallDisk {
     rmSync(folder, { recursive: true, force: true });
   });
   return { kind: 'tmpfs', folder, shrink: () => remount(megabytes), grow: () => remount(64) };
+}
+
+/** Whether a test may mount a disk of its own here. */
+export function mayMount(): boolean {
+  const folder = mkdtempSync(path.join(tmpdir(), 'koukan-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'koukan-test', folder], { stdio: 'pipe' });
+    execFileSync('umount', [folder], { stdio: 'pipe' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A disk of its own for something that is not Koukan, where a test may mount one. */
+export interface OwnDisk {
+  /** May be removed with what is in it. */
+  readonly folder: string;
+  /** Leaves no room. */
+  fill(): void;
+  empty(): void;
+}
+
+const OWN_MEGABYTES = 256;
+
+export function ownDisk(context: TestContext): OwnDisk {
+  const root = mkdtempSync(path.join(tmpdir(), 'koukan-own-disk-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${OWN_MEGABYTES}m`, 'koukan-test', root], { stdio: 'pipe' });
+  context.onTestFinished(() => {
+    execFileSync('umount', ['--lazy', root], { stdio: 'pipe' });
+    rmSync(root, { recursive: true, force: true });
+  });
+  const folder = path.join(root, 'files');
+  mkdirSync(folder);
+  const ballast = path.join(root, 'ballast');
+  return { folder, fill: () => writeUntilFull(ballast), empty: () => rmSync(ballast) };
+}
+
+function writeUntilFull(file: string): void {
+  const fd = openSync(file, 'w');
+  const chunk = Buffer.alloc(64 * 1024);
+  try {
+    for (let bytes = 0; bytes <= OWN_MEGABYTES * MEGABYTE; bytes += chunk.length) writeSync(fd, chunk);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(fd);
+  }
 }

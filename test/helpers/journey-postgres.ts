@@ -25,6 +25,8 @@ export interface PostgresAsk {
   readonly env?: Readonly<Record<string, string>>;
   /** Where its files are; must be empty. */
   readonly folder?: string;
+  /** Besides those that every test needs. */
+  readonly initdbFlags?: readonly string[];
 }
 
 const PASSWORD = 'test';
@@ -44,7 +46,7 @@ export async function privatePostgres(context: TestContext, ask: PostgresAsk = {
     port,
     password: PASSWORD,
     createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--locale=C', '--encoding=UTF8'],
+    initdbFlags: ['--no-sync', '--locale=C', '--encoding=UTF8', ...(ask.initdbFlags ?? [])],
     postgresFlags: [...(ask.isDurable ? DURABLE : FAST), '-c', 'listen_addresses=127.0.0.1', '-k', ''],
     onLog: () => undefined,
     onError: () => undefined,
