@@ -25,6 +25,7 @@ export default class ConfigCheck extends Command {
 
   async run(): Promise<readonly ConfigReport[]> {
     const { argv, flags } = await this.parse(ConfigCheck);
+    await import('../../lib/config/schemas-used-once.ts');
     const { checkConfigs } = await import('../../lib/chain/check-config.ts');
     const { stepsOf } = await import('../../lib/plugins/steps-of.ts');
     const { systemClock } = await import('../../lib/ops/clock.ts');

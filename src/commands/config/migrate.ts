@@ -29,6 +29,7 @@ The new text is printed, and what was changed, with its line, on standard error.
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ConfigMigrate);
+    await import('../../lib/config/schemas-used-once.ts');
     const [{ migrateConfig }, { configKind }, { readConfigFile }, { UserError, exitCodes }] = await Promise.all([
       import('../../lib/config/migrate/migrate-config.ts'),
       import('../../lib/config/kind.ts'),

@@ -2,9 +2,7 @@
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { type Migration, newestVersion, readMigrations } from './migrations.ts';
-import { openPostgresSchema } from './postgres/schema.ts';
 import type { SchemaConnection } from './schema-connection.ts';
-import { openSqliteSchema } from './sqlite/schema.ts';
 import { type StoreUrl, shownUrl } from './url.ts';
 
 export type SchemaState =
@@ -123,8 +121,12 @@ async function readState(
   return version === newest ? { kind: 'current', version } : { kind: 'old', version, newest };
 }
 
-function openSchema(url: StoreUrl, mayCreate: boolean, queryMs?: number): Promise<SchemaConnection> {
-  return url.kind === 'sqlite'
-    ? openSqliteSchema(url.file, mayCreate)
-    : openPostgresSchema(url.url, url.shown, queryMs);
+/** Loads the driver of the one engine that is asked for. */
+async function openSchema(url: StoreUrl, mayCreate: boolean, queryMs?: number): Promise<SchemaConnection> {
+  if (url.kind === 'sqlite') {
+    const { openSqliteSchema } = await import('./sqlite/schema.ts');
+    return openSqliteSchema(url.file, mayCreate);
+  }
+  const { openPostgresSchema } = await import('./postgres/schema.ts');
+  return openPostgresSchema(url.url, url.shown, queryMs);
 }
