@@ -8,6 +8,7 @@ import { Child } from './child.mjs';
 import { FAULTS } from './comparison.mjs';
 import { Contestant } from './contestant.mjs';
 import { startEnvironment, temporaryDir } from './environment.mjs';
+import { InterruptedError, untilInterrupted } from './interrupted.mjs';
 import { machine } from './machine.mjs';
 import { readOptions, UsageError } from './options.mjs';
 import { mustBeCommitted, writeBetween } from './page-marks.mjs';
@@ -36,7 +37,9 @@ Prints where the CPU time of a message goes in Koukan's processes, as a table in
   --help
 `;
 
-class UnavailableError extends Error {}
+class UnavailableError extends Error {
+  exitCode = EXIT_UNAVAILABLE;
+}
 
 const text = { type: 'string' };
 const OPTIONS = {
@@ -98,9 +101,7 @@ function requireClean({ name }, run) {
 }
 
 async function profileAll({ cases, seconds }) {
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interrupted.abort(new Error(signal)));
-  const options = { ...readOptions(['--seconds', seconds]), interrupted: interrupted.signal };
+  const options = { ...readOptions(['--seconds', seconds]), interrupted: untilInterrupted() };
   const stops = new Stops();
   const columns = [];
   try {
@@ -158,7 +159,7 @@ async function main(args) {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const code = error instanceof UsageError ? EXIT_USAGE : error instanceof UnavailableError ? EXIT_UNAVAILABLE : 1;
-  process.stderr.write(code === 1 ? `${error.stack}\n` : `bench:profile: ${error.message}\n`);
-  process.exitCode = code;
+  const isExpected = [UsageError, UnavailableError, InterruptedError].some((each) => error instanceof each);
+  process.stderr.write(isExpected ? `bench:profile: ${error.message}\n` : `${error.stack}\n`);
+  process.exitCode = error.exitCode ?? (error instanceof UsageError ? EXIT_USAGE : 1);
 }

@@ -7,6 +7,7 @@ import { judgeCase } from './comparison.mjs';
 import { runCase } from './contest.mjs';
 import { temporaryDir } from './environment.mjs';
 import { HELP } from './help.mjs';
+import { InterruptedError, untilInterrupted } from './interrupted.mjs';
 import { machine } from './machine.mjs';
 import { readOptions, UsageError } from './options.mjs';
 import { contestantsOf, PeerPool } from './peers/index.mjs';
@@ -18,26 +19,6 @@ import { tableOf } from './table.mjs';
 
 const EXIT_USAGE = 64;
 const OTHER_RELAY = { name: 'other relay', messages: 1000, goals: [] };
-
-class InterruptedError extends Error {
-  constructor(signal, number) {
-    super(`interrupted (${signal})`);
-    this.exitCode = 128 + number;
-  }
-}
-
-/** A second signal ends it at once. */
-function untilInterrupted() {
-  const controller = new AbortController();
-  for (const [signal, number] of [
-    ['SIGHUP', 1],
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-  ]) {
-    process.once(signal, () => controller.abort(new InterruptedError(signal, number)));
-  }
-  return controller.signal;
-}
 
 async function startHarness(sinkPort, stops) {
   const sink = new Child('./sink.mjs');
