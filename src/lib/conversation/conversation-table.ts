@@ -20,7 +20,7 @@ import {
 import { BodyTooLargeError, type SpoolWriter } from '../spool/spool-writer.ts';
 import { Conversation, type ConversationFacts } from './conversation.ts';
 import { LastReads } from './last-reads.ts';
-import { takeUpload } from './take-upload.ts';
+import { takeAtOnce, takeUpload } from './take-upload.ts';
 
 export interface ConversationTableOptions {
   readonly deps: Deps;
@@ -187,10 +187,13 @@ export class ConversationTable {
   /** Takes bytes of the message; a prefix that is there already is skipped, so a plain retry works. */
   async upload(conversation: Conversation, ask: UploadAsk): Promise<UploadProgress> {
     if (conversation.isUploading) throw new RequestProblem(409, 'another upload of this message is under way');
-    conversation.isUploading = true;
+    const onHeard = (): void => this.#heard(conversation);
     const { makeSpool } = this.#options;
     try {
-      return await takeUpload(conversation, ask, { makeSpool, onHeard: () => this.#heard(conversation) });
+      const atOnce = takeAtOnce(conversation, ask, onHeard);
+      if (atOnce !== undefined) return atOnce;
+      conversation.isUploading = true;
+      return await takeUpload(conversation, ask, { makeSpool, onHeard });
     } catch (error) {
       throw asProblem(error);
     } finally {

@@ -1,4 +1,6 @@
 /** The bytes of a message that come by PUT, whole or in ranges (protocol §1.6), into the spool of a conversation. */
+import { memoryBody } from '../core/body.ts';
+import { limits } from '../core/limits.ts';
 import { RangeProblem, RequestProblem, type UploadAsk, type UploadProgress } from '../http/service.ts';
 import type { SpoolWriter } from '../spool/spool-writer.ts';
 import type { Conversation } from './conversation.ts';
@@ -30,6 +32,23 @@ export async function takeUpload(conversation: Conversation, ask: UploadAsk, env
   }
   await completeAt(conversation, ask.whole ? at : conversation.declaredBytes, ask.whole, env);
   return progressOf(conversation);
+}
+
+/** Takes a whole message that is small and there already, as most are; `undefined` when it is not as simple as that. */
+export function takeAtOnce(
+  conversation: Conversation,
+  ask: UploadAsk,
+  onHeard: () => void,
+): UploadProgress | undefined {
+  const { inMemory } = ask;
+  if (inMemory === undefined || !ask.whole || inMemory.length > limits.bodyUnaskedBytes) return undefined;
+  if (conversation.isBodyComplete || conversation.uploadedBytes > 0 || conversation.declaredBytes !== undefined) {
+    return undefined;
+  }
+  checkOpen(conversation);
+  onHeard();
+  conversation.live.apply({ type: 'body', body: memoryBody(inMemory) });
+  return { length: inMemory.length, total: inMemory.length };
 }
 
 function checkRange(conversation: Conversation, ask: UploadAsk): void {

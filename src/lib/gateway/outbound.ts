@@ -8,7 +8,7 @@ import type { GatewayConfig } from '../config/gateway-config.ts';
 import { awaitChange, type Wait } from '../conversation/await-change.ts';
 import type { Conversation } from '../conversation/conversation.ts';
 import type { ConversationTable, Follow } from '../conversation/conversation-table.ts';
-import { awaitAnswers, type Patience } from '../core/await-answers.ts';
+import { awaitAnswers, isAllAnswered, type Patience } from '../core/await-answers.ts';
 import type { Deps } from '../core/deps.ts';
 import { originOf } from '../core/envelope.ts';
 import type { Hop } from '../core/hop.ts';
@@ -108,7 +108,9 @@ export class Outbound implements TransactionService {
 
   async settle(id: string, patience: Patience, caller?: Caller): Promise<TransactionView> {
     const conversation = this.#find(id, caller);
-    await awaitAnswers(conversation.live, patience, this.#options.deps.clock);
+    if (!isAllAnswered(conversation.live.state)) {
+      await awaitAnswers(conversation.live, patience, this.#options.deps.clock);
+    }
     return this.#options.conversations.show(conversation);
   }
 

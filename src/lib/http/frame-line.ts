@@ -6,11 +6,13 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { limits } from '../core/limits.ts';
+import { TransientMap } from '../core/transient-map.ts';
 import { encodeFrame, FRAMES_TARGET, type Frame, kinds } from './frame.ts';
 import { FrameChannel } from './frame-channel.ts';
 import { HttpTrouble, type SentAnswer, type SentRequest } from './request.ts';
 
 interface Asked {
+  readonly id: number;
   readonly resolve: (answer: SentAnswer) => void;
   readonly reject: (error: Error) => void;
   readonly forget: () => void;
@@ -35,7 +37,7 @@ export class FrameLine {
    */
   #isDoubtful = false;
   #lastId = 0;
-  readonly #asked = new Map<number, Asked>();
+  readonly #asked = new TransientMap<number, Asked>();
   #onIdle: (() => void) | undefined;
 
   constructor(dispatcher: Dispatcher, origin: string) {
@@ -101,7 +103,7 @@ export class FrameLine {
         reject(aborted());
         this.#tellIdle();
       });
-      this.#asked.set(id, { resolve, reject, forget });
+      this.#asked.set(id, { id, resolve, reject, forget });
       this.#channel?.send(frame);
     });
   }
@@ -153,9 +155,8 @@ export class FrameLine {
   #end(): void {
     this.#channel = undefined;
     this.#isDoubtful = false;
-    const left = [...this.#asked.values()];
-    this.#asked.clear();
-    for (const { reject, forget } of left) {
+    for (const { id, reject, forget } of this.#asked.values()) {
+      this.#asked.delete(id);
       forget();
       reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }));
     }

@@ -64,7 +64,8 @@ const UPLOAD: Verb = {
   mediaType: 'message/rfc822',
   gate: 'uploads',
   run: (context, asked, id, entity) => {
-    const ask = { offset: 0, total: entity.length, whole: true, bytes: inOnePiece(entity) };
+    const inMemory = byItself(entity);
+    const ask = { offset: 0, total: entity.length, whole: true, bytes: inOnePiece(inMemory), inMemory };
     return upload(context, asked, { id, ask });
   },
 };
@@ -141,7 +142,15 @@ export class FrameRoutes {
 }
 
 /** Not with everything that was read together with it, if that is much more: a message may be kept for long. */
-async function* inOnePiece(entity: Buffer): AsyncGenerator<Buffer, void> {
+function byItself(entity: Buffer): Buffer {
   const isMostOfIt = entity.length * 2 >= entity.buffer.byteLength;
-  if (entity.length > 0) yield isMostOfIt ? entity : Buffer.from(entity);
+  return isMostOfIt ? entity : Buffer.from(entity);
+}
+
+function inOnePiece(bytes: Buffer): AsyncIterable<Buffer> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      if (bytes.length > 0) yield bytes;
+    },
+  };
 }

@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { limits } from '../core/limits.ts';
+import { TransientMap } from '../core/transient-map.ts';
 import type { AccessRequest } from './access.ts';
 import type { Caller } from './caller.ts';
 import { encodeFrame, FRAMES_TARGET, type Frame, FrameError, kinds } from './frame.ts';
@@ -76,7 +77,7 @@ class ServedLine {
   readonly #socket: Socket;
   readonly #routes: Routes;
   readonly #channel: FrameChannel;
-  readonly #open = new Map<number, FrameResponse>();
+  readonly #open = new TransientMap<number, FrameResponse>();
   #isClosing = false;
 
   constructor(socket: Socket, head: Buffer, routes: Routes, onEnd: () => void) {

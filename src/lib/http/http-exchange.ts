@@ -115,7 +115,8 @@ export class HttpExchange implements Exchange {
     if (this.#deadlines.isStopped) return Promise.resolve();
     this.#deadlines.stop();
     this.#fail(cancelledReply);
-    void this.#writes.then(() => this.#cancel());
+    // What is answered has nothing to be cancelled.
+    if (this.#remote?.view.data === undefined) void this.#writes.then(() => this.#cancel());
     return Promise.resolve();
   }
 

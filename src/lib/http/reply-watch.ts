@@ -32,11 +32,11 @@ export class ReplyWatch {
   }
 
   /** Waits for a reply; when the deadline ends first, answers what `onAbort` says. Clears the deadline. */
-  async wait(pick: PickReply, deadline: Deadline, onAbort: () => Response): Promise<Response> {
+  wait(pick: PickReply, deadline: Deadline, onAbort: () => Response): Promise<Response> {
     const early = pick(this.#view) ?? this.#failure;
     if (early !== undefined || deadline.isEnded) {
       deadline.clear();
-      return early ?? onAbort();
+      return Promise.resolve(early ?? onAbort());
     }
     return new Promise((resolve) => {
       const waiter: Waiter = {

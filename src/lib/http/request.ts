@@ -122,13 +122,16 @@ function redirectTarget(ask: HttpAsk, answer: HttpAnswer): URL | undefined {
  * A server may close a kept connection at the moment we use it (RFC 9112 §9.3.1). Nothing Koukan sends moves a message when it is repeated:
  * a create has no body yet (else it is `isOnce`), a PATCH is guarded by If-Match; an upload repeats itself, and remembers. So each is repeated once.
  */
-async function sendTwiceIfStale(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
-  try {
-    return await send(client, trust, ask, url);
-  } catch (error) {
+function sendTwiceIfStale(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
+  const again = (error: unknown): Promise<HttpAnswer> => {
     if (ask.isOnce === true || !isStaleConnection(error)) throw error;
-    return send(client, trust, ask, url);
-  }
+    return send(client, trust, ask, url, passOn);
+  };
+  return send(client, trust, ask, url, again);
+}
+
+function passOn(error: unknown): never {
+  throw error;
 }
 
 function isStaleConnection(error: unknown): boolean {
@@ -137,27 +140,38 @@ function isStaleConnection(error: unknown): boolean {
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-async function send(client: HttpSender, trust: Trust, ask: HttpAsk, url: URL): Promise<HttpAnswer> {
+/** One promise where the answer comes in one piece, as it does from a frame: each message takes five. `failed` hears of `HttpTrouble`. */
+function send(
+  client: HttpSender,
+  trust: Trust,
+  ask: HttpAsk,
+  url: URL,
+  failed: (error: unknown) => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
   const { body, signal } = ask;
   const ending = signal instanceof AbortSignal ? endingOf(signal) : signal;
+  const onTrouble = (error: unknown): Promise<HttpAnswer> => failed(troubleOf(error, ending));
   try {
-    const {
-      statusCode,
-      headers,
-      body: said,
-    } = await client.pool(url.origin, trust, ask.use ?? 'short').request({
+    const sent = client.pool(url.origin, trust, ask.use ?? 'short').request({
       method: ask.method,
       path: `${url.pathname}${url.search}`,
       headers: withAuthorization(ask.headers ?? NO_HEADERS, trust, url),
       body: typeof body === 'function' ? body() : (body ?? null),
       ending,
     });
-    return { status: statusCode, headers, body: Buffer.isBuffer(said) ? said : await readBounded(said), url };
+    return sent.then(({ statusCode: status, headers, body: said }) => {
+      if (Buffer.isBuffer(said)) return { status, headers, body: said, url };
+      return readBounded(said).then((read) => ({ status, headers, body: read, url }), onTrouble);
+    }, onTrouble);
   } catch (error) {
-    if (error instanceof HttpTrouble) throw error;
-    if (ending.isEnded) throw new HttpTrouble('aborted', 'the deadline passed or the exchange ended');
-    throw new HttpTrouble('network', (error as Error).message, { cause: error });
+    return Promise.reject(error as Error).catch(onTrouble);
   }
+}
+
+function troubleOf(error: unknown, ending: Ending): HttpTrouble {
+  if (error instanceof HttpTrouble) return error;
+  if (ending.isEnded) return new HttpTrouble('aborted', 'the deadline passed or the exchange ended');
+  return new HttpTrouble('network', (error as Error).message, { cause: error });
 }
 
 function endingOf(signal: AbortSignal): Ending {

@@ -56,6 +56,8 @@ export interface UploadAsk {
   readonly whole: boolean;
   /** Ends after exactly what was declared; throws `RequestProblem` when the connection ends early or sends more. Read at most once. */
   readonly bytes: AsyncIterable<Buffer>;
+  /** The same, where all of it is there already: then either may be taken. */
+  readonly inMemory?: Buffer;
 }
 
 export interface UploadProgress {

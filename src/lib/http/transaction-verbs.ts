@@ -78,9 +78,11 @@ export async function upload<R extends VerbReply>(
   const { request, reply } = asked;
   const caller = callerOf(request);
   const progress = progressHeader(await service.upload(id, blob, ask, caller));
-  if (!readPreferences(request.headers.prefer).isViewWanted) return sendProgress(reply, progress);
-  const view = mustExist(await service.read(id, undefined, closing, caller));
-  return sendViewAfterUpload(reply, await settled(context, asked, view), bases, progress);
+  const { isViewWanted, waitMs } = readPreferences(request.headers.prefer);
+  if (!isViewWanted) return sendProgress(reply, progress);
+  const view =
+    (await waited(context, asked, id, waitMs)) ?? mustExist(await service.read(id, undefined, closing, caller));
+  return sendViewAfterUpload(reply, view, bases, progress);
 }
 
 export function mustExist(view: TransactionView | undefined): TransactionView {
@@ -95,17 +97,35 @@ export function entityTag(header: string): string {
 
 /** The transaction, at once or with the replies to what was asked if the client prefers to wait for them (RFC 7240). */
 function settled(
-  { service, room }: RouteContext,
-  { gate, request, reply }: Asked,
+  context: RouteContext,
+  asked: Asked,
   view: TransactionView,
 ): TransactionView | Promise<TransactionView> {
-  const { waitMs } = readPreferences(request.headers.prefer);
-  if (waitMs === 0 || isAllAnswered(view.state)) return view;
-  const seat = room.enter(request, reply);
-  if (seat === undefined) return view;
+  const { waitMs } = readPreferences(asked.request.headers.prefer);
+  if (isAllAnswered(view.state)) return view;
+  return waited(context, asked, view.id, waitMs) ?? view;
+}
+
+/** The transaction with its replies; `undefined` when the client would not wait for them, or there is no place to wait. */
+function waited(
+  { service, room }: RouteContext,
+  { gate, request, reply }: Asked,
+  id: string,
+  waitMs: number,
+): Promise<TransactionView> | undefined {
+  const seat = waitMs === 0 ? undefined : room.enter(request, reply);
+  if (seat === undefined) return undefined;
   gate.leave(request);
-  const settling = service.settle(view.id, { waitMs, stop: seat.stop }, callerOf(request));
-  return settling.finally(() => seat.leave());
+  return service.settle(id, { waitMs, stop: seat.stop }, callerOf(request)).then(
+    (view) => {
+      seat.leave();
+      return view;
+    },
+    (error: unknown) => {
+      seat.leave();
+      throw error;
+    },
+  );
 }
 
 /** The order of conditions is that of protocol §1.5: an unknown or moved transaction is reported before a mistake in the entity. */

@@ -36,7 +36,7 @@ export async function uploadBody(
   clock: Clock,
   target: UploadTarget,
 ): Promise<HttpAnswer | undefined> {
-  const { size } = target.body;
+  const { size, inMemory } = target.body;
   const reader = new BodyReader(target.body);
   let isWhole = target.isWholeOnly || size <= target.chunkSize;
   let isRefusingRanges = target.isWholeOnly;
@@ -46,8 +46,11 @@ export async function uploadBody(
   try {
     for (let setbacks = 0; setbacks <= limits.uploadResyncs; ) {
       const end = Math.min(size, offset + target.chunkSize);
-      const ask = isWhole ? wholePut(target) : rangePut(target, reader, offset, end);
-      const answer = await attempt(request, await ask.catch(unreadable));
+      const ask =
+        isWhole && inMemory !== undefined
+          ? put(target, inMemory)
+          : await (isWhole ? wholePut(target) : rangePut(target, reader, offset, end)).catch(unreadable);
+      const answer = await request(ask).catch(orLost);
       isOffered ||= (isWhole || end === size) && !isRefusal(answer);
       const stored = answer && storedRange(answer);
       if (answer?.status === 200) {
@@ -74,18 +77,14 @@ export async function uploadBody(
     }
     throw new UpstreamTrouble('blob upload error', { isOffered });
   } finally {
-    await reader.close();
+    if (inMemory === undefined) await reader.close();
   }
 }
 
 /** A lost connection is a setback like a 5xx, counted here and not hidden by a repetition below; only the deadline is final. */
-async function attempt(request: Requester, ask: HttpAsk): Promise<HttpAnswer | undefined> {
-  try {
-    return await request(ask);
-  } catch (error) {
-    if (error instanceof HttpTrouble && error.code === 'network') return undefined;
-    throw error;
-  }
+function orLost(error: unknown): undefined {
+  if (error instanceof HttpTrouble && error.code === 'network') return undefined;
+  throw error;
 }
 
 function isRefusal(answer: HttpAnswer | undefined): boolean {
@@ -99,14 +98,19 @@ function unreadable(error: unknown): never {
   });
 }
 
-async function wholePut({ url, body, mediaType, prefer, deadline }: UploadTarget): Promise<HttpAsk> {
+async function wholePut(target: UploadTarget): Promise<HttpAsk> {
+  const { body } = target;
   const isSmall = body.whole !== undefined || body.size <= limits.blobChunkBytes;
+  return put(target, isSmall ? await bodyBytes(body) : () => Readable.from(body.chunks()));
+}
+
+function put({ url, body, mediaType, prefer, deadline }: UploadTarget, bytes: NonNullable<HttpAsk['body']>): HttpAsk {
   return {
     method: 'PUT',
     url,
     headers: { 'content-type': mediaType, 'content-length': String(body.size), ...preferring(prefer) },
     use: useFor(prefer),
-    body: body.inMemory ?? (isSmall ? await bodyBytes(body) : () => Readable.from(body.chunks())),
+    body: bytes,
     isOnce: true,
     signal: deadline,
   };

@@ -7,6 +7,7 @@ import { KeyedGate } from '../core/keyed-gate.ts';
 import { limits } from '../core/limits.ts';
 import { peerKey } from '../core/peer-key.ts';
 import { Stop } from '../core/stop.ts';
+import { TransientMap } from '../core/transient-map.ts';
 import { type Called, callerOf } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
 
@@ -34,7 +35,8 @@ export interface Seat {
 export class WaitingRoom {
   readonly #all = new InflightGate(limits.hangingGets);
   readonly #peers = new KeyedGate(limits.hangingGetsPerPeer);
-  readonly #stops = new Set<Stop>();
+  readonly #stops = new TransientMap<number, Stop>();
+  #seats = 0;
   #isClosed = false;
 
   /** Takes a place for a request; `undefined` when there is none. */
@@ -49,13 +51,15 @@ export class WaitingRoom {
     const stop = new Stop();
     const gone = (): void => stop.pull();
     reply.raw.once('close', gone);
-    this.#stops.add(stop);
+    this.#seats += 1;
+    const seat = this.#seats;
+    this.#stops.set(seat, stop);
     return {
       stop,
       leave: () => {
         this.#all.leave();
         if (peer !== undefined) this.#peers.leave(peer);
-        this.#stops.delete(stop);
+        this.#stops.delete(seat);
         reply.raw.removeListener('close', gone);
       },
     };
@@ -64,6 +68,6 @@ export class WaitingRoom {
   /** Ends all waits; nobody waits after that. */
   close(): void {
     this.#isClosed = true;
-    for (const stop of this.#stops) stop.pull();
+    for (const stop of this.#stops.values()) stop.pull();
   }
 }
