@@ -1,157 +1,21 @@
 /** Requests between two Koukans as frames on one connection: what travels, who may, and what happens when it breaks. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { hashSecret } from '../../src/lib/auth/secrets.ts';
-import { memoryBody } from '../../src/lib/core/body.ts';
 import { limits } from '../../src/lib/core/limits.ts';
-import { mailbox } from '../../src/lib/core/mailbox.ts';
-import { type Response, reply } from '../../src/lib/core/response.ts';
+import type { Response } from '../../src/lib/core/response.ts';
 import { type AccessOptions, openAccess } from '../../src/lib/http/access.ts';
-import { encodeFrame, FRAMES_TARGET, type Frame, FrameReader, kinds } from '../../src/lib/http/frame.ts';
-import { HttpClient } from '../../src/lib/http/http-client.ts';
-import { httpHop } from '../../src/lib/http/http-hop.ts';
-import type { RestServerOptions } from '../../src/lib/http/server.ts';
-import { fakeDeps, memoryLog, realClock } from '../helpers/fake-deps.ts';
-import type { MemoryServiceOptions } from '../helpers/memory-service.ts';
+import { encodeFrame, kinds } from '../../src/lib/http/frame.ts';
+import { memoryLog, realClock } from '../helpers/fake-deps.ts';
+import { ENVELOPE, joined, PATIENTLY, QUEUED, sender, startOnWire } from './frame-wire.ts';
 import { rawRequest } from './raw-request.ts';
-import { type Running, startRestServer } from './rest-server.ts';
+import { startRestServer } from './rest-server.ts';
 
-const FROM = mailbox('ann@far.test');
-const KIM = mailbox('kim@dest.test');
-const QUEUED = reply(250, '2.6.0', 'queued');
-const ENVELOPE = JSON.stringify({ mail_from: { m: 'ops@shop.test' }, rcpt_to: [{ m: 'kim@dest.test' }] });
-
-const PATIENTLY = { timeout: 20_000, interval: 10 };
 /** Nothing more happens to the transaction then, until it is asked more. */
 const WHEN_ANSWERED = { prefer: 'wait=20' };
-
-interface SenderOptions {
-  readonly token?: string;
-  readonly rcptTimeoutMs?: number;
-}
-
-/** Sends messages through one client, from MAIL to the answer to DATA. */
-function sender(
-  url: string,
-  { token, rcptTimeoutMs = 20_000 }: SenderOptions = {},
-): (text: string) => Promise<Response> {
-  const client = new HttpClient();
-  onTestFinished(() => client.close(AbortSignal.abort()));
-  const hop = httpHop({
-    endpoint: `${url}/senders/router/transactions`,
-    client,
-    deps: fakeDeps({ clock: realClock }),
-    ...(token !== undefined && { token }),
-  });
-  return async (text) => {
-    const exchange = hop.open({ sender: 'router', rcptTimeoutMs, dataTimeoutMs: 20_000, createAt: 'mail' });
-    await exchange.mail(FROM);
-    await exchange.rcpt(KIM);
-    const answer = await exchange.data(memoryBody(Buffer.from(text)));
-    await exchange.close();
-    return answer;
-  };
-}
-
-/** What stands before a server and hears what clients say. */
-interface Wire {
-  readonly url: string;
-  readonly running: Running;
-  /** How many requests of HTTP went by. */
-  readonly requests: () => number;
-  /** Whether a client has been let in for frames. */
-  readonly isJoined: () => boolean;
-  cut(): void;
-  /** Lets nothing more through on the connections there are, and says nothing. */
-  swallow(): void;
-}
-
-/** A server that knows itself by the address of the wire, as one that nothing stands before. */
-async function startOnWire(
-  service: MemoryServiceOptions = {},
-  options: Partial<RestServerOptions> = {},
-): Promise<Wire> {
-  let port = '';
-  const sockets = new Set<Socket>();
-  let said = '';
-  let isJoined = false;
-  let generation = 0;
-  const server = net.createServer((near) => {
-    const far = net.connect(Number(port), '127.0.0.1');
-    let asked = '';
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.on('close', () => {
-        sockets.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-    const born = generation;
-    near.on('data', (chunk: Buffer) => {
-      if (born !== generation) return;
-      asked += chunk.toString('latin1');
-      said += chunk.toString('latin1');
-      far.write(chunk);
-    });
-    far.on('data', (chunk: Buffer) => {
-      if (asked.startsWith('CONNECT') && chunk.toString('latin1').startsWith('HTTP/1.1 200')) isJoined = true;
-      near.write(chunk);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
-  onTestFinished(() => {
-    cut();
-    server.close();
-  });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const running = await startRestServer(service, { sessionUri: url, ...options });
-  port = new URL(running.url).port;
-  return {
-    url,
-    running,
-    requests: () => said.split(' HTTP/1.1\r\n').length - 1,
-    isJoined: () => isJoined,
-    cut() {
-      isJoined = false;
-      cut();
-    },
-    swallow() {
-      generation += 1;
-    },
-  };
-}
-
-/** Connects for frames; answers frame by frame, in the order in which they come. */
-async function joined(url: string, headers = ''): Promise<{ socket: Socket; status: string; next(): Promise<Frame> }> {
-  const { port } = new URL(url);
-  const socket = net.connect(Number(port), '127.0.0.1');
-  onTestFinished(() => {
-    socket.destroy();
-  });
-  socket.on('error', () => socket.destroy());
-  socket.write(`CONNECT ${FRAMES_TARGET} HTTP/1.1\r\nhost: ${FRAMES_TARGET}\r\n${headers}\r\n`);
-  const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const first = (await chunks.next()).value as Buffer;
-  const reader = new FrameReader(limits.httpAnswerBytes);
-  const read: Frame[] = [];
-  const next = async (): Promise<Frame> => {
-    while (read.length === 0) {
-      const { value, done } = await chunks.next();
-      if (done) throw new Error('the server has closed the connection');
-      read.push(...reader.read(value));
-    }
-    return read.shift() as Frame;
-  };
-  return { socket, status: first.toString('latin1').slice(9, 12), next };
-}
 
 const create = (id: number, headers: Record<string, string> = {}): Buffer =>
   encodeFrame(id, kinds.request, 'POST /senders/router/transactions', headers, ENVELOPE);
