@@ -1,7 +1,8 @@
 /** Somebody sets the wall clock by hours, forth and back: no wait ends early, none lasts for hours, nothing is lost or sent twice. */
 import { describe, it } from 'vitest';
 import { reply } from '../../src/lib/core/response.ts';
-import { Journey, shapes } from '../helpers/journey.ts';
+import { postgres, sqlite } from '../helpers/databases.ts';
+import { Journey } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { createRest, sendSmtp } from '../helpers/journey-mail.ts';
 import { FaultyMachine, whyNoFaultyMachine } from './faulty-machine.ts';
@@ -12,11 +13,21 @@ const HOUR = 3_600_000;
 const whyNot = whyNoFaultyMachine();
 leftOut(whyNot, 'No wall clock is set');
 
-describe.runIf(whyNot === undefined)('a wall clock that is set by hours', () => {
-  it.concurrent.for(shapes)('ends no wait and prolongs none: %s', async (shape, context) => {
+/** The state is in an SQLite file, or in PostgreSQL, whose own clock is not that of Koukan. */
+const places = [
+  ['serve', 'sqlite'],
+  ['split', 'sqlite'],
+  ['split', 'postgres'],
+] as const;
+
+describe.runIf(whyNot === undefined)('a wall clock that is set by hours', { timeout: 60_000 }, () => {
+  it.concurrent.for(places)('ends no wait and prolongs none: %s, %s', async ([shape, engine], context) => {
     const { expect } = context;
     let isAway = true;
+    const database = await (engine === 'postgres' ? postgres : sqlite).create();
+    context.onTestFinished(() => database.drop());
     const journey = await Journey.open(context, {
+      databaseUrl: database.url,
       times: { sessionRefresh: 1, sessionTtl: 10 },
       far: (stage, address) =>
         isAway && stage === 'rcpt' && address.startsWith('stored') ? reply(450, '4.2.0', 'not now') : undefined,
@@ -24,6 +35,7 @@ describe.runIf(whyNot === undefined)('a wall clock that is set by hours', () => 
     const machine = FaultyMachine.in(journey.folder);
     context.onTestFinished(() => machine.close());
     journey.env = machine.env;
+    if (engine === 'postgres') await journey.run('db', 'init', '--url', database.url).exited;
     const started = await journey.start(shape);
     const load = Load.start(context, journey);
     await load.next(1);

@@ -3,21 +3,29 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'vitest';
 
-/** `dot`: the end of the message does not reach the far end; `answer`: it does, and the answer is lost. */
-export const steps = ['connect', 'mail', 'rcpt', 'data', 'dot', 'answer'] as const;
+/**
+ * `connect`: nobody greets; `tls`: STARTTLS is offered and taken, and the handshake is not; `dot`: the end of the message does not reach the far
+ * end; `answer`: it does, and the answer is lost; `half`: so is the second half of the line that answers MAIL.
+ */
+export const steps = ['connect', 'ehlo', 'tls', 'mail', 'half', 'rcpt', 'data', 'dot', 'answer'] as const;
 export type Step = (typeof steps)[number];
 export type How = 'stalls' | 'resets';
 
 /** Where each step begins in what the client sends. */
 const BEGINNINGS: Readonly<Record<Step, string | undefined>> = {
   connect: undefined,
+  ehlo: 'EHLO ',
+  tls: 'STARTTLS\r\n',
   mail: 'MAIL FROM',
+  half: undefined,
   rcpt: 'RCPT TO',
   data: 'DATA\r\n',
   dot: '\r\n.\r\n',
   answer: undefined,
 };
 
+/** What the far end says to MAIL, and to a message. */
+const SENDER_TAKEN = '250 2.0.0 OK';
 const MESSAGE_TAKEN = 'message accepted';
 
 export interface FaultyFarEndAsk {
@@ -27,6 +35,15 @@ export interface FaultyFarEndAsk {
   readonly farPort: number;
   readonly step: Step;
   readonly how: How;
+}
+
+/** Puts STARTTLS into the answer to EHLO. */
+function offeringTls(chunk: Buffer): Buffer {
+  const text = chunk.toString('latin1');
+  return Buffer.from(
+    text.replace(/^250-.*\r\n/, (first) => `${first}250-STARTTLS\r\n`),
+    'latin1',
+  );
 }
 
 export class FaultyFarEnd {
@@ -78,12 +95,25 @@ export class FaultyFarEnd {
       const at = this.#isHealed || beginning === undefined ? -1 : chunk.indexOf(beginning);
       far.write(at === -1 ? chunk : chunk.subarray(0, at));
       isFailing = at !== -1;
+      if (isFailing && step === 'tls') client.write('220 2.0.0 go ahead\r\n');
       if (isFailing) this.#fail(client);
     });
     far.on('data', (chunk: Buffer) => {
-      if (step === 'answer' && !this.#isHealed && chunk.includes(MESSAGE_TAKEN)) this.#fail(client);
-      else if (!isFailing) client.write(chunk);
+      if (isFailing) return;
+      const cut = this.#isHealed ? -1 : this.#cutAt(chunk);
+      const text = step === 'tls' && !this.#isHealed ? offeringTls(chunk) : chunk;
+      isFailing = cut !== -1;
+      client.write(isFailing ? text.subarray(0, cut) : text);
+      if (isFailing) this.#fail(client);
     });
+  }
+
+  /** How much of an answer still arrives. */
+  #cutAt(chunk: Buffer): number {
+    const { step } = this.#ask;
+    if (step === 'answer') return chunk.includes(MESSAGE_TAKEN) ? 0 : -1;
+    const at = step === 'half' ? chunk.indexOf(SENDER_TAKEN) : -1;
+    return at === -1 ? -1 : at + 5;
   }
 
   #fail(client: Socket): void {

@@ -77,7 +77,7 @@ async function endsWell(context: TestContext, { far, journey, started, load }: A
   expect(await unfinished(journey.databaseUrl)).toEqual(NOTHING_LEFT);
 }
 
-describe.runIf(whyNot === undefined)('a PostgreSQL without space', () => {
+describe.runIf(whyNot === undefined)('a PostgreSQL without space', { timeout: 60_000 }, () => {
   it('refuses for now, and recovers by itself', async (context) => {
     const disk = isOwn ? ownDisk(context) : await failingDisk(context);
     // One file of the write-ahead log is enough for all: tables are what cannot grow.
