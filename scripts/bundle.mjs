@@ -45,6 +45,21 @@ const places = {
   },
 };
 
+/**
+ * oclif requires at once what it may need some day: globs, templates, spinners, a profiler. Here each is loaded when something of it is first
+ * asked for. The form is that of TypeScript's CommonJS, whose imports are only ever used as `name_1.member`.
+ */
+const whenUsed = {
+  name: 'when-used',
+  transform(code, id) {
+    if (!posix(id).includes('/node_modules/@oclif/core/lib/')) return undefined;
+    return code.replace(
+      /^const (\w+_1) = ((?:__importDefault\()?require\("[^."][^"]*"\)\)?);$/gm,
+      'const $1 = new Proxy({}, { get: (_, member) => ($2)[member] });',
+    );
+  },
+};
+
 const commands = readdirSync(path.join(source, 'commands'), { recursive: true })
   .map(posix)
   .filter((file) => file.endsWith('.ts'));
@@ -61,7 +76,7 @@ const bundle = await rolldown({
     ...Object.fromEntries(commandEntries),
   },
   platform: 'node',
-  plugins: [apart, places],
+  plugins: [apart, places, whenUsed],
   transform: { target: 'node20', define: { __dirname: 'import.meta.dirname' } },
 });
 const { output } = await bundle.generate({
