@@ -134,6 +134,38 @@ describe('opening a session', () => {
   });
 });
 
+const AUTH_OFFERED = '250-x\r\n250 AUTH PLAIN\r\n';
+
+describe('a server that falls silent while a session is opened', () => {
+  it.each([
+    ['in the middle of the greeting', ['220 he'], 'before the greeting'],
+    ['in the middle of a line of its answer to EHLO', ['220 hi\r\n', '250-x\r\n250-PIPE'], 'at EHLO'],
+    ['before the last line of its answer to EHLO', ['220 hi\r\n', '250-x\r\n'], 'at EHLO'],
+    ['at AUTH', ['220 hi\r\n', AUTH_OFFERED, ''], 'at AUTH'],
+    ['in the middle of its answer to AUTH', ['220 hi\r\n', AUTH_OFFERED, '235 2.7'], 'at AUTH'],
+  ] as const)('%s is given up in time', async (_, says, step) => {
+    const clock = new FakeClock();
+    let reached: () => void = () => undefined;
+    const isReached = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const target = await server(async (peer) => {
+      for (const [i, piece] of says.entries()) {
+        if (i > 0) await peer.line();
+        peer.say(piece);
+      }
+      reached();
+      await peer.gone;
+    });
+    const opened = connect(target, { tls: 'off', credentials: { user: 'ann', password: 'secret' } }, clock);
+    await isReached;
+    await settle(50);
+    await clock.advance(PROFILE.timeoutMs);
+    expect(text([(await opened) as Response])).toEqual([`450 4.4.2 no reply within 30 s ${step}`]);
+    expect(clock.sleeping).toBe(0);
+  });
+});
+
 const STEPS = [
   ['connect', 'before the greeting'],
   ['EHLO', 'at EHLO'],
