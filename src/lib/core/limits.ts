@@ -225,6 +225,8 @@ export const limits = {
   smtpReplyLineBytes: 512,
   /** Sessions of one SMTP listener. */
   smtpSessions: 1000,
+  /** Connections that the system keeps until they are taken; of the next, the client's system tries again after a second, and then ever later. */
+  smtpBacklog: 4096,
   /** Who finds no session is told so after this time, unless one has become free; who is refused MAIL hears it after the same time. */
   smtpRefusalMs: 2000,
   /** Connections that wait for that; the next are refused at once. */

@@ -112,7 +112,7 @@ function makeServer(options: SmtpListenerOptions): ListenerServer {
 function listen(server: ListenerServer, { host, port }: HostPort): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.server.once('error', reject);
-    server.server.listen({ host, port }, () => {
+    server.server.listen({ host, port, backlog: limits.smtpBacklog }, () => {
       server.server.off('error', reject);
       resolve(server.server.address() as AddressInfo);
     });
