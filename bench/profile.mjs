@@ -60,7 +60,7 @@ function readArguments(args) {
   }
 }
 
-/** One column for each process of the case: `{ title, cpuUs, samples, threads }`. */
+/** One column for each process of the case: `{ title, cpuUs, otherCores, samples, threads }`. */
 async function profileCase(theCase, options, dir, stops) {
   const sink = new Child('./sink.mjs');
   stops.add(() => sink.stop());
@@ -76,22 +76,23 @@ async function profileCase(theCase, options, dir, stops) {
     await contestant.warmUp(theCase);
     // What is not compiled after the warm-up is compiled in this.
     await contestant.run();
-    const cpuUs = await cpuOf(pids, () => contestant.run());
+    const { cpuUs, otherCores } = await cpuOf(pids, () => contestant.run());
     const file = path.join(dir, `${theCase.name}.perf`);
     requireClean(theCase, await record(pids, file, () => contestant.run()));
     for (const pid of pids) await keepLastNames(pid);
     const counts = await countSamples(stacksOf(file));
-    return processesOf(theCase).map((title, i) => ({ title, cpuUs: cpuUs[i], ...counts.get(pids[i]) }));
+    return processesOf(theCase).map((title, i) => ({ title, cpuUs: cpuUs[i], otherCores, ...counts.get(pids[i]) }));
   } finally {
     for (const pid of pids) await forgetNames(pid);
   }
 }
 
-/** Microseconds for a message of each process in a run that nobody samples, because sampling costs too. */
+/** Microseconds for a message of each process in a run that nobody samples, because sampling costs too; and what others used of the machine. */
 async function cpuOf(pids, run) {
   const before = pids.map((pid) => usageOf([pid]).cpuMs);
-  const { delivered } = await run();
-  return pids.map((pid, i) => ((usageOf([pid]).cpuMs - before[i]) * 1000) / delivered);
+  const { delivered, other_cpu_cores: otherCores } = await run();
+  const cpuUs = pids.map((pid, i) => ((usageOf([pid]).cpuMs - before[i]) * 1000) / delivered);
+  return { cpuUs, otherCores };
 }
 
 /** Where a message is lost, nobody knows what the rest of them cost. */
@@ -129,10 +130,12 @@ async function profileOfFile(file) {
   return [...counts].map(([pid, each]) => ({ title: `process ${pid}`, ...each }));
 }
 
-function originOf({ cpu, cores, system, node, commit, date }, { scenario }) {
+function originOf({ cpu, cores, system, node, commit, date }, { scenario }, columns) {
   const command = ['npm run bench:profile', ...(scenario === 'all' ? [] : [`-- --scenario ${scenario}`])].join(' ');
   const measured = [`${cores} cores of ${cpu}`, system, `Node ${node}`, commit && `commit ${commit}`, date];
-  return `Microseconds of CPU for a message, in brackets their share. ${measured.filter(Boolean).join(', ')}, \`${command}\`.`;
+  const others = Math.max(...columns.map(({ otherCores = 0 }) => otherCores));
+  const quiet = `Other processes used ${others.toFixed(1)} cores at most.`;
+  return `Microseconds of CPU for a message, in brackets their share. ${measured.filter(Boolean).join(', ')}, \`${command}\`. ${quiet}`;
 }
 
 async function main(args) {
@@ -149,7 +152,7 @@ async function main(args) {
   const page = options.page === undefined ? undefined : path.resolve(options.page);
   if (page !== undefined) mustBeCommitted(page, where);
   const columns = await profileAll(options);
-  const profile = `${originOf(where, options)}\n\n${profileTable(columns)}`;
+  const profile = `${originOf(where, options, columns)}\n\n${profileTable(columns)}`;
   process.stdout.write(`${profile}\n`);
   if (page !== undefined) await writeBetween(page, MARKS, profile);
   if (options['json-out'] !== undefined)
