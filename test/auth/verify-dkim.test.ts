@@ -8,6 +8,7 @@ import { DEFAULT_HEADERS, headerChoice } from '../../src/lib/auth/signing/signed
 import { verifyDkim } from '../../src/lib/auth/verify-dkim.ts';
 import { type Body, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
 import type { DkimSignature } from '../../src/lib/core/signals/dkim.ts';
+import { HeldBody } from '../../src/lib/spool/held-body.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { fakeDeps, fakeDns, type Zone } from '../helpers/fake-deps.ts';
 import { published, type SignAsk, signedBy, type TestKey, testKey } from '../helpers/signed-mail.ts';
@@ -134,6 +135,27 @@ describe('a signature', () => {
           algorithm: 'ed25519-sha256',
         });
         expect((await only(chunked(signed, size))).status).toBe('dkim_pass');
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('whether its line ends were looked at before or not, and in one piece of memory or several', async () => {
+    const piece = fc.constantFrom('\r\n', ' ', '\t', 'a', ' \r\n', '\r\n\r\n');
+    const content = fc.tuple(fc.array(piece), fc.nat(), fc.constantFrom('simple', 'relaxed'));
+    await fc.assert(
+      fc.asyncProperty(content, async ([pieces, cut, canonicalization]) => {
+        const signed = await signedBy(ed25519, `From: a@example.com\r\n\r\n${pieces.join('')}\r\n`, {
+          algorithm: 'ed25519-sha256',
+          canonicalization: `relaxed/${canonicalization}`,
+        });
+        const at = cut % signed.length;
+        const inTwo = [signed.subarray(0, at), signed.subarray(at)];
+        const forms = [true, false].flatMap((hasOnlyCrlf) => [
+          memoryBody(signed, hasOnlyCrlf),
+          new HeldBody(inTwo, hasOnlyCrlf, () => undefined),
+        ]);
+        for (const form of forms) expect((await only(form)).status).toBe('dkim_pass');
       }),
       { numRuns: 60 },
     );

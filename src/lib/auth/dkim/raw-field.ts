@@ -14,22 +14,40 @@ export interface RawField {
 
 /** A lone CR or LF is sent as CRLF (see `WireLines`), so what comes after it is a line of its own. */
 const LINE_END = /\r\n?|\n/;
+const COLON = 0x3a;
+const SPACE = 0x20;
+const TAB = 0x09;
 
 /** The fields of a header block in order; lines that belong to no field are left out, as a verifier does. */
 export function rawFields(block: Buffer): readonly RawField[] {
   const fields: { name: string; raw: string }[] = [];
   let isInField = false;
   for (const line of block.toString('latin1').split(LINE_END)) {
-    const current = fields.at(-1);
-    if (line.startsWith(' ') || line.startsWith('\t')) {
+    const first = line.charCodeAt(0);
+    if (first === SPACE || first === TAB) {
+      const current = fields.at(-1);
       if (isInField && current !== undefined) current.raw += `\r\n${line}`;
       continue;
     }
-    const name = /^([!-9;-~]+)[ \t]*:/.exec(line)?.[1];
-    isInField = name !== undefined;
-    if (name !== undefined) fields.push({ name: name.toLowerCase(), raw: line });
+    const length = nameLength(line);
+    isInField = length > 0;
+    if (isInField) fields.push({ name: line.slice(0, length).toLowerCase(), raw: line });
   }
   return fields;
+}
+
+/** Of the name with which the line begins, before which there is no space and after which there may be some before the colon; 0: it has none. */
+function nameLength(line: string): number {
+  let length = 0;
+  while (isInName(line.charCodeAt(length))) length += 1;
+  let colon = length;
+  while (line.charCodeAt(colon) === SPACE || line.charCodeAt(colon) === TAB) colon += 1;
+  return line.charCodeAt(colon) === COLON ? length : 0;
+}
+
+/** RFC 5322 §3.6.8: everything that can be printed, without the colon. */
+function isInName(code: number): boolean {
+  return code > SPACE && code < 0x7f && code !== COLON;
 }
 
 /** Without the line end; the caller joins fields with CRLF. */

@@ -30,7 +30,8 @@ export interface SignatureAsk {
 export async function dkimSignature(message: ReadMessage, ask: SignatureAsk): Promise<string> {
   const { names, fields } = coveredHeaders(message.fields, ask.headers);
   const { header } = ask.canonicalization;
-  const covered = fields.map((field) => `${canonicalField(field, header)}\r\n`).join('');
+  let covered = '';
+  for (const field of fields) covered += `${canonicalField(field, header)}\r\n`;
   let unsigned = '';
   const signature = await ask.key.sign((algorithm) => {
     unsigned = writeTags(message, ask, algorithm, names);
@@ -39,8 +40,7 @@ export async function dkimSignature(message: ReadMessage, ask: SignatureAsk): Pr
     // RFC 8463 §3: Ed25519 signs the hash, not the text.
     return algorithm === 'rsa-sha256' ? data : createHash('sha256').update(data).digest();
   });
-  const lines = signature.toString('base64').match(/.{1,72}/g) ?? [];
-  return `${unsigned}${lines.join('\r\n\t')}\r\n`;
+  return `${unsigned}${foldBase64(signature.toString('base64'))}\r\n`;
 }
 
 /** Everything up to and with `b=`, which is last: a verifier takes its value away, folding included. */
@@ -56,29 +56,36 @@ function writeTags(
   const at = Math.floor(ask.atMs / 1000);
   const expires = ask.expiresAfterMs === undefined ? '' : ` x=${at + Math.ceil(ask.expiresAfterMs / 1000)};`;
   const identity = ask.identity === undefined ? '' : ` i=${ask.identity};`;
-  return [
-    `DKIM-Signature: v=1; a=${algorithm}; c=${header}/${body};`,
-    `d=${ask.domain}; s=${ask.selector};${identity}`,
-    `t=${at};${expires}`,
-    ...foldNames(names),
-    `bh=${hash.digest};`,
-    'b=',
-  ].join('\r\n\t');
+  const what = `DKIM-Signature: v=1; a=${algorithm}; c=${header}/${body};`;
+  const who = `d=${ask.domain}; s=${ask.selector};${identity}`;
+  const when = `t=${at};${expires}`;
+  return `${what}${FOLD}${who}${FOLD}${when}${FOLD}${foldNames(names)}${FOLD}bh=${hash.digest};${FOLD}b=`;
 }
 
+const FOLD = '\r\n\t';
 const NAMES_LINE_MAX = 70;
 
 /** RFC 6376 §3.5 allows folding around the colons of `h=`. */
-function foldNames(names: readonly string[]): readonly string[] {
-  const lines: string[] = [];
-  let line = 'h=';
+function foldNames(names: readonly string[]): string {
+  let text = 'h=';
+  let lineLength = text.length;
   for (const [i, name] of names.entries()) {
-    const piece = i === names.length - 1 ? `${name};` : `${name}:`;
-    if (line.length + piece.length > NAMES_LINE_MAX) {
-      lines.push(line);
-      line = '';
+    const length = name.length + 1;
+    if (lineLength + length > NAMES_LINE_MAX) {
+      text += FOLD;
+      lineLength = 0;
     }
-    line += piece;
+    text += name;
+    text += i === names.length - 1 ? ';' : ':';
+    lineLength += length;
   }
-  return [...lines, line];
+  return text;
+}
+
+const BASE64_LINE = 72;
+
+function foldBase64(text: string): string {
+  let folded = text.slice(0, BASE64_LINE);
+  for (let at = BASE64_LINE; at < text.length; at += BASE64_LINE) folded += FOLD + text.slice(at, at + BASE64_LINE);
+  return folded;
 }

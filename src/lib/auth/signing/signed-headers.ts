@@ -5,13 +5,16 @@ import type { RawField } from '../dkim/raw-field.ts';
 export interface HeaderChoice {
   /** All of them, in the order of `h=`; those that a message lacks are left out unless over-signed. */
   readonly names: readonly string[];
+  /** Where a name is in `names`. */
+  readonly places: ReadonlyMap<string, number>;
   /** An absent field is signed as absent, a present one also as having no second. */
   readonly oversigned: ReadonlySet<string>;
 }
 
 /** What is only over-signed comes last. */
 export function headerChoice(headers: readonly string[], oversign: readonly string[]): HeaderChoice {
-  return { names: [...new Set([...headers, ...oversign])], oversigned: new Set(oversign) };
+  const names = [...new Set([...headers, ...oversign])];
+  return { names, places: new Map(names.map((name, i) => [name, i])), oversigned: new Set(oversign) };
 }
 
 /** RFC 6376 §5.4.1, RFC 8058 §4 and the fields that say what the content is. Trace fields and Bcc are not signed. */
@@ -73,29 +76,32 @@ export interface CoveredHeaders {
 const INSTANCES_MAX = 20;
 
 export function coveredHeaders(fields: readonly RawField[], choice: HeaderChoice): CoveredHeaders {
-  const byName = lastFirst(fields);
+  const found = lastFirst(fields, choice);
   const names: string[] = [];
   const covered: RawField[] = [];
-  for (const name of choice.names) {
-    const all = byName.get(name) ?? [];
-    const count = Math.min(all.length, INSTANCES_MAX);
-    for (let i = 0; i < count; i += 1) {
+  for (const [i, name] of choice.names.entries()) {
+    const all = found[i];
+    const count = Math.min(all?.length ?? 0, INSTANCES_MAX);
+    for (let k = 0; k < count; k += 1) {
       names.push(name);
-      covered.push(all[i] as RawField);
+      covered.push(all?.[k] as RawField);
     }
     // One name more would make a verifier look for one that is there, and not covered.
-    if (count === all.length && choice.oversigned.has(name)) names.push(name);
+    if (count === (all?.length ?? 0) && choice.oversigned.has(name)) names.push(name);
   }
   return { names, fields: covered };
 }
 
-function lastFirst(fields: readonly RawField[]): ReadonlyMap<string, readonly RawField[]> {
-  const byName = new Map<string, RawField[]>();
+/** The instances of each name, in the places of the names. */
+function lastFirst(fields: readonly RawField[], { names, places }: HeaderChoice): readonly (RawField[] | undefined)[] {
+  const found = new Array<RawField[] | undefined>(names.length);
   for (let i = fields.length - 1; i >= 0; i -= 1) {
     const field = fields[i] as RawField;
-    const others = byName.get(field.name);
-    if (others === undefined) byName.set(field.name, [field]);
-    else others.push(field);
+    const place = places.get(field.name);
+    if (place === undefined) continue;
+    const instances = found[place];
+    if (instances === undefined) found[place] = [field];
+    else instances.push(field);
   }
-  return byName;
+  return found;
 }
