@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { encodeFrame, type Frame, FrameError, kinds } from './frame.ts';
+import { encodeFrame, FRAMES_HEADER, type Frame, FrameError, kinds } from './frame.ts';
 import type { FrameChannel } from './frame-channel.ts';
 
 /** A request whose entity is there. What an `IncomingMessage` shows, as far as routes look. */
@@ -94,7 +94,7 @@ export class FrameResponse extends EventEmitter {
   writeHead(status: number, headers: Headers = {}): this {
     this.statusCode = status;
     this.headersSent = true;
-    for (const name in headers) this.#headers[name] = headers[name] as string | number;
+    for (const name in headers) if (name !== FRAMES_HEADER) this.#headers[name] = headers[name] as string | number;
     return this;
   }
 

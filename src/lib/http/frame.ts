@@ -5,7 +5,7 @@
  *
  *   length (4 bytes, of what follows) · id (4 bytes) · kind (1 byte) · length of the head (2 bytes) · head · entity
  *
- * The head is `POST /path` or `201`, then a line `name: value` for each header, divided by LF.
+ * The head is `POST /path` or `201`, then a line `name: value` for each header but Content-Length, divided by LF.
  */
 import { limits } from '../core/limits.ts';
 
@@ -38,6 +38,17 @@ export class FrameError extends Error {
 
 const PREFIX_BYTES = 11;
 const NAME = /^[a-z\d-]{1,64}$/;
+/** Known without a look at their letters. */
+const USUAL_NAMES: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-type',
+  'etag',
+  'if-match',
+  'koukan-dsn',
+  'location',
+  'prefer',
+  'preference-applied',
+]);
 const NOTHING = Buffer.alloc(0);
 const BREAKS = /[\r\n\0]/;
 
@@ -51,6 +62,8 @@ export function encodeFrame(
 ): Buffer {
   let head = start;
   for (const name in headers) {
+    // The length of the frame says it.
+    if (name === 'content-length') continue;
     const value = String(headers[name]);
     if (BREAKS.test(value)) throw new FrameError(`the header ${name} has more than one line`);
     head += `\n${name}: ${value}`;
@@ -101,13 +114,35 @@ function decode(bytes: Buffer): Frame {
   const headLength = bytes.readUInt16BE(5);
   const at = 7 + headLength;
   if (at > bytes.length || headLength > limits.restHeaderBytes) throw new FrameError('a head is longer than its frame');
-  const [start = '', ...lines] = bytes.toString('latin1', 7, at).split('\n');
+  const head = bytes.toString('latin1', 7, at);
+  const end = lineEnd(head, 0);
+  const headers = readHeaders(head, end);
+  return {
+    id: bytes.readUInt32BE(0),
+    kind: bytes[4] as number,
+    start: head.slice(0, end),
+    headers,
+    entity: bytes.subarray(at),
+  };
+}
+
+/** The lines of a head after the first one, which ends at `end`. */
+function readHeaders(head: string, end: number): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const colon = line.indexOf(': ');
-    const name = line.slice(0, colon);
-    if (colon <= 0 || !NAME.test(name)) throw new FrameError('a line of a head is no header');
-    headers[name] = line.slice(colon + 2);
+  for (let from = end + 1; from <= head.length; ) {
+    const to = lineEnd(head, from);
+    const colon = head.indexOf(': ', from);
+    const name = head.slice(from, colon);
+    if (colon <= from || colon >= to || !(USUAL_NAMES.has(name) || NAME.test(name))) {
+      throw new FrameError('a line of a head is no header');
+    }
+    headers[name] = head.slice(colon + 2, to);
+    from = to + 1;
   }
-  return { id: bytes.readUInt32BE(0), kind: bytes[4] as number, start, headers, entity: bytes.subarray(at) };
+  return headers;
+}
+
+function lineEnd(text: string, from: number): number {
+  const end = text.indexOf('\n', from);
+  return end === -1 ? text.length : end;
 }
