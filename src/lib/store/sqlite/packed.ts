@@ -23,6 +23,16 @@ export function packBatch(operations: readonly Operation[]): PackedBatch {
   return packer.batch();
 }
 
+const PAGE_BYTES = 4096;
+/** Pages of inner and outer ends of indexes that change with any batch; and how much of it fills another. */
+const BATCH_PAGES = 16;
+const VALUES_PER_PAGE = 50;
+
+/** How many pages of the database a batch changes, roughly. */
+export function loggedPages({ values, bytes, others }: PackedBatch): number {
+  return BATCH_PAGES + others.length + values.length / VALUES_PER_PAGE + bytes.length / PAGE_BYTES;
+}
+
 export function unpackBatch(batch: PackedBatch): Operation[] {
   return new Unpacker(batch).operations();
 }

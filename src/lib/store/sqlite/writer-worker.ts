@@ -4,7 +4,7 @@ import { must } from '../../core/errors.ts';
 import { runBatch } from '../batch.ts';
 import type { Sql } from '../sql/sql.ts';
 import { isFull, openWriter, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
-import { type PackedBatch, type PackedResult, packResult, unpackBatch } from './packed.ts';
+import { loggedPages, type PackedBatch, type PackedResult, packResult, unpackBatch } from './packed.ts';
 import { runTogether } from './together.ts';
 
 /** One at a time: the next request comes after the answer to this one. */
@@ -17,6 +17,9 @@ export type WriterAnswer =
 must(parentPort, 'this file runs as a worker thread');
 const port = parentPort;
 const { file } = workerData as { readonly file: string };
+
+/** So many pages of log (16 MB) are worth a copy into the file: one that is written again and again is copied once for all of them. */
+const WORTH_COPYING_PAGES = 4000;
 
 let open: { readonly db: SqliteDatabase; readonly sql: Sql } | undefined;
 
@@ -40,6 +43,25 @@ async function commit(batch: PackedBatch): Promise<WriterAnswer> {
   }
 }
 
+/** What was logged since the log was copied last, roughly. */
+let pages = 0;
+
+/**
+ * Copies the log into the file when there is much of it: as long as that takes, those who have just been answered go on. What cannot be copied, or
+ * synced, stays in the log and is copied again.
+ */
+function copyLog(batch: PackedBatch): void {
+  pages += loggedPages(batch);
+  if (pages < WORTH_COPYING_PAGES || open === undefined) return;
+  pages = 0;
+  try {
+    open.db.pragma('wal_checkpoint(PASSIVE)');
+  } catch (error) {
+    if (sqliteFailureKind(error) !== 'unavailable') throw error;
+    closeDatabase();
+  }
+}
+
 function closeDatabase(): void {
   open?.db.close();
   open = undefined;
@@ -52,7 +74,10 @@ port.on('message', (request: WriterRequest) => {
     return;
   }
   commit(request.batch).then(
-    (answer) => port.postMessage(answer),
+    (answer) => {
+      port.postMessage(answer);
+      copyLog(request.batch);
+    },
     (error: unknown) => {
       // Nothing is answered by a writer in an unknown state: the thread ends, and whoever waits hears of that.
       setImmediate(() => {
