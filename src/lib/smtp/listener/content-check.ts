@@ -42,26 +42,27 @@ export class ContentCheck {
       start = 1;
       this.#lineBytes = 0;
     }
-    for (;;) {
-      const cr = nextByte(chunk, CR, start);
-      const lf = nextByte(chunk, LF, start);
-      const end = cr === -1 ? chunk.length : cr;
-      // The first LF is to be right behind the first CR.
-      const isCrlf = lf === -1 ? end >= chunk.length - 1 : lf === cr + 1 && cr !== -1;
-      if (!isCrlf) return refusals.lineBreak;
-      this.#lineBytes += end - start;
-      if (this.#lineBytes > limits.smtpTextLineBytes) return refusals.longLine;
-      this.#endsWithCr = end === chunk.length - 1;
-      if (end >= chunk.length - 1) return undefined;
-      this.#lineBytes = 0;
-      start = end + 2;
+    if (hasBareLf(chunk, start)) return refusals.lineBreak;
+    const last = chunk.length - 1;
+    let lineBytes = this.#lineBytes;
+    let cr = chunk.indexOf(CR, start);
+    while (cr !== -1 && cr < last) {
+      if (chunk[cr + 1] !== LF) return refusals.lineBreak;
+      if (lineBytes + cr - start > limits.smtpTextLineBytes) return refusals.longLine;
+      lineBytes = 0;
+      start = cr + 2;
+      cr = chunk.indexOf(CR, start);
     }
+    this.#endsWithCr = cr !== -1;
+    this.#lineBytes = lineBytes + (cr === -1 ? chunk.length : cr) - start;
+    return this.#lineBytes > limits.smtpTextLineBytes ? refusals.longLine : undefined;
   }
 }
 
-/** A search costs as much as looking at a dozen bytes, and a line may be empty: look there first. */
-function nextByte(chunk: Buffer, byte: number, from: number): number {
-  if (chunk[from] === byte) return from;
-  if (chunk[from + 1] === byte) return from + 1;
-  return chunk.indexOf(byte, from + 2);
+/** An LF without a CR right before it; the one that belongs to a CR before `from` is not among those that are looked at. */
+function hasBareLf(chunk: Buffer, from: number): boolean {
+  for (let lf = chunk.indexOf(LF, from); lf !== -1; lf = chunk.indexOf(LF, lf + 1)) {
+    if (chunk[lf - 1] !== CR) return true;
+  }
+  return false;
 }
