@@ -1,9 +1,9 @@
 /** Request JSON to what a service is asked: checks shape and bounds, and says which field is wrong. Nothing here judges mail. */
-import { isUtf8 } from 'node:buffer';
 import type { z } from 'zod';
 import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { type Mailbox, mailbox } from '../core/mailbox.ts';
+import { bytesText } from '../core/text-bytes.ts';
 import { type BodyAsk, type CreateAsk, RequestProblem, type UpdateAsk } from './service.ts';
 import { isUsualCreate, isUsualUpdate } from './usual-json.ts';
 import { type CreateJson, createSchema, type MailboxJson, type UpdateJson, updateSchema } from './wire-schema.ts';
@@ -88,8 +88,8 @@ function withoutForeignOffsets(json: Readonly<Record<string, unknown>>): Readonl
 const BYTE_ORDER_MARK = '\ufeff';
 
 function parseJson(entity: Buffer): unknown {
-  if (!isUtf8(entity)) throw new RequestProblem(400, 'invalid JSON: not UTF-8');
-  const text = entity.toString('utf8');
+  const text = bytesText(entity);
+  if (text === undefined) throw new RequestProblem(400, 'invalid JSON: not UTF-8');
   let value: unknown;
   try {
     value = JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);

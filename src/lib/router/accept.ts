@@ -9,6 +9,7 @@ import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
 import { shareOf } from '../core/fair-shares.ts';
+import { textBytes } from '../core/text-bytes.ts';
 import type { Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
@@ -47,21 +48,28 @@ export class Accept implements TransactionService {
     this.#options = options;
   }
 
-  async create(sender: string, ask: CreateAsk): Promise<TransactionView> {
-    if (this.#options.conversations.isDraining) throw new RequestProblem(503, 'shutting down');
-    const lookup = this.#options.routes.find(sender, ask.tag);
-    if (lookup.kind === 'unknownSender') throw new RequestProblem(404, `unknown sender ${sender}`);
-    if (lookup.kind !== 'found') {
-      throw new RequestProblem(400, ask.tag === undefined ? 'this sender needs a tag' : `unknown tag ${ask.tag}`, {
-        pointer: '/sender/tag',
-      });
+  create(sender: string, ask: CreateAsk): Promise<TransactionView> {
+    try {
+      const route = this.#routeOf(sender, ask.tag);
+      return this.#options.senderGate.run(sender, () => this.#begin(route, ask));
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
-    const { route } = lookup;
-    return this.#options.senderGate.run(sender, async () => {
-      if (route.chain.incremental) return this.#converse(route, ask);
-      checkEnvelope(ask);
-      return this.#options.native.create(route, ask);
-    });
+  }
+
+  #routeOf(sender: string, tag: string | undefined): Route {
+    if (this.#options.conversations.isDraining) throw new RequestProblem(503, 'shutting down');
+    const lookup = this.#options.routes.find(sender, tag);
+    if (lookup.kind === 'found') return lookup.route;
+    if (lookup.kind === 'unknownSender') throw new RequestProblem(404, `unknown sender ${sender}`);
+    const detail = tag === undefined ? 'this sender needs a tag' : `unknown tag ${tag}`;
+    throw new RequestProblem(400, detail, { pointer: '/sender/tag' });
+  }
+
+  #begin(route: Route, ask: CreateAsk): Promise<TransactionView> {
+    if (route.chain.incremental) return this.#converse(route, ask);
+    checkEnvelope(ask);
+    return this.#options.native.create(route, ask);
   }
 
   async #converse(route: Route, ask: CreateAsk): Promise<TransactionView> {
@@ -71,7 +79,7 @@ export class Accept implements TransactionService {
     if (ask.mailFrom !== undefined) live.apply({ type: 'mail', from: ask.mailFrom });
     for (const to of ask.rcptTo) live.apply({ type: 'rcpt', to });
     if (ask.body?.kind === 'inline')
-      await this.#options.conversations.takeWhole(conversation, Buffer.from(ask.body.text));
+      await this.#options.conversations.takeWhole(conversation, textBytes(ask.body.text));
     return this.#options.conversations.show(conversation);
   }
 

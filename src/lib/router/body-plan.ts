@@ -1,5 +1,6 @@
 /** What the body of a create request means for the store: which blobs the transaction has, and where their bytes come from. */
 import { memoryBody } from '../core/body.ts';
+import { textBytes } from '../core/text-bytes.ts';
 import { type BodyAsk, RequestProblem } from '../http/service.ts';
 import { normaliseBuilder } from '../message/normalise-builder.ts';
 import { BODY_BLOB, type NewBlob } from '../store/store.ts';
@@ -17,7 +18,7 @@ export function planBody(ask: BodyAsk | undefined): BodyPlan {
   if (ask === undefined) return plan([{ name: BODY_BLOB, source: { kind: 'open' } }]);
   switch (ask.kind) {
     case 'inline':
-      return plan([{ name: BODY_BLOB, source: { kind: 'body', body: memoryBody(Buffer.from(ask.text)) } }]);
+      return plan([{ name: BODY_BLOB, source: { kind: 'body', body: memoryBody(textBytes(ask.text)) } }]);
     case 'reuse':
       return plan([{ name: BODY_BLOB, source: { kind: 'reuse', txId: reusedTxId(ask.uri), name: BODY_BLOB } }]);
     case 'builder':

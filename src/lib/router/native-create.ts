@@ -38,21 +38,30 @@ export function createNative(route: Route, ask: CreateAsk, env: NativeCreateEnv)
   const work = newWork(route, originOf(ask), envelope, plan, env);
   // Kept while the transaction is being stored: many that come at the same moment would else all see the same free place.
   const leave = workshop.reserve(work);
-  return store(work, plan, leave !== undefined, env).then(
+  const transaction = transactionOf(work, plan, leave !== undefined);
+  return env.store.create([transaction], work.facts.createdAt).then(
     () => {
+      env.journal.accepted(transaction.record);
+      work.declareBlobs(plan.blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
       if (leave === undefined) return viewOfWork(work);
       try {
-        workshop.start(work);
+        return begun(work, plan, env);
       } finally {
         leave();
       }
-      return attached(work, plan, env);
     },
     (error: unknown) => {
       leave?.();
       throw error instanceof BlobReuseError ? reuseProblem(error) : error;
     },
   );
+}
+
+/** Starts the attempt. With the message, where that is at hand, so that DATA leaves with the envelope. */
+function begun(work: Work, plan: BodyPlan, env: NativeCreateEnv): TransactionView | Promise<TransactionView> {
+  const isToBeRead = plan.isComplete && !attachedAtHand(work, plan, env.spool);
+  env.workshop.start(work);
+  return isToBeRead ? attachPlanned(work, plan, env).then(() => viewOfWork(work)) : viewOfWork(work);
 }
 
 function newWork(
@@ -82,19 +91,11 @@ function envelopeOf({ mailFrom, rcptTo }: CreateAsk): Envelope {
   throw new RequestProblem(400, detail, { pointer: mailFrom === undefined ? '/mail_from' : '/rcpt_to' });
 }
 
-function store(work: Work, { blobs }: BodyPlan, hasPlace: boolean, env: NativeCreateEnv): Promise<void> {
-  const now = work.facts.createdAt;
-  if (hasPlace) work.attemptStartedAt = now;
-  const transaction: NewTransaction = {
-    record: work.record(),
-    blobs,
-    attempts: hasPlace ? [work.attemptRecord()] : [],
-    next: hasPlace ? { kind: 'leased' } : { kind: 'due', at: now },
-  };
-  return env.store.create([transaction], now).then(() => {
-    env.journal.accepted(transaction.record);
-    work.declareBlobs(blobs.map(({ name, source }) => ({ name, finalized: source.kind !== 'open' })));
-  });
+function transactionOf(work: Work, { blobs }: BodyPlan, hasPlace: boolean): NewTransaction {
+  const { createdAt } = work.facts;
+  if (!hasPlace) return { record: work.record(), blobs, attempts: [], next: { kind: 'due', at: createdAt } };
+  work.attemptStartedAt = createdAt;
+  return { record: work.record(), blobs, attempts: [work.attemptRecord()], next: { kind: 'leased' } };
 }
 
 /** The same words for what is not there and for what is another sender's: nobody learns whose there is. */
@@ -106,16 +107,14 @@ function reuseProblem({ reason, blob, txId, message }: BlobReuseError): RequestP
   return new RequestProblem(isMissing ? 400 : 409, detail, { pointer: '/body' });
 }
 
-/** Gives the attempt what came with the create. A plain message is at hand; what is shared with an earlier transaction, or too much, is read. */
-function attached(work: Work, plan: BodyPlan, env: NativeCreateEnv): TransactionView | Promise<TransactionView> {
-  const [first] = plan.blobs;
-  const isPlain = plan.messageBuilder === undefined && first?.source.kind === 'body';
-  if (isPlain && attachedAtHand(work, first.source.body, env.spool)) return viewOfWork(work);
-  return plan.isComplete ? attachPlanned(work, plan, env).then(() => viewOfWork(work)) : viewOfWork(work);
-}
-
-/** An attempt can take long. So what is not small stays in memory only as long as all of its kind have room there: it is stored, and can be read. */
-function attachedAtHand(work: Work, body: Body, spool: Spool): boolean {
+/**
+ * Gives the attempt the plain message that came with the create; answers `false` for what is shared with an earlier transaction, or built. An
+ * attempt can take long, so what is not small stays in memory only as long as all of its kind have room there: it is stored, and can be read.
+ */
+function attachedAtHand(work: Work, { blobs, messageBuilder }: BodyPlan, spool: Spool): boolean {
+  const source = blobs[0]?.source;
+  if (messageBuilder !== undefined || source?.kind !== 'body') return false;
+  const { body } = source;
   if (body.size <= limits.bodyUnaskedBytes) {
     work.attach(body);
     return true;
