@@ -1,15 +1,10 @@
 /** What a configuration may name: filters, outputs, routing policies and matchers, with those of its plugins. For `koukan filters`. */
 import { registry as builtIn } from '../chain/registry.ts';
 import type { StepRegistry } from '../chain/step-registry.ts';
-import { parseConfigDocument } from '../config/document.ts';
-import { InvalidConfigError, placeMistakes } from '../config/invalid-config.ts';
-import { readConfigFile } from '../config/load.ts';
 import { type SchemaOption, schemaOptions } from '../config/schema-options.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
-import { systemClock } from '../ops/clock.ts';
 import type { Plugin } from '../plugins/plugin.ts';
-import { pluginsOf } from '../plugins/steps-of.ts';
 
 export type EntryKind = 'filter' | 'output' | 'routing policy' | 'matcher';
 
@@ -32,9 +27,9 @@ export async function catalogue(ask: {
     ask.configFile === undefined ? { registry: builtIn, plugins: [] } : await loaded(ask.configFile);
   const all = entries(registry, plugins);
   const { name } = ask;
-  if (name === undefined) return all;
+  if (name === undefined) return all.map(withOptions);
   const found = all.filter((each) => each.name === name || each.aliases.includes(name));
-  if (found.length > 0) return found;
+  if (found.length > 0) return found.map(withOptions);
   const near = nearestName(
     name,
     all.flatMap((each) => [each.name, ...each.aliases]),
@@ -43,7 +38,21 @@ export async function catalogue(ask: {
   throw new UserError(`there is no filter, output, routing policy or matcher '${name}'${hint}`, exitCodes.usage);
 }
 
+/** What reads a configuration is loaded here: without one, the list does without it. */
 async function loaded(file: string): Promise<{ registry: StepRegistry; plugins: readonly Plugin[] }> {
+  const [
+    { readConfigFile },
+    { pluginsOf },
+    { systemClock },
+    { parseConfigDocument },
+    { InvalidConfigError, placeMistakes },
+  ] = await Promise.all([
+    import('../config/load.ts'),
+    import('../plugins/steps-of.ts'),
+    import('../ops/clock.ts'),
+    import('../config/document.ts'),
+    import('../config/invalid-config.ts'),
+  ]);
   const text = readConfigFile(file);
   const { registry, plugins, mistakes } = await pluginsOf(text, file, systemClock);
   if (mistakes.length > 0)
@@ -60,14 +69,20 @@ interface Described {
 
 type PartsOf = (plugin: Plugin) => readonly { readonly name: string }[] | undefined;
 
-function entries({ steps, vocabulary }: StepRegistry, plugins: readonly Plugin[]): CatalogueEntry[] {
-  const of = (kind: EntryKind, list: readonly Described[], partsOf: PartsOf): CatalogueEntry[] =>
+type Unread = Omit<CatalogueEntry, 'options'> & { readonly config: Described['config'] };
+
+function withOptions({ config, ...entry }: Unread): CatalogueEntry {
+  return { ...entry, options: schemaOptions(config) };
+}
+
+function entries({ steps, vocabulary }: StepRegistry, plugins: readonly Plugin[]): Unread[] {
+  const of = (kind: EntryKind, list: readonly Described[], partsOf: PartsOf): Unread[] =>
     list
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
       .map(({ name, aliases = [], summary, config }) => {
         const owner = plugins.find((plugin) => partsOf(plugin)?.some((part) => part.name === name));
         const plugin = owner === undefined ? {} : { plugin: owner.name };
-        return { kind, name, aliases, summary, ...plugin, options: schemaOptions(config) };
+        return { kind, name, aliases, summary, ...plugin, config };
       });
   const stepsOf = (wanted: 'filter' | 'output'): readonly Described[] => steps.filter(({ kind }) => kind === wanted);
   return [
