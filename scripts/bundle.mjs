@@ -129,10 +129,10 @@ const chunks = output.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry));
 for (const { fileName, code } of chunks) put(fileName, code);
 put('LICENSES.txt', licences());
 
-// Of earlier builds: a process that runs since then may still ask for one.
-const HOUR_MS = 3_600_000;
+// Of earlier builds: a process that runs since then may still ask for one. What is packed has none of them.
+const keptMs = process.argv.includes('--clean') ? 0 : 3_600_000;
 const current = new Set([...chunks.map(({ fileName }) => fileName), 'LICENSES.txt']);
 for (const name of readdirSync(target).filter((each) => !current.has(each))) {
   const file = path.join(target, name);
-  if (Date.now() - statSync(file).mtimeMs > HOUR_MS) unlinkSync(file);
+  if (Date.now() - statSync(file).mtimeMs > keptMs) unlinkSync(file);
 }
