@@ -192,9 +192,12 @@ export class Connection extends SMTPConnection implements SessionPort {
     if (this.secure || this.#input?.isEmpty !== true) return this.hangUp(response);
     this.write(encodeReply(response));
     this.#send();
-    if (this._socket.writableLength === 0) this._socket.destroy();
-    else this._socket.destroySoon();
-    this.#end();
+    // A client that does not read its replies: what it still sends is not to be listened to.
+    if (this._socket.writableLength > 0) this.close();
+    else {
+      this._socket.destroy();
+      this.#end();
+    }
     return undefined;
   }
 
