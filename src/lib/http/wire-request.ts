@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import type { Origin } from '../core/envelope.ts';
 import { limits } from '../core/limits.ts';
 import { type Mailbox, mailbox } from '../core/mailbox.ts';
-import { bytesText } from '../core/text-bytes.ts';
 import { type BodyAsk, type CreateAsk, RequestProblem, type UpdateAsk } from './service.ts';
+import { bytesText } from './text-bytes.ts';
 import { isUsualCreate, isUsualUpdate } from './usual-json.ts';
 import { type CreateJson, createSchema, type MailboxJson, type UpdateJson, updateSchema } from './wire-schema.ts';
 

@@ -9,7 +9,6 @@ import { awaitAnswers, type Patience } from '../core/await-answers.ts';
 import type { Deps } from '../core/deps.ts';
 import { type Origin, originOf } from '../core/envelope.ts';
 import { shareOf } from '../core/fair-shares.ts';
-import { textBytes } from '../core/text-bytes.ts';
 import type { Caller } from '../http/caller.ts';
 import {
   type CreateAsk,
@@ -20,6 +19,7 @@ import {
   type UploadAsk,
   type UploadProgress,
 } from '../http/service.ts';
+import { textBytes } from '../http/text-bytes.ts';
 import { checkEnvelope } from './check-envelope.ts';
 import { ConversationRun } from './conversation-run.ts';
 import type { Journal } from './journal.ts';

@@ -1,7 +1,7 @@
 /** What the body of a create request means for the store: which blobs the transaction has, and where their bytes come from. */
 import { memoryBody } from '../core/body.ts';
-import { textBytes } from '../core/text-bytes.ts';
 import { type BodyAsk, RequestProblem } from '../http/service.ts';
+import { textBytes } from '../http/text-bytes.ts';
 import { normaliseBuilder } from '../message/normalise-builder.ts';
 import { BODY_BLOB, type NewBlob } from '../store/store.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesText, textBytes } from '../../src/lib/core/text-bytes.ts';
+import { bytesText, textBytes } from '../../src/lib/http/text-bytes.ts';
 
 const anyText = fc.oneof(fc.string(), fc.string({ unit: 'binary' }));
 
