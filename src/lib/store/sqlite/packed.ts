@@ -1,7 +1,10 @@
 /**
  * A batch on its way to the writer thread: what creates and outcomes consist of as one flat list, and all their bytes as one piece of memory
  * that is handed over. Cloning the same as objects costs both threads several times as much, and they are nearly all there is under load.
+ *
+ * A body comes out of it in as few pieces as it may be stored in, however many it went in as: each is a row.
  */
+import { limits } from '../../core/limits.ts';
 import type { BatchResult, Settled } from '../batch.ts';
 import { ATTEMPT_COLUMNS, type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
 import type { CreatePlan, PlannedBody, PlannedSource, PlannedTransaction } from '../sql/create-transactions.ts';
@@ -78,9 +81,8 @@ class Packer {
       this.#values.push(body.blobId, null);
       return;
     }
-    this.#values.push(body.size, body.chunks.length);
+    this.#values.push(body.size, 'inline');
     for (const chunk of body.chunks) {
-      this.#values.push(chunk.byteLength);
       this.#chunks.push(chunk);
       this.#sizeBytes += chunk.byteLength;
     }
@@ -149,13 +151,13 @@ class Unpacker {
 
   #body(): PlannedBody {
     const number = this.#next<number>();
-    const count = this.#next<number | null>();
-    if (count === null) return { kind: 'written', blobId: number };
+    if (this.#next<'inline' | null>() === null) return { kind: 'written', blobId: number };
     const chunks: Uint8Array[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const end = this.#bytesAt + this.#next<number>();
-      chunks.push(this.#batch.bytes.subarray(this.#bytesAt, end));
-      this.#bytesAt = end;
+    const end = this.#bytesAt + number;
+    while (this.#bytesAt < end) {
+      const next = Math.min(end, this.#bytesAt + limits.blobChunkBytes);
+      chunks.push(this.#batch.bytes.subarray(this.#bytesAt, next));
+      this.#bytesAt = next;
     }
     return { kind: 'inline', size: number, chunks };
   }
