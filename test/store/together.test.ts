@@ -145,12 +145,15 @@ function inOnePiece(operation: Operation): Operation {
 }
 
 describe('a batch on its way to the writer thread', () => {
-  it('arrives as it was, its bodies in as few pieces as they may be stored in', () => {
+  it('arrives as it was, its bodies in as few pieces as they may be stored in, whatever batch was in its memory before', () => {
+    let memory: ArrayBuffer | undefined;
     fc.assert(
       fc.property(anyBatch, (operations) => {
-        const { bytes, ...rest } = structuredClone(packBatch(operations));
+        const { bytes, ...rest } = structuredClone(packBatch(operations, memory));
         const arrived = unpackBatch({ ...rest, bytes });
         expect(asBytes(arrived)).toEqual(asBytes(operations.map(inOnePiece)));
+        memory = bytes.buffer;
+        new Uint8Array(memory).fill(0xee);
       }),
     );
   });

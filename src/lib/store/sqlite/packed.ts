@@ -20,20 +20,27 @@ export interface PackedBatch {
   readonly others: readonly Operation[];
 }
 
-export function packBatch(operations: readonly Operation[]): PackedBatch {
+/** The bytes are put into `memory`, that of a batch which is over, where it is large enough. */
+export function packBatch(operations: readonly Operation[], memory?: ArrayBuffer): PackedBatch {
   const packer = new Packer();
   for (const operation of operations) packer.operation(operation);
-  return packer.batch();
+  return packer.batch(memory);
 }
 
 const PAGE_BYTES = 4096;
 /** Pages of inner and outer ends of indexes that change with any batch; and how much of it fills another. */
 const BATCH_PAGES = 16;
 const VALUES_PER_PAGE = 50;
+const ROOM_STEP_BYTES = 65_536;
 
 /** How many pages of the database a batch changes, roughly. */
 export function loggedPages({ values, bytes, others }: PackedBatch): number {
   return BATCH_PAGES + others.length + values.length / VALUES_PER_PAGE + bytes.length / PAGE_BYTES;
+}
+
+/** Some more than is needed, so that the next batches find room in it, too. */
+function roomFor(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / ROOM_STEP_BYTES) * ROOM_STEP_BYTES;
 }
 
 export function unpackBatch(batch: PackedBatch): Operation[] {
@@ -60,8 +67,10 @@ class Packer {
     }
   }
 
-  batch(): PackedBatch {
-    const bytes = new Uint8Array(this.#sizeBytes);
+  batch(memory: ArrayBuffer | undefined): PackedBatch {
+    const sizeBytes = this.#sizeBytes;
+    const isEnough = memory !== undefined && memory.byteLength >= sizeBytes;
+    const bytes = new Uint8Array(isEnough ? memory : new ArrayBuffer(roomFor(sizeBytes)), 0, sizeBytes);
     let at = 0;
     for (const chunk of this.#chunks) {
       bytes.set(chunk, at);

@@ -10,9 +10,12 @@ import { runTogether } from './together.ts';
 /** One at a time: the next request comes after the answer to this one. */
 export type WriterRequest = { readonly kind: 'commit'; readonly batch: PackedBatch } | { readonly kind: 'close' };
 
-export type WriterAnswer =
+type Outcome =
   | { readonly kind: 'committed'; readonly result: PackedResult }
   | { readonly kind: 'unavailable'; readonly message: string; readonly isFull: boolean };
+
+/** `memory` is what the bytes of the batch were in. */
+export type WriterAnswer = Outcome & { readonly memory: ArrayBuffer };
 
 must(parentPort, 'this file runs as a worker thread');
 const port = parentPort;
@@ -23,7 +26,7 @@ const WORTH_COPYING_PAGES = 4000;
 
 let open: { readonly db: SqliteDatabase; readonly sql: Sql } | undefined;
 
-async function commit(batch: PackedBatch): Promise<WriterAnswer> {
+async function commit(batch: PackedBatch): Promise<Outcome> {
   try {
     if (open === undefined) {
       const db = openWriter(file, true);
@@ -50,8 +53,7 @@ let pages = 0;
  * Copies the log into the file when there is much of it: as long as that takes, those who have just been answered go on. What cannot be copied, or
  * synced, stays in the log and is copied again.
  */
-function copyLog(batch: PackedBatch): void {
-  pages += loggedPages(batch);
+function copyLog(): void {
   if (pages < WORTH_COPYING_PAGES || open === undefined) return;
   pages = 0;
   try {
@@ -73,10 +75,13 @@ port.on('message', (request: WriterRequest) => {
     port.close();
     return;
   }
-  commit(request.batch).then(
-    (answer) => {
-      port.postMessage(answer);
-      copyLog(request.batch);
+  const { batch } = request;
+  commit(batch).then(
+    (outcome) => {
+      pages += loggedPages(batch);
+      const memory = batch.bytes.buffer;
+      port.postMessage({ ...outcome, memory } satisfies WriterAnswer, [memory]);
+      copyLog();
     },
     (error: unknown) => {
       // Nothing is answered by a writer in an unknown state: the thread ends, and whoever waits hears of that.

@@ -10,6 +10,9 @@ import type { WriterAnswer, WriterRequest } from './writer-worker.ts';
 /** The compiled file in both cases: from `dist` it lies beside this one, and Node 20 cannot run the source. */
 const WORKER = new URL('../../../../dist/lib/store/sqlite/writer-worker.js', import.meta.url);
 
+/** What a batch came in is kept for the next one up to this size. */
+const KEPT_MAX_BYTES = 4 << 20;
+
 interface InFlight {
   readonly resolve: (result: BatchResult) => void;
   readonly reject: (error: StoreUnavailableError) => void;
@@ -20,6 +23,8 @@ export class SqliteWriter {
   readonly #code: URL;
   #worker: Worker | undefined;
   #inFlight: InFlight | undefined;
+  /** Goes back and forth between the threads: new memory for each batch would have to be cleared, faulted in and collected on both sides. */
+  #memory: ArrayBuffer | undefined;
 
   constructor(file: string, code: URL = WORKER) {
     this.#file = file;
@@ -30,7 +35,8 @@ export class SqliteWriter {
     must(this.#inFlight === undefined, 'one batch at a time, or their order would be lost');
     return new Promise((resolve, reject) => {
       this.#worker ??= this.#start();
-      const batch = packBatch(operations);
+      const batch = packBatch(operations, this.#memory);
+      this.#memory = undefined;
       this.#worker.postMessage({ kind: 'commit', batch } satisfies WriterRequest, [batch.bytes.buffer]);
       this.#inFlight = { resolve, reject };
     });
@@ -58,6 +64,7 @@ export class SqliteWriter {
   #answered(answer: WriterAnswer): void {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
+    if (answer.memory.byteLength <= KEPT_MAX_BYTES) this.#memory = answer.memory;
     if (answer.kind === 'committed') inFlight?.resolve(unpackResult(answer.result));
     else {
       const { message, isFull } = answer;
