@@ -62,6 +62,12 @@ describe('a text that is no configuration', () => {
     expect(problem(text).startsWith(expected)).toBe(true);
   });
 
+  it('with a stray bracket is complained of once, not for every word after it', () => {
+    expect(problem('a: [1] [\nb: 2\nc:\n- d: 3\n- e: 4\n')).toBe(
+      'x.yaml:1:8: not YAML: Unexpected flow-seq-start at node end',
+    );
+  });
+
   it('is refused when aliases would grow without bound', () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]'];
     for (const [of, by] of [...'abcdefgh'].map((c, i, all) => [all[i + 1], c])) {

@@ -1,5 +1,16 @@
 /** A YAML text as plain data, with the position of every path in it (YAML 1.2, `<<` merges, duplicate keys refused). */
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLParseError,
+} from 'yaml';
 import { limits } from '../core/limits.ts';
 import { InvalidConfigError, type PlacedMistake } from './invalid-config.ts';
 import type { ConfigPath, ConfigSource } from './source.ts';
@@ -27,7 +38,7 @@ function parsed(text: string, file: string): ConfigDocument {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true });
   if (document.errors.length > 0) {
     throw new InvalidConfigError(
-      document.errors.map((error) => {
+      withoutConsequences(document.errors).map((error) => {
         const { line, col } = lines.linePos(error.pos[0]);
         return mistakeAt(line, col, `not YAML: ${error.message}`);
       }),
@@ -42,6 +53,12 @@ function parsed(text: string, file: string): ConfigDocument {
     value: plainValue(() => document.toJS() as Record<string, unknown>, mistakeAt),
     source: { file, position: (path, key) => linePosition(lines, offsetOf(root, path, key, resolve)) },
   };
+}
+
+/** After a stray bracket the parser complains of every token to the end of the file; the first of these complaints is the mistake. */
+function withoutConsequences(errors: readonly YAMLParseError[]): readonly YAMLParseError[] {
+  const first = errors.find(({ code }) => code === 'UNEXPECTED_TOKEN');
+  return errors.filter((error) => error.code !== 'UNEXPECTED_TOKEN' || error === first);
 }
 
 /** Expanding aliases is bounded by the parser; an "alias bomb" ends here. */
