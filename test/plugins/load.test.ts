@@ -92,6 +92,14 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    of: 'a slip in a file that it imports',
+    plugin: "import x from './syntax.js';\nexport default x;\n",
+    as: 'imports-syntax.js',
+    says: [
+      "5:11 plugin ./imports-syntax.js: FOLDER/imports-syntax.js has a syntax error at FOLDER/syntax.js:4:3: Unexpected identifier 'oops'",
+    ],
+  },
+  {
     of: 'an import of what is not exported',
     plugin: "import { defineFitler } from 'koukan';\nexport default defineFitler;\n",
     as: 'wrong-import.mjs',

@@ -27,7 +27,7 @@ function messageOf(error: unknown): string {
 
 /** The runtime says the place of a wrong import, but that of a slip in the text only to whoever checks the file by itself. */
 function syntaxProblem(error: SyntaxError, file: string): string {
-  const place = placeIn(error.stack ?? '') ?? placeOfSlip(file);
+  const place = placeIn(error.stack ?? '') ?? placeOfSlip(file, new Set());
   return place === undefined
     ? `has a syntax error: ${error.message}`
     : `has a syntax error at ${place}: ${error.message}`;
@@ -42,18 +42,26 @@ function placeIn(report: string, standIn?: string): string | undefined {
   return `${file}:${line}${col === undefined ? '' : `:${col + 1}`}`;
 }
 
-function placeOfSlip(file: string): string | undefined {
-  if (!path.isAbsolute(file)) return undefined;
+/** In the file itself, or else in the files of the plugin that it imports, and those that they import. */
+function placeOfSlip(file: string, seen: Set<string>): string | undefined {
+  if (!path.isAbsolute(file) || seen.has(file)) return undefined;
+  seen.add(file);
   try {
+    const input = readFileSync(file, 'utf8');
     const { stderr } = spawnSync(process.execPath, ['--check', '--input-type=module', '-'], {
-      input: readFileSync(file),
+      input,
       encoding: 'utf8',
       timeout: limits.pluginLoadMs,
       env: { ...process.env, NODE_OPTIONS: '' },
     });
-    return placeIn(stderr ?? '', file);
+    const place = placeIn(stderr ?? '', file);
+    if (place !== undefined) return place;
+    for (const [, imported] of input.matchAll(/\b(?:from|import)\s*['"](\.{1,2}\/[^'"\n]+)['"]/g)) {
+      const inImported = placeOfSlip(path.resolve(path.dirname(file), imported ?? ''), seen);
+      if (inImported !== undefined) return inImported;
+    }
   } catch {
     // Without a place the message still says what is wrong.
-    return undefined;
   }
+  return undefined;
 }
