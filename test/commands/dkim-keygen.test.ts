@@ -41,6 +41,12 @@ describe('koukan dkim keygen', () => {
     expect(Buffer.from(/p=(.*)$/.exec(text)?.[1] ?? '', 'base64')).toHaveLength(32);
   });
 
+  it('says so when there is no folder for the key', async () => {
+    const out = join(folder, 'none', 's.pem');
+    const { exitCode, stderr } = await keygen('example.com', '--selector', 's1', '--type', 'ed25519', '--out', out);
+    expect([exitCode, stderr]).toEqual([73, `cannot write ${out}: its folder does not exist`]);
+  });
+
   it('does not replace a key unless it is told to', async () => {
     const out = join(folder, 's.pem');
     await writeFile(out, 'precious');

@@ -57,6 +57,7 @@ async function openNew(path: string, force: boolean): ReturnType<typeof open> {
       const detail = `${path} exists already; mail signed with it would not verify any more. Name another file, or say --force`;
       throw new UserError(detail, exitCodes.cantCreate);
     }
-    throw new UserError(`cannot write ${path}: ${code ?? String(error)}`, exitCodes.cantCreate);
+    const why = code === 'ENOENT' ? 'its folder does not exist' : (code ?? String(error));
+    throw new UserError(`cannot write ${path}: ${why}`, exitCodes.cantCreate);
   }
 }
