@@ -103,7 +103,7 @@ export class InboundExchange implements MailTaker {
       rcptsRefused: this.#refused,
       code: verdict?.code,
       enhanced: verdict?.enhanced,
-      elapsedMs: clock.monotonicMs() - this.#startedAt,
+      elapsedMs: Math.round(clock.monotonicMs() - this.#startedAt),
     };
     log().info(
       fields,
