@@ -12,7 +12,7 @@ Exit status (sysexits.h): 0 taken for all recipients; 75 refused for now, or no 
   static override examples = [
     {
       description: 'To the local gateway',
-      command: "<%= config.bin %> ssmtp --mail-from alice@example.com bob@example.com <<< 'hello, world!'",
+      command: "<%= config.bin %> ssmtp -f alice@example.com bob@example.com <<< 'hello, world!'",
     },
     {
       description: 'A finished message, logged in under TLS, with the dialogue on standard error',
