@@ -126,6 +126,13 @@ ${DEFAULT_CHAINS.replace('notification: {sender: bounces}', '')}`,
     expect((await readyz()).status).toBe(200);
     await router.quiesce();
     expect(await (await readyz()).json()).toEqual({ ready: false, not_ready: ['draining'] });
+    const [sender] = config.senders.keys();
+    const create = await fetch(`http://127.0.0.1:${port}/senders/${sender}/transactions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ mail_from: { m: 'a@example.com' }, rcpt_to: [{ m: 'b@example.com' }] }),
+    });
+    expect([create.status, await create.json()]).toMatchObject([503, { detail: 'shutting down' }]);
     await router.stop(AbortSignal.abort());
   });
 

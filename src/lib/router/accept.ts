@@ -39,6 +39,8 @@ export interface AcceptOptions {
   readonly restIdEntropy: number;
   readonly journal: Journal;
   readonly senderGate: SenderGate;
+  /** REST clients are told to go elsewhere; the SMTP sessions of a gateway in the same process may still end what they have begun. */
+  readonly isQuiet: () => boolean;
 }
 
 export class Accept implements TransactionService {
@@ -58,7 +60,8 @@ export class Accept implements TransactionService {
   }
 
   #routeOf(sender: string, tag: string | undefined): Route {
-    if (this.#options.conversations.isDraining) throw new RequestProblem(503, 'shutting down');
+    if (this.#options.isQuiet() || this.#options.conversations.isDraining)
+      throw new RequestProblem(503, 'shutting down');
     const lookup = this.#options.routes.find(sender, tag);
     if (lookup.kind === 'found') return lookup.route;
     if (lookup.kind === 'unknownSender') throw new RequestProblem(404, `unknown sender ${sender}`);

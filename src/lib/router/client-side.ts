@@ -26,6 +26,8 @@ export interface ClientSideOptions {
   readonly store: Store;
   readonly spool: Spool;
   readonly admission: Admission;
+  /** Whether the process has been told to end. */
+  readonly isQuiet: () => boolean;
 }
 
 export interface ClientSide {
@@ -37,7 +39,7 @@ export interface ClientSide {
 }
 
 export function makeClientSide(
-  { config, deps, store, spool, admission }: ClientSideOptions,
+  { config, deps, store, spool, admission, isQuiet }: ClientSideOptions,
   work: WorkSide,
 ): ClientSide {
   const { routes, journal, session, workshop, onDue } = work;
@@ -53,7 +55,8 @@ export function makeClientSide(
   const { chunkSize } = config.restListener;
   const whereabouts = new Whereabouts({ store, session });
   const native = new NativeTransactions({ ...shared, spool, chunkSize, whereabouts });
-  const service = new Accept({ ...shared, routes, conversations, native, sessionId: () => store.sessionId });
+  const sessionId = (): string | undefined => store.sessionId;
+  const service = new Accept({ ...shared, routes, conversations, native, sessionId, isQuiet });
   const queue = new Queue({ ...shared, routes });
   return { conversations, service, queue, hop: localRouterHop(service, routes, conversations) };
 }

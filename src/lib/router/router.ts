@@ -55,7 +55,7 @@ export class Router {
     setMaxListeners(0, this.#abandon.signal);
     const { admission = alwaysOpen } = options;
     this.#work = makeWorkSide({ ...options, admission, abandon: this.#abandon.signal });
-    this.#clients = makeClientSide({ ...options, admission }, this.#work);
+    this.#clients = makeClientSide({ ...options, admission, isQuiet: () => this.#quiet.signal.aborted }, this.#work);
   }
 
   /** The router as a next hop by a call, for a gateway in the same process. */
@@ -120,7 +120,7 @@ export class Router {
     deps.log.info({ address: config.restListener.addr, senders: [...config.senders.keys()] }, 'router ready');
   }
 
-  /** Looks for no more due work; the first thing to do when the process is to end. */
+  /** Looks for no more due work, and takes nothing new over REST; the first thing to do when the process is to end. */
   quiesce(): Promise<void> {
     this.#quiet.abort();
     return Promise.resolve();
