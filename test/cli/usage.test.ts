@@ -20,3 +20,12 @@ it.each([
   const { exitCode, stdout, stderr } = await execa('node', [koukan, ...args], { reject: false });
   expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 64, stdout: '', stderr: `${words}\n${HINT}` });
 });
+
+it.each([
+  ['-h', '--help'],
+  ['-v', '--version'],
+])('koukan %s is koukan %s', async (short, long) => {
+  const [brief, full] = await Promise.all([short, long].map((flag) => execa('node', [koukan, flag])));
+  expect(brief?.stdout).toBe(full?.stdout);
+  expect(brief?.stdout).not.toBe('');
+});

@@ -8,7 +8,9 @@ import { Errors, flush, run as oclifRun } from './oclif.ts';
 
 export async function run(args: readonly string[], launcherUrl: string): Promise<void> {
   try {
-    await oclifRun(normaliseFlagNames(args), fileURLToPath(launcherUrl));
+    // Of all commands together oclif knows the long flag only.
+    const given = args.length === 1 && args[0] === '-h' ? ['--help'] : normaliseFlagNames(args);
+    await oclifRun(given, fileURLToPath(launcherUrl));
     await flush();
   } catch (error) {
     const { message, exitCode } = describe(error, () => commandNames(launcherUrl));
