@@ -1,4 +1,6 @@
 /** Clients that go away before they are answered: what was counted for them is given back. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, it } from 'vitest';
 import { newGate } from './gate.ts';
 import { type RawAsk, rawRequest } from './raw-request.ts';
@@ -50,3 +52,33 @@ it.each(gone)('one in the middle of %s leaves its place to the next', async (_, 
   for (let i = 0; i < 300 && (await next()).status === 503; i += 1);
   expect((await next()).status).not.toBe(503);
 });
+
+it.each([
+  ['creates', `POST /senders/a/transactions HTTP/1.1\r\nhost: x\r\ncontent-length: ${whole.length}\r\n\r\n${whole}`],
+  ['uploads', 'PUT /transactions/none/body HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi'],
+])('one that has sent %s behind a request that waits leaves their places to the next', async (_, request) => {
+  const { url } = await startRestServer({}, { maxInflight: 2 });
+  const create = () => rawRequest('POST', `${url}/senders/a/transactions`, { body: whole, headers: json });
+  const put = () => rawRequest('PUT', `${url}/transactions/none/body`, { body: 'hi' });
+  expect((await create()).status).toBe(201);
+  await moment();
+  const { headers } = await rawRequest('GET', `${url}/transactions/tx1`);
+  const waiting = `GET /transactions/tx1 HTTP/1.1\r\nhost: x\r\nif-none-match: ${headers.etag}\r\n\r\n`;
+  for (let i = 0; i < 3; i += 1) {
+    const leaver = connect(Number(new URL(url).port), '127.0.0.1');
+    leaver.on('error', () => undefined);
+    await once(leaver, 'connect');
+    leaver.write(waiting + request);
+    await moment();
+    leaver.resetAndDestroy();
+    await moment();
+  }
+  expect([(await create()).status, (await put()).status]).toEqual([201, 404]);
+});
+
+/** Enough for what was sent to be dealt with. */
+function moment(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 50);
+  });
+}

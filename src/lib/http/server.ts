@@ -21,6 +21,7 @@ import { addOpenApi } from './open-api.ts';
 import { replyWithProblem, sendRefusal } from './problem-reply.ts';
 import { addQueueRoutes } from './queue-routes.ts';
 import type { QueueService } from './queue-service.ts';
+import { tellQueuedReplies } from './queued-replies.ts';
 import { refuseGarbage } from './refuse-garbage.ts';
 import type { TransactionService } from './service.ts';
 import { addTransactionRoutes, addUploadRoutes } from './transaction-routes.ts';
@@ -181,6 +182,7 @@ function createApp(tls: RestServerOptions['tls'], jsonBytes: number): FastifyIns
   const app = tls === undefined ? Fastify({ ...base, http: HEADER_BOUND }) : createTlsApp(base, tls);
   app.server.headersTimeout = limits.restHeaderMs;
   app.server.maxConnections = limits.restConnections;
+  tellQueuedReplies(app.server);
   return app;
 }
 
