@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../../src/lib/core/limits.ts';
 import { Doorstep } from '../../../src/lib/smtp/listener/doorstep.ts';
 import { SmtpClient } from '../../helpers/dialog.ts';
-import { eventually, FakeClock, settle } from '../../helpers/fake-clock.ts';
+import { eventually, FakeClock, settle, tickUntil } from '../../helpers/fake-clock.ts';
 import { type SmtpService, smtpService } from '../../helpers/smtp-service.ts';
 
 /** A client that reads, and what it has heard. */
@@ -68,6 +68,28 @@ describe('a listener that has no session left', () => {
     expect(next.heard).toMatch(/^421 4\.3\.2 /);
     await clock.advance(10_000);
     await closing;
+  });
+
+  it('begins no session any more when it closes, also for who only then says who he is', async () => {
+    const clock = new FakeClock();
+    const service = await smtpService({ deps: { clock }, config: { proxyProtocolTimeoutMs: 10_000 } });
+    onTestFinished(() => service.close());
+    const header = 'PROXY TCP4 192.0.2.1 198.51.100.2 56324 25\r\n';
+    const late = await newcomer(service);
+    const busy = await SmtpClient.connect(service.port);
+    await busy.send(header);
+    await busy.line();
+    await busy.command('EHLO a.example');
+    await busy.command('MAIL FROM:<alice@example.com>');
+    let isClosed = false;
+    void service.close(new AbortController().signal).then(() => {
+      isClosed = true;
+    });
+    late.client.write(header);
+    await eventually(() => late.heard !== '');
+    expect(late.heard).toMatch(/^421 4\.3\.2 /);
+    await busy.send('RSET\r\n');
+    await tickUntil(clock, () => isClosed);
   });
 
   it('forgets who does not wait', async () => {

@@ -121,7 +121,7 @@ function listen(server: ListenerServer, { host, port }: HostPort): Promise<Addre
 
 async function close(server: ListenerServer, hurry: AbortSignal, clock: Deps['clock']): Promise<void> {
   const isClosed = new Promise<void>((resolve) => server.server.close(() => resolve()));
-  server.refuseWaiting();
+  server.beginNoMore();
   const sessions = server.sessions;
   for (const session of sessions) session.protocol.drain();
   await Promise.race([server.empty(), aborted(hurry)]);

@@ -6,7 +6,7 @@ import type { Admission, Refusal } from '../../core/admission.ts';
 import { FairShares } from '../../core/fair-shares.ts';
 import { limits } from '../../core/limits.ts';
 import { peerKey } from '../../core/peer-key.ts';
-import { reply } from '../../core/response.ts';
+import { type Response, reply } from '../../core/response.ts';
 import { TransientMap } from '../../core/transient-map.ts';
 import { Connection } from './connection.ts';
 import { Doorstep, sayGoodbye } from './doorstep.ts';
@@ -35,6 +35,7 @@ const LOOPBACK = peerKey('::1');
 
 const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
 const tooManyOfHost = reply(421, '4.7.0', 'too many connections from your address, try again later');
+const shuttingDown = reply(421, '4.3.2', 'service is shutting down, closing connection');
 
 type Verdict = Parameters<SMTPServer['onAuth']>[2];
 type Accepted = Parameters<SMTPServer['_handleProxy']>[1];
@@ -48,6 +49,7 @@ export class ListenerServer extends SMTPServer {
   readonly #places: FairShares;
   readonly #doorstep: Doorstep;
   #onEmpty: (() => void)[] = [];
+  #isClosing = false;
 
   constructor(options: ServerOptions) {
     super(options.library);
@@ -71,8 +73,9 @@ export class ListenerServer extends SMTPServer {
     return this.#sessions.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** Answers those who wait for a session. */
-  refuseWaiting(): void {
+  /** No more sessions, also for those who are connected and still say who they are; answers those who wait for one. */
+  beginNoMore(): void {
+    this.#isClosing = true;
     this.#doorstep.close();
   }
 
@@ -88,14 +91,18 @@ export class ListenerServer extends SMTPServer {
       if (refusal === undefined) this.#begin(socket, origin ?? {}, host);
       return refusal;
     };
-    if (enter() === undefined) return;
+    if (!this.#isClosing && enter() === undefined) return;
     this.#doorstep.wait(socket, () => {
+      if (this.#isClosing) return this.#refuse(socket, shuttingDown);
       const refusal = enter();
       if (refusal === undefined) return;
       this.#options.admission.refused('session', refusal);
-      const reply = refusal === 'peer' ? tooManyOfHost : tooMany;
-      sayGoodbye(socket, encodeReply(reply), this.#options.settings.deps.clock, REFUSED_LINGER_MS);
+      this.#refuse(socket, refusal === 'peer' ? tooManyOfHost : tooMany);
     });
+  }
+
+  #refuse(socket: Socket, response: Response): void {
+    sayGoodbye(socket, encodeReply(response), this.#options.settings.deps.clock, REFUSED_LINGER_MS);
   }
 
   #begin(socket: Socket, origin: SMTPConnectionOptions, host: string): void {
