@@ -70,6 +70,27 @@ describe('a listener that has no session left', () => {
     await closing;
   });
 
+  it('keeps nothing of who speaks before he is greeted: he is answered at once', async () => {
+    const { service, clock } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    next.client.write('EHLO a.example\r\n'.repeat(20_000));
+    await eventually(() => next.isOver);
+    expect(next.heard).toBe('421 4.3.2 too many connections, try again later\r\n');
+  });
+
+  it('hears what was said before the greeting if a session became free', async () => {
+    const { service, clock, first } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    await first.command('QUIT');
+    await first.end();
+    await settle(50);
+    next.client.write('EHLO a.example\r\nNOOP\r\n');
+    await eventually(() => next.heard.includes('\r\n250 2.0.0 '));
+    expect(next.heard).toMatch(/^220 /);
+  });
+
   it('begins no session any more when it closes, also for who only then says who he is', async () => {
     const clock = new FakeClock();
     const service = await smtpService({ deps: { clock }, config: { proxyProtocolTimeoutMs: 10_000 } });

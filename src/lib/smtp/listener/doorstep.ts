@@ -1,6 +1,7 @@
 /**
  * Where those wait for whom there is no session. Refused at once they come back at once, and connecting takes more of a busy process than waiting
- * does: so a refusal is said a little later, when there may be room after all. Nothing is made for them, and nothing of them is read.
+ * does: so a refusal is said a little later, when there may be room after all. Nothing is made for them, and nothing of theirs is kept: a client
+ * has nothing to say before it is greeted (RFC 5321 §4.3.1).
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/deps.ts';
@@ -26,7 +27,10 @@ export class Doorstep {
     return this.#waiting.size;
   }
 
-  /** Calls `decide` after the wait, or at once where there is no room to wait. Until then errors of the socket concern nobody. */
+  /**
+   * Calls `decide` after the wait, at once where there is no room to wait, and as soon as the client says something. Until then errors of the
+   * socket concern nobody.
+   */
   wait(socket: Socket, decide: () => void): void {
     const { clock, waitMs, max } = this.#options;
     if (this.#isClosed || this.#waiting.size >= max) {
@@ -34,7 +38,12 @@ export class Doorstep {
       return;
     }
     socket.on('error', ignore);
-    const cancel = clock.after(waitMs, () => this.#decide(socket));
+    const stopTimer = clock.after(waitMs, () => this.#decide(socket));
+    const stopListening = onBytes(socket, () => this.#decide(socket));
+    const cancel = (): void => {
+      stopTimer();
+      stopListening();
+    };
     this.#waiting.set(socket, { decide, cancel });
     socket.once('close', () => this.#forget(socket));
   }
@@ -58,6 +67,19 @@ export class Doorstep {
     waiting?.cancel();
     return waiting?.decide;
   }
+}
+
+/** Calls back when bytes come in, which stay in the socket; the returned function ends that. */
+function onBytes(socket: Socket, notice: () => void): () => void {
+  const { push } = socket;
+  socket.push = (chunk: Buffer | null): boolean => {
+    const goesOn = push.call(socket, chunk);
+    if (chunk !== null) notice();
+    return goesOn;
+  };
+  return () => {
+    socket.push = push;
+  };
 }
 
 /** Who goes away while he waits leaves nothing behind. */
