@@ -50,6 +50,11 @@ describe('a batch that needs no answer before its end', () => {
     await expect(commitTogether(sql, 'begin', [create('a')])).rejects.toThrow(ConnectionTrouble);
   });
 
+  it('is there when only the beginning of its transaction was refused: each statement was committed by itself', async () => {
+    const { sql } = lateConnection({ begin: new Error('canceling statement due to user request') });
+    expect(await commitTogether(sql, 'begin', [create('a')])).toEqual([{ kind: 'created' }]);
+  });
+
   it('is none when something in it runs by itself', () => {
     const { sql, sent } = lateConnection();
     expect(commitTogether(sql, 'begin', [create('a'), refresh])).toBeUndefined();

@@ -102,6 +102,9 @@ async function commitGroup(sql: Sql, begin: string, group: Group): Promise<reado
     group.run(sql, results),
     sql.run('commit', []),
   ]);
+  // Without a transaction (its beginning was cancelled, by an operator say) each statement was committed by itself: all is there, and nobody must
+  // be told to come again.
+  if (ran.status === 'fulfilled' && committed.status === 'fulfilled') return results;
   // What failed first says why; what came after it only says that something had failed.
   const failed = [begun, ran, committed].find(({ status }) => status === 'rejected');
   if (failed?.status !== 'rejected') return results;
