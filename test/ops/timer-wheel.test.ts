@@ -1,11 +1,13 @@
 /** Waits that share one timer: each ends in its time or is taken back, and nothing runs while nobody waits. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { TimerWheel } from '../../src/lib/ops/timer-wheel.ts';
+import { type Ticker, TimerWheel } from '../../src/lib/ops/timer-wheel.ts';
 
 /** A platform whose time a test moves. */
 class Platform {
   now = 12_345.6;
+  /** Whether a process that has nothing else to do would live on. */
+  isKeptAlive = false;
   #callback: (() => void) | undefined;
 
   get isRunning(): boolean {
@@ -16,10 +18,17 @@ class Platform {
     return this.now;
   }
 
-  every(_ms: number, callback: () => void): () => void {
+  every(_ms: number, callback: () => void): Ticker {
     this.#callback = callback;
-    return () => {
-      this.#callback = undefined;
+    this.isKeptAlive = true;
+    return {
+      stop: () => {
+        this.#callback = undefined;
+        this.isKeptAlive = false;
+      },
+      keepAlive: (isNeeded) => {
+        this.isKeptAlive = isNeeded;
+      },
     };
   }
 
@@ -94,4 +103,17 @@ it('a wait without end is no trouble', () => {
   forget();
   platform.turn();
   expect(platform.isRunning).toBe(false);
+});
+
+it('keeps a process alive for as long as somebody waits, not until the next look', () => {
+  const platform = new Platform();
+  const wheel = new TimerWheel(platform);
+  const first = wheel.after(5000, () => undefined);
+  const second = wheel.after(5000, () => undefined);
+  first();
+  expect(platform.isKeptAlive).toBe(true);
+  second();
+  expect(platform.isKeptAlive).toBe(false);
+  wheel.after(5000, () => undefined);
+  expect(platform.isKeptAlive).toBe(true);
 });

@@ -11,7 +11,10 @@ const wheel = new TimerWheel({
   monotonicMs: () => performance.now(),
   every(ms, callback) {
     const timer = setInterval(callback, ms);
-    return () => clearInterval(timer);
+    return {
+      stop: () => clearInterval(timer),
+      keepAlive: (isNeeded) => void (isNeeded ? timer.ref() : timer.unref()),
+    };
   },
 });
 

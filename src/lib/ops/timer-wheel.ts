@@ -40,19 +40,26 @@ class Wait {
   }
 }
 
+/** A timer that runs. */
+export interface Ticker {
+  stop(): void;
+  /** Whether the process lives on for it; at first, it does. */
+  keepAlive(isNeeded: boolean): void;
+}
+
 /** What the platform gives. */
 export interface Ticking {
   monotonicMs(): number;
-  /** Calls back again and again until the returned function is called. */
-  every(ms: number, callback: () => void): () => void;
+  /** Calls back again and again. */
+  every(ms: number, callback: () => void): Ticker;
 }
 
 export class TimerWheel {
   readonly #platform: Ticking;
   readonly #lists = Array.from({ length: LISTS }, () => new Wait(0, () => undefined));
   #waiting = 0;
-  /** Ends the timer, which runs while anybody waits. */
-  #stop: (() => void) | undefined;
+  /** Runs while anybody waits, and until the next look; a process that has nothing else to do does not live on for that. */
+  #ticker: Ticker | undefined;
   /** The number of the newest look. */
   #look = 0;
 
@@ -67,13 +74,14 @@ export class TimerWheel {
     this.#start();
     wait.join(this.#listOf(wait.look));
     this.#waiting += 1;
+    if (this.#waiting === 1) this.#ticker?.keepAlive(true);
     return () => this.#end(wait);
   }
 
   #start(): void {
-    if (this.#stop !== undefined) return;
+    if (this.#ticker !== undefined) return;
     this.#look = this.#now;
-    this.#stop = this.#platform.every(LOOK_MS, () => this.#lookAround());
+    this.#ticker = this.#platform.every(LOOK_MS, () => this.#lookAround());
   }
 
   /** Every list that is due, each of them once, however long nobody could look. */
@@ -87,8 +95,8 @@ export class TimerWheel {
     this.#look = now;
     for (const wait of over) if (this.#end(wait)) wait.callback();
     if (this.#waiting > 0) return;
-    this.#stop?.();
-    this.#stop = undefined;
+    this.#ticker?.stop();
+    this.#ticker = undefined;
   }
 
   get #now(): number {
@@ -100,6 +108,7 @@ export class TimerWheel {
     if (wait.isAlone) return false;
     wait.leave();
     this.#waiting -= 1;
+    if (this.#waiting === 0) this.#ticker?.keepAlive(false);
     return true;
   }
 
