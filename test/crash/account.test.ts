@@ -1,6 +1,7 @@
 /** The crash test is believed only if it sees what goes wrong: what explains a second copy and what does not, and what makes a run fail. */
 import { describe, expect, it } from 'vitest';
 import { type Copy, Ends, isExplained, RECORDED_WITHIN_MS } from './ends.mjs';
+import { isLarge, messageOf, readMessage } from './messages.mjs';
 import { faultsOf, SILENCE_MS } from './verdict.mjs';
 
 const copy = (at: number, life = 'first'): Copy => ({ client: `gateway-${life}`, router: `router-${life}`, at });
@@ -83,6 +84,30 @@ describe('a message that arrived twice', () => {
     expect(isExplained([...twice, copy(5000, 'second')], undefined, ends)).toBe(false);
     ends.ended('router-second', 3030);
     expect(isExplained([...twice, copy(5000, 'third')], { delivered: 1, unrecorded: 2 }, ends)).toBe(true);
+  });
+});
+
+describe('the bytes of a message', () => {
+  const ids = Array.from({ length: 8 }, (_, i) => `m${1000 + i}`);
+
+  it('are those of its id, whole, whether it is small or large', () => {
+    for (const id of ids) expect(readMessage(messageOf(id))).toMatchObject({ id, isWhole: true });
+    expect(ids.filter(isLarge).map((id) => messageOf(id).length > 300_000)).toEqual([true, true]);
+  });
+
+  it('are seen to have a piece of another message in them, at any place of 4 KB', () => {
+    const [mine = '', other = ''] = ids.filter(isLarge).map(messageOf);
+    const pieceBytes = 4096;
+    const common = Math.min(mine.length, other.length) - pieceBytes;
+    for (let at = pieceBytes; at < common; at += 16 * pieceBytes) {
+      const mixed = mine.slice(0, at) + other.slice(at, at + pieceBytes) + mine.slice(at + pieceBytes);
+      expect(readMessage(mixed).isWhole).toBe(false);
+    }
+  });
+
+  it('are seen to be fewer or more', () => {
+    const [mine = ''] = ids.filter(isLarge).map(messageOf);
+    for (const other of [mine.slice(0, -64), `${mine}more\r\n`]) expect(readMessage(other).isWhole).toBe(false);
   });
 });
 

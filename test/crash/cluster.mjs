@@ -91,6 +91,10 @@ export class Cluster {
     return Object.values(this.#disturbances).reduce((sum, count) => sum + count, 0);
   }
 
+  get #lives() {
+    return this.#nodes.map(({ life }) => life);
+  }
+
   get #routers() {
     return this.#nodes.filter(({ kind }) => kind !== 'gateway');
   }
@@ -134,7 +138,7 @@ export class Cluster {
 
   async #submit(port, number, way) {
     const rcpts = await sendSmtp(port, `m${number}`);
-    if (rcpts.length > 0) this.#ledger.promised(rcpts, way);
+    if (rcpts.length > 0) this.#ledger.promised(rcpts, way, this.#lives);
     return rcpts.length > 0;
   }
 
@@ -143,7 +147,7 @@ export class Cluster {
     const { rcpts, uri } = await sendRest(port, `m${number}`, way);
     const [rcpt] = rcpts;
     if (rcpt === undefined) return false;
-    this.#ledger.promised(rcpts, way);
+    this.#ledger.promised(rcpts, way, this.#lives);
     const turn = number % COMMANDS_EVERY;
     if (turn === 0) {
       // Without an answer nobody knows.

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isExplained } from './ends.mjs';
-import { addressOf, isRefused } from './messages.mjs';
+import { addressOf, idOf, isLarge, isRefused } from './messages.mjs';
 import { decide, leftOver, listed, read } from './queue.mjs';
 
 /** Of more nobody reads the histories. */
@@ -20,6 +20,8 @@ export class Ledger {
   #ways = {};
   #uncertain = { arrived: 0, notArrived: 0 };
   #stuck = [];
+  /** Of each recipient of a large message, the programs there were when it was promised. */
+  #livesAtPromise = new Map();
   /** What the store says of each message that arrived several times. */
   #stories = new Map();
   #lastPromiseAt = performance.now();
@@ -33,12 +35,16 @@ export class Ledger {
   /** Messages, whatever the number of their recipients. */
   promises = 0;
 
-  promised(rcpts, way) {
+  /** `lives`: the programs that run now. */
+  promised(rcpts, way, lives) {
     this.listens();
     this.#lastPromiseAt = performance.now();
     this.promises += 1;
     this.#ways[way] = (this.#ways[way] ?? 0) + 1;
-    for (const rcpt of rcpts) this.#promised.add(rcpt);
+    for (const rcpt of rcpts) {
+      this.#promised.add(rcpt);
+      if (isLarge(idOf(rcpt))) this.#livesAtPromise.set(rcpt, lives);
+    }
   }
 
   /** It need not arrive any more, but may. */
@@ -65,6 +71,13 @@ export class Ledger {
 
   get #open() {
     return [...this.#promised].filter((rcpt) => this.#isOpen(rcpt));
+  }
+
+  /** Large messages that a program brought which did not take them: the bytes are those of the disk. */
+  get #largeOfDisk() {
+    const isOfDisk = ([rcpt, lives]) =>
+      this.#far.arrivals.get(rcpt)?.some(({ router }) => router !== undefined && !lives.includes(router));
+    return [...this.#livesAtPromise].filter(isOfDisk);
   }
 
   get #twice() {
@@ -104,6 +117,7 @@ export class Ledger {
       promised: this.promises,
       recipients: this.#promised.size,
       ways: this.#ways,
+      large: { recipients: this.#livesAtPromise.size, afterRestart: this.#largeOfDisk.length },
       cancelled: this.#cancelled.size,
       arrived: arrivals.size,
       lost: this.#open.filter((rcpt) => !isRefused(rcpt)),

@@ -6,9 +6,11 @@ import { crc32 } from 'node:zlib';
 
 export const DOMAIN = 'example.com';
 const LINES = 3;
-/** So large that the store keeps it apart from its rows (SQLite). */
-const LARGE_LINES = 6000;
-const LARGE_SHARE = 12;
+/** One message in so many is so large that the store keeps it apart from its rows (SQLite): files and memory that are used again would be seen in it. */
+const LARGE_EVERY = 4;
+const LARGE_MIN_BYTES = 300_000;
+const LARGE_MAX_BYTES = 2_000_000;
+const LINE_BYTES = 64;
 const RCPTS_MAX = 4;
 
 /** The names before the `@`, of one to four recipients. */
@@ -22,12 +24,20 @@ export const addressOf = (rcpt) => `${rcpt}@${DOMAIN}`;
 /** The id of the message that is for this recipient. */
 export const idOf = (rcpt) => rcpt.slice(0, rcpt.lastIndexOf('.'));
 
-/** Lines that end in CRLF, some of which begin with a dot; no two messages have one in common. */
+export const isLarge = (id) => Number(id.slice(1)) % LARGE_EVERY === 1;
+
+function linesOf(id) {
+  if (!isLarge(id)) return LINES;
+  const sizeBytes = LARGE_MIN_BYTES + (crc32(`${id} size`) % (LARGE_MAX_BYTES - LARGE_MIN_BYTES));
+  return Math.ceil(sizeBytes / LINE_BYTES);
+}
+
+/** Lines that end in CRLF, some of which begin with a dot; no two messages have one in common, and none is twice in one. */
 export function bodyOf(id) {
   let text = '';
-  const count = Number(id.slice(1)) % LARGE_SHARE === 5 ? LARGE_LINES : LINES;
+  const count = linesOf(id);
   for (let i = 0; i < count; i += 1)
-    text += `${i % 5 === 1 ? '.' : ''}${id} line ${i} ${'x'.repeat(36)} of ${count}\r\n`;
+    text += `${`${i % 5 === 1 ? '.' : ''}${id} line ${i} of ${count} `.padEnd(LINE_BYTES - 2, 'x')}\r\n`;
   return text;
 }
 
