@@ -61,15 +61,19 @@ describe.runIf(whyNot === undefined)('a process without free descriptors', () =>
     const loads = [
       Load.start(context, journey),
       Load.start(context, journey, { kinds: ['through'], clients: 1, sizeBytes: limits.bodyHeldBytes, name: 'large' }),
+      // Beside SQLite each of these needs a file.
+      Load.start(context, journey, { kinds: ['app'], clients: 2, sizeBytes: 2 * limits.bodyInRowBytes, name: 'filed' }),
     ] as const;
-    const [load] = loads;
+    const [load, , filed] = loads;
     await load.next(2);
+    await filed.next(1, ['app']);
     for (const child of started.processes) limitDescriptors(child);
     const crowds = [await crowd(context, journey.ports.mx), await crowd(context, journey.ports.router)];
     const from = load.answers.length;
     for (const kind of ['stored', 'through'] as const) await load.sees(kind, /^4\d\d 4|^lost/, 3, from);
     // An application that has its connection keeps it; what it hands in is stored, and waits as all deliveries do.
     await load.sees('app', /^HTTP 201/, 3, from);
+    if (shape === 'serve') await filed.sees('app', /^HTTP 503 retry-after: \d+/, 2);
     expect(started.processes.map(({ hasEnded }) => hasEnded)).toEqual(started.processes.map(() => false));
     const told = new Set(
       load.answers

@@ -18,7 +18,7 @@ import path from 'node:path';
 const SOURCE = path.join(import.meta.dirname, 'machine.c');
 
 /** In the order of `struct control`. */
-const FIELDS = ['syncErrno', 'syncMs', 'writeErrno', 'openErrno', 'clockMs', 'only'] as const;
+const FIELDS = ['syncErrno', 'syncMs', 'writeErrno', 'openErrno', 'clockMs', 'only', 'pastBytes'] as const;
 const HITS_AT = FIELDS.length * 8;
 
 /** What is wrong with the machine; what is not named is in order. Error numbers are those of Linux. */

@@ -28,6 +28,7 @@ struct control {
   int64_t clock_ms;     /* the wall clock is ahead by this */
   int64_t only;         /* 1: files whose name ends in .sqlite only; 2: those of large bodies, and their folder, only;
                            3: the tables of PostgreSQL only */
+  int64_t past_bytes;   /* write_errno concerns only what a file has past so many bytes; what comes before is written */
   int64_t hits;         /* written here: how many calls were made to fail */
 };
 
@@ -110,6 +111,13 @@ static int64_t write_fault(int fd) {
   return code != 0 && path_of(fd, path, sizeof path) && is_meant(path) ? code : 0;
 }
 
+/* As on a disk that becomes full in the middle: what still has room is written, and only the call after that fails. */
+static size_t room(off_t at, size_t bytes) {
+  off_t past = read_control(&control->past_bytes);
+  if (at >= past) return 0;
+  return (off_t)bytes < past - at ? bytes : (size_t)(past - at);
+}
+
 #define WRITER(type, name, params, args, ...) \
   type name params { \
     REAL(type, #name, __VA_ARGS__); \
@@ -118,13 +126,33 @@ static int64_t write_fault(int fd) {
   }
 
 WRITER(ssize_t, write, (int fd, const void *b, size_t n), (fd, b, n), int, const void *, size_t)
-WRITER(ssize_t, pwrite, (int fd, const void *b, size_t n, off_t o), (fd, b, n, o), int, const void *, size_t, off_t)
-WRITER(ssize_t, pwrite64, (int fd, const void *b, size_t n, off64_t o), (fd, b, n, o), int, const void *, size_t, off64_t)
 WRITER(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n), int, const struct iovec *, int)
-WRITER(ssize_t, pwritev, (int fd, const struct iovec *v, int n, off_t o), (fd, v, n, o), int, const struct iovec *, int, off_t)
-WRITER(ssize_t, pwritev64, (int fd, const struct iovec *v, int n, off64_t o), (fd, v, n, o), int, const struct iovec *, int, off64_t)
 WRITER(int, ftruncate, (int fd, off_t n), (fd, n), int, off_t)
 WRITER(int, ftruncate64, (int fd, off64_t n), (fd, n), int, off64_t)
+
+#define WRITER_AT(name, offset) \
+  ssize_t name(int fd, const void *bytes, size_t n, offset at) { \
+    REAL(ssize_t, #name, int, const void *, size_t, offset); \
+    int64_t code = write_fault(fd); \
+    if (code == 0) return real(fd, bytes, n, at); \
+    size_t fits = room(at, n); \
+    return fits > 0 ? real(fd, bytes, fits, at) : hit(code); \
+  }
+
+/* Of several pieces only the first is written then: callers have to go on after less than they asked for anyway. */
+#define VECTOR_WRITER_AT(name, offset) \
+  ssize_t name(int fd, const struct iovec *pieces, int n, offset at) { \
+    REAL(ssize_t, #name, int, const struct iovec *, int, offset); \
+    int64_t code = write_fault(fd); \
+    if (code == 0) return real(fd, pieces, n, at); \
+    struct iovec first = {pieces[0].iov_base, room(at, pieces[0].iov_len)}; \
+    return first.iov_len > 0 ? real(fd, &first, 1, at) : hit(code); \
+  }
+
+WRITER_AT(pwrite, off_t)
+WRITER_AT(pwrite64, off64_t)
+VECTOR_WRITER_AT(pwritev, off_t)
+VECTOR_WRITER_AT(pwritev64, off64_t)
 
 /* Unlike the others these answer with the number of the error. */
 #define ALLOCATOR(name, offset) \

@@ -198,6 +198,11 @@ const HUGE_BYTES = 1_000_000;
 const bodyFaults: readonly DiskFault[] = [
   { name: 'a sync that fails', fault: { syncErrno: EIO, only: BODIES }, smtp: LOCAL },
   { name: 'a full disk', fault: { writeErrno: ENOSPC, only: BODIES }, smtp: FULL },
+  {
+    name: 'a disk that is full in the middle of a body',
+    fault: { writeErrno: ENOSPC, only: BODIES, pastBytes: HUGE_BYTES / 2 + 1 },
+    smtp: FULL,
+  },
   { name: 'a disk that is read-only', fault: { openErrno: EROFS, only: BODIES }, smtp: LOCAL },
 ];
 
