@@ -46,6 +46,7 @@ describe.each(databases)('the schema on $name', (kind) => {
         { version: 1, name: 'initial' },
         { version: 2, name: 'operations' },
         { version: 3, name: 'speed_and_safety' },
+        { version: 4, name: 'fewer_pages' },
       ],
     });
     const again = await migrate(url, { now: 2000, mayCreate: true });
@@ -105,9 +106,9 @@ describe.each(databases)('the schema on $name', (kind) => {
     expect(premature.stderr).toContain('db init');
     const first = await koukan('init', '--json');
     expect(first.exitCode).toBe(0);
-    expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 3 });
+    expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 4 });
     const again = await koukan('init');
-    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 3') });
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 4') });
     const migrated = await koukan('migrate');
     expect(migrated).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do') });
     expect(first.stdout + again.stdout + premature.stderr).not.toContain(':test@');

@@ -1,0 +1,1 @@
+-- Fewer pages for each message, on SQLite: see there. Migrations only add: routers of the version before go on working while they are replaced one by one.
