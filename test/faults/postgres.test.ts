@@ -74,13 +74,24 @@ async function recovers(load: Load): Promise<void> {
   for (const kind of kinds) await load.sees(kind, /^2|^HTTP 201/, 3, from);
 }
 
-describe.runIf(process.platform === 'linux')('a PostgreSQL that fails', () => {
+describe.runIf(process.platform === 'linux')('a PostgreSQL that fails', { timeout: 60_000 }, () => {
   it('costs temporary errors and nothing else', async (context) => {
     const { expect } = context;
     const { postgres, machine } = await ground(context);
     const lives = await Promise.all(shapes.map((shape) => live(context, postgres, shape)));
     const each = (step: (load: Load) => Promise<void>): Promise<unknown> =>
       Promise.all(lives.map(({ load }) => step(load)));
+
+    // Every sync takes as long as on a disk far away.
+    machine?.fails({ syncMs: 50 });
+    await each(async (load) => {
+      const answers = await load.next(2);
+      expect(
+        answers.filter((answer) => !isPromise(answer)),
+        'slow syncs',
+      ).toEqual([]);
+    });
+    machine?.recovers();
 
     postgres.pause();
     // Who waits for it waits, and nobody else.
