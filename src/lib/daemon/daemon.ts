@@ -13,7 +13,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { HttpClient } from '../http/http-client.ts';
 import { systemClock } from '../ops/clock.ts';
 import { createDns } from '../ops/dns.ts';
-import { keepHeapSmall } from '../ops/heap.ts';
+import { tuneHeap } from '../ops/heap.ts';
 import { LoadWatch } from '../ops/load-watch.ts';
 import { createLog } from '../ops/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
@@ -57,7 +57,7 @@ export function systemDeps(log: LogConfig): Deps {
 
 /** Starts what was asked for; rejects with a `UserError` when it cannot, with nothing left running. */
 export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
-  keepHeapSmall();
+  tuneHeap();
   const deps = ask.deps ?? systemDeps((ask.router ?? ask.gateway)?.log ?? { level: 'info', format: 'text' });
   const client = new HttpClient();
   const hops = new Hops(deps, client);
