@@ -3,8 +3,9 @@ import { sign as signBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readSigned } from '../../src/lib/auth/dkim/read-signed.ts';
-import { dkimSignature } from '../../src/lib/auth/signing/dkim-signature.ts';
+import { DkimSigner } from '../../src/lib/auth/signing/dkim-signature.ts';
 import { DEFAULT_HEADERS, headerChoice } from '../../src/lib/auth/signing/signed-headers.ts';
+import type { SigningKey } from '../../src/lib/auth/signing/signing-key.ts';
 import { verifyDkim } from '../../src/lib/auth/verify-dkim.ts';
 import { type Body, memoryBody, prefixedBody } from '../../src/lib/core/body.ts';
 import type { DkimSignature } from '../../src/lib/core/signals/dkim.ts';
@@ -58,14 +59,10 @@ async function signatureOver(body: Body, tags: string, headers: readonly string[
   if (read === undefined) throw new Error('no header');
   const sign = async (dataOf: (algorithm: 'rsa-sha256') => Buffer): Promise<Buffer> =>
     signBytes('sha256', dataOf('rsa-sha256'), rsa.privateKey);
-  return dkimSignature(read, {
-    domain: `example.com;${tags}`,
-    selector: 's1',
-    key: { sign } as unknown as Parameters<typeof dkimSignature>[1]['key'],
-    canonicalization: { header: 'relaxed', body: 'relaxed' },
-    headers: headerChoice(headers, []),
-    atMs: Date.UTC(2026, 0, 1),
-  });
+  const party = { domain: `example.com;${tags}`, selector: 's1', key: { sign } as unknown as SigningKey };
+  const canonicalization = { header: 'relaxed', body: 'relaxed' } as const;
+  const signer = new DkimSigner({ canonicalization, headers: headerChoice(headers, []) }, [party]);
+  return signer.fields(read, [party], Date.UTC(2026, 0, 1));
 }
 
 async function handMade(tags: string, mail = message): Promise<Buffer> {

@@ -3,13 +3,15 @@
  * author's domain, rsa and ed25519 side by side. What stands later in the chain must not change what was signed.
  */
 import { z } from 'zod';
-import { readSigned } from '../auth/dkim/read-signed.ts';
-import { dkimSignature } from '../auth/signing/dkim-signature.ts';
+import type { BodyHashAsk } from '../auth/dkim/body-hashes.ts';
+import { type ReadSigned, readSigned } from '../auth/dkim/read-signed.ts';
+import { DkimSigner, type SigningParty } from '../auth/signing/dkim-signature.ts';
 import { DEFAULT_HEADERS, DEFAULT_OVERSIGNED, headerChoice } from '../auth/signing/signed-headers.ts';
 import { checkKeyFile, KeyFileError, SigningKey } from '../auth/signing/signing-key.ts';
-import { type ChainEnv, defineFilter, type Filter, type TxContext } from '../chain/filter.ts';
+import { type ChainEnv, defineFilter, type Filter, type Next, type TxContext } from '../chain/filter.ts';
 import { ConfigError, type ConfigMistake, type ConfigPath } from '../config/source.ts';
-import { prefixedBody } from '../core/body.ts';
+import { type Body, prefixedBody } from '../core/body.ts';
+import type { Clock } from '../core/deps.ts';
 import { type Response, reply } from '../core/response.ts';
 import { asciiDomain, isWithin } from '../message/ascii-domain.ts';
 import { headerFromDomains } from '../message/header-from.ts';
@@ -97,12 +99,8 @@ const config = z
 type DkimSignConfig = z.output<typeof config>;
 
 /** Under which names and for whose messages a key signs. */
-interface Signer {
-  readonly domain: string;
-  readonly selector: string;
-  readonly identity?: string;
+interface OwnKey extends SigningParty {
   readonly isAlways: boolean;
-  readonly key: SigningKey;
 }
 
 const headerTooLarge: Response = reply(554, '5.3.4', 'the header is too large to be signed');
@@ -119,57 +117,75 @@ export const dkimSign = defineFilter<DkimSignConfig>({
     return mistakes;
   },
   create: (c, env) => {
-    const signers = loadSigners(c, env);
-    const [header, content] = c.canonicalization.split('/') as ['relaxed' | 'simple', 'relaxed' | 'simple'];
-    const how = {
-      canonicalization: { header, body: content },
-      headers: headerChoice(c.headers ?? DEFAULT_HEADERS, c.oversign ?? DEFAULT_OVERSIGNED),
-      ...(c.expires_after !== undefined && { expiresAfterMs: c.expires_after * 1000 }),
-    };
-    const plan = { planned: undefined, hashes: [{ canonicalization: content }] };
-    const filter: Filter = {
-      async data(tx, body, next) {
-        if (signers.some(({ key }) => key.isDueForALook)) await Promise.all(signers.map(({ key }) => key.refresh()));
-        const message = await readSigned(body, () => plan);
-        if (message === undefined) return headerTooLarge;
-        const due = signersFor(signers, message.headerBlock);
-        if (due.length === 0) return next(body);
-        const atMs = env.deps.clock.now();
-        const fields = await signed(tx, () =>
-          Promise.all(due.map((each) => dkimSignature(message, { ...how, ...each, atMs }))),
-        );
-        return fields === undefined ? signingFailed : next(prefixedBody(Buffer.from(fields.join(''), 'latin1'), body));
-      },
-    };
-    return () => filter;
+    const signing = new Signing(c, env);
+    return () => signing;
   },
 });
 
-/** OpenSSL can refuse for reasons of its own: the message waits until somebody has seen to it. */
-async function signed(tx: TxContext, sign: () => Promise<string[]>): Promise<string[] | undefined> {
-  try {
-    return await sign();
-  } catch (error) {
-    tx.log.error({ error }, 'signing failed');
-    return undefined;
+/** One configuration of the filter, for all messages. */
+class Signing implements Filter {
+  readonly #clock: Clock;
+  readonly #keys: readonly OwnKey[];
+  readonly #signer: DkimSigner<OwnKey>;
+  readonly #plan: { readonly planned: undefined; readonly hashes: readonly BodyHashAsk[] };
+
+  constructor(c: DkimSignConfig, env: ChainEnv) {
+    const [header, body] = c.canonicalization.split('/') as ['relaxed' | 'simple', 'relaxed' | 'simple'];
+    this.#clock = env.deps.clock;
+    this.#keys = loadKeys(c, env);
+    const rules = {
+      canonicalization: { header, body },
+      headers: headerChoice(c.headers ?? DEFAULT_HEADERS, c.oversign ?? DEFAULT_OVERSIGNED),
+      ...(c.expires_after !== undefined && { expiresAfterMs: c.expires_after * 1000 }),
+    };
+    this.#signer = new DkimSigner(rules, this.#keys);
+    this.#plan = { planned: undefined, hashes: [{ canonicalization: body }] };
+  }
+
+  /** Waits only for what is not there: key files that are due for a look, the bytes of a message that is not in memory, the signatures. */
+  data(tx: TxContext, body: Body, next: Next<Body>): Promise<Response> {
+    if (this.#keys.some(({ key }) => key.isDueForALook)) return this.#afterALook(tx, body, next);
+    const message = readSigned(body, () => this.#plan);
+    return message instanceof Promise
+      ? message.then((read) => this.#sign(tx, body, read, next))
+      : this.#sign(tx, body, message, next);
+  }
+
+  async #afterALook(tx: TxContext, body: Body, next: Next<Body>): Promise<Response> {
+    await Promise.all(this.#keys.map(({ key }) => key.refresh()));
+    return this.#sign(tx, body, await readSigned(body, () => this.#plan), next);
+  }
+
+  #sign(tx: TxContext, body: Body, message: ReadSigned<undefined> | undefined, next: Next<Body>): Promise<Response> {
+    if (message === undefined) return Promise.resolve(headerTooLarge);
+    const due = keysFor(this.#keys, message.headerBlock);
+    if (due.length === 0) return next(body);
+    return this.#signer.fields(message, due, this.#clock.now()).then(
+      (fields) => next(prefixedBody(Buffer.from(fields, 'latin1'), body)),
+      (error: unknown) => {
+        // OpenSSL can refuse for reasons of its own: the message waits until somebody has seen to it.
+        tx.log.error({ error }, 'signing failed');
+        return signingFailed;
+      },
+    );
   }
 }
 
-function signersFor(signers: readonly Signer[], headerBlock: Buffer): readonly Signer[] {
-  if (signers.every(({ isAlways }) => isAlways)) return signers;
+function keysFor(keys: readonly OwnKey[], headerBlock: Buffer): readonly OwnKey[] {
+  if (keys.every(({ isAlways }) => isAlways)) return keys;
   const { domains: authors } = headerFromDomains(headerBlock);
-  return signers.filter(({ isAlways, domain: own }) => isAlways || authors.some((author) => isWithin(author, own)));
+  return keys.filter(({ isAlways, domain: own }) => isAlways || authors.some((author) => isWithin(author, own)));
 }
 
 /** Keys that are used twice are read once. Throws `ConfigError` with every key that cannot be used. */
-function loadSigners(c: DkimSignConfig, env: ChainEnv): readonly Signer[] {
+function loadKeys(c: DkimSignConfig, env: ChainEnv): readonly OwnKey[] {
   const mistakes: ConfigMistake[] = [];
-  const signers = asksOf(c).flatMap(({ path, file, ...names }): Signer[] => {
+  const keys = asksOf(c).flatMap(({ path, file, ...names }): OwnKey[] => {
     const key = orMistake(mistakes, path, file, () => new SigningKey(env.resolvePath(file), env.deps));
     return key === undefined ? [] : [{ ...names, key }];
   });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return signers;
+  return keys;
 }
 
 /** A key file that cannot be used is a mistake of the configuration. */
@@ -183,7 +199,7 @@ function orMistake<T>(mistakes: ConfigMistake[], path: ConfigPath, file: string,
   }
 }
 
-interface KeyAsk extends Omit<Signer, 'key'> {
+interface KeyAsk extends Omit<OwnKey, 'key'> {
   readonly path: ConfigPath;
   readonly file: string;
 }

@@ -60,10 +60,20 @@ export function headerValue(fields: readonly HeaderField[], name: string): strin
   return fields.find((field) => field.name.toLowerCase() === wanted)?.value;
 }
 
+export interface BlankLine {
+  readonly at: number;
+  readonly length: number;
+}
+
 /** The first blank line: where the header block ends, its last line end included, and how long the blank line itself is. */
-export function blankLine(bytes: Buffer, from: number): { readonly at: number; readonly length: number } | undefined {
+export function blankLine(bytes: Buffer, from: number): BlankLine | undefined {
   if (bytes[0] === LF) return { at: 0, length: 1 };
   if (bytes[0] === CR && bytes[1] === LF) return { at: 0, length: 2 };
+  return blankLineAfterText(bytes, from);
+}
+
+/** The same in bytes before which there are others: what they begin with is the end of a line that has something in it. */
+export function blankLineAfterText(bytes: Buffer, from: number): BlankLine | undefined {
   const crlf = bytes.indexOf('\n\r\n', from, 'latin1');
   const lf = bytes.indexOf('\n\n', from, 'latin1');
   if (crlf !== -1 && (lf === -1 || crlf < lf)) return { at: crlf + 1, length: 2 };

@@ -18,11 +18,15 @@ const COLON = 0x3a;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** The fields of a header block in order; lines that belong to no field are left out, as a verifier does. */
-export function rawFields(block: Buffer): readonly RawField[] {
+/**
+ * The fields of a header block in order; lines that belong to no field are left out, as a verifier does. `hasOnlyCrlf` as in `Body`: then no other
+ * line end is looked for.
+ */
+export function rawFields(block: Buffer, hasOnlyCrlf = false): readonly RawField[] {
   const fields: { name: string; raw: string }[] = [];
   let isInField = false;
-  for (const line of block.toString('latin1').split(LINE_END)) {
+  const text = block.toString('latin1');
+  for (const line of hasOnlyCrlf ? text.split('\r\n') : text.split(LINE_END)) {
     const first = line.charCodeAt(0);
     if (first === SPACE || first === TAB) {
       const current = fields.at(-1);
@@ -50,14 +54,22 @@ function isInName(code: number): boolean {
   return code > SPACE && code < 0x7f && code !== COLON;
 }
 
+/** What canonicalisation changes in a value, but for a single space before it. */
+const UNEVEN = /[\t\r]| {2}|^ | $/;
+
 /** Without the line end; the caller joins fields with CRLF. */
 export function canonicalField({ name, raw }: RawField, how: HeaderCanonicalization): string {
   if (how === 'simple') return raw;
-  const value = raw
-    .slice(raw.indexOf(':') + 1)
-    .replace(/\r\n/g, '')
-    // Single spaces, which most values are full of, match nothing.
-    .replace(/ [ \t]+|\t[ \t]*/g, ' ');
+  let start = raw.indexOf(':') + 1;
   // Not `trim`: one character is one byte here, and byte A0 is no space but the end of many a letter.
-  return `${name}:${value.replace(/^ | $/g, '')}`;
+  if (raw.charCodeAt(start) === SPACE) start += 1;
+  const value = raw.slice(start);
+  return `${name}:${UNEVEN.test(value) ? evenSpaces(value) : value}`;
+}
+
+function evenSpaces(value: string): string {
+  return value
+    .replace(/\r\n/g, '')
+    .replace(/[ \t]+/g, ' ')
+    .replace(/^ | $/g, '');
 }

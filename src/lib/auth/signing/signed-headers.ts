@@ -1,5 +1,6 @@
 /** Which header fields a signature covers, and which of them it covers once more than they occur, so that nobody can add another. */
-import type { RawField } from '../dkim/raw-field.ts';
+import { canonicalField, type HeaderCanonicalization, type RawField } from '../dkim/raw-field.ts';
+import { FOLD, type FoldedText, foldedText } from './folded-text.ts';
 
 /** Names in lower case. Made once for a configuration, with `headerChoice`. */
 export interface HeaderChoice {
@@ -65,43 +66,84 @@ export const DEFAULT_OVERSIGNED: readonly string[] = [
   'content-type',
 ];
 
-export interface CoveredHeaders {
-  /** The names for `h=`, one for each instance. */
-  readonly names: readonly string[];
-  /** The instances in the order they are hashed: the last of a name first (RFC 6376 §5.4.2). */
-  readonly fields: readonly RawField[];
-}
-
 /** Most instances of one name that are covered: more of them is an attack on the verifier. */
 const INSTANCES_MAX = 20;
 
-export function coveredHeaders(fields: readonly RawField[], choice: HeaderChoice): CoveredHeaders {
-  const found = lastFirst(fields, choice);
-  const names: string[] = [];
-  const covered: RawField[] = [];
-  for (const [i, name] of choice.names.entries()) {
-    const all = found[i];
-    const count = Math.min(all?.length ?? 0, INSTANCES_MAX);
-    for (let k = 0; k < count; k += 1) {
-      names.push(name);
-      covered.push(all?.[k] as RawField);
-    }
-    // One name more would make a verifier look for one that is there, and not covered.
-    if (count === (all?.length ?? 0) && choice.oversigned.has(name)) names.push(name);
-  }
-  return { names, fields: covered };
+/** What the signatures of one message cover of its header. */
+export interface CoveredHeaders {
+  /** `h=`: the names, one for each instance. */
+  readonly names: FoldedText;
+  /** The instances as they are hashed, each with its line end: the last of a name first (RFC 6376 §5.4.2). */
+  readonly canonical: string;
 }
 
-/** The instances of each name, in the places of the names. */
-function lastFirst(fields: readonly RawField[], { names, places }: HeaderChoice): readonly (RawField[] | undefined)[] {
-  const found = new Array<RawField[] | undefined>(names.length);
-  for (let i = fields.length - 1; i >= 0; i -= 1) {
-    const field = fields[i] as RawField;
-    const place = places.get(field.name);
-    if (place === undefined) continue;
-    const instances = found[place];
-    if (instances === undefined) found[place] = [field];
-    else instances.push(field);
+/** Finds in message after message what is covered. Made once for a configuration. */
+export class HeaderCoverage {
+  readonly #choice: HeaderChoice;
+  readonly #how: HeaderCanonicalization;
+  /** How often each name is there, in the places of the names; used again for each message. */
+  readonly #counts: Uint8Array;
+  /** The names of the message before, as a rule those of this one, too: most of a sender's messages are of one make. */
+  #last: { readonly counts: Uint8Array; readonly names: FoldedText } | undefined;
+
+  constructor(choice: HeaderChoice, how: HeaderCanonicalization) {
+    this.#choice = choice;
+    this.#how = how;
+    this.#counts = new Uint8Array(choice.names.length);
   }
-  return found;
+
+  of(fields: readonly RawField[]): CoveredHeaders {
+    const { names, places } = this.#choice;
+    const counts = this.#counts.fill(0);
+    const byPlace = new Array<string>(names.length).fill('');
+    for (let i = fields.length - 1; i >= 0; i -= 1) {
+      const field = fields[i] as RawField;
+      const place = places.get(field.name);
+      if (place === undefined || (counts[place] as number) > INSTANCES_MAX) continue;
+      counts[place] = (counts[place] as number) + 1;
+      if ((counts[place] as number) <= INSTANCES_MAX) byPlace[place] += `${canonicalField(field, this.#how)}\r\n`;
+    }
+    return { names: this.#namesOf(counts), canonical: byPlace.join('') };
+  }
+
+  #namesOf(counts: Uint8Array): FoldedText {
+    if (this.#last === undefined || !isSame(this.#last.counts, counts)) {
+      this.#last = { counts: counts.slice(), names: foldedNames(this.#listOf(counts), this.#how) };
+    }
+    return this.#last.names;
+  }
+
+  #listOf(counts: Uint8Array): readonly string[] {
+    const { names, oversigned } = this.#choice;
+    return names.flatMap((name, place) => {
+      const count = counts[place] as number;
+      // One name more than there are says that there is no other; it would make a verifier look for one that is there, and not covered.
+      const more = count <= INSTANCES_MAX && oversigned.has(name) ? 1 : 0;
+      return new Array<string>(Math.min(count, INSTANCES_MAX) + more).fill(name);
+    });
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const NAMES_LINE_MAX = 70;
+
+/** RFC 6376 §3.5 allows folding around the colons of `h=`. */
+function foldedNames(names: readonly string[], how: HeaderCanonicalization): FoldedText {
+  let text = 'h=';
+  let lineLength = text.length;
+  for (const [i, name] of names.entries()) {
+    const length = name.length + 1;
+    if (lineLength + length > NAMES_LINE_MAX) {
+      text += FOLD;
+      lineLength = 0;
+    }
+    text += name;
+    text += i === names.length - 1 ? ';' : ':';
+    lineLength += length;
+  }
+  return foldedText(text, how);
 }
