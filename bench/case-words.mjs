@@ -20,7 +20,7 @@ export function describeCase({ way, shape, store, gateways, load }) {
     way === undefined ? 'another relay' : `${way}, ${shape}`,
     gateways > 1 ? `${gateways} gateways` : undefined,
     stores[store],
-    sizeOf(load.sizeBytes),
+    load.sizes === undefined ? sizeOf(load.sizeBytes) : [...new Set(load.sizes)].map(sizeOf).join(' + '),
     load.sessions === 1 ? '1 session' : `${load.sessions} sessions`,
     load.rcpts > 1 ? `${load.rcpts} recipients` : undefined,
     load.perConnection > 0 ? `${load.perConnection} per connection` : undefined,

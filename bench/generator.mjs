@@ -1,7 +1,7 @@
 /** The clients, as a process of their own: so many sessions at once, each message once, and when each was begun and accepted. */
 import { answerParent } from './child.mjs';
 import { now } from './clock.mjs';
-import { MessageKind } from './message.mjs';
+import { MessageMix } from './message-mix.mjs';
 import { runRestSession } from './rest-load.mjs';
 import { runSmtpSession } from './smtp-load.mjs';
 
@@ -31,10 +31,10 @@ class Job {
    * several generators share a run. `localAddress`: where the clients come from. `timesLastTry`: a message begins anew with each try. `pace`: not more
    * messages in a second than so many.
    */
-  constructor({ target, runId, sizeBytes, rcpts, count, tries, from = 0, ...ask }) {
+  constructor({ target, runId, sizeBytes, sizes, rcpts, count, tries, from = 0, ...ask }) {
     const { perConnection, isPipelining, localAddress, timesLastTry = false, pace } = ask;
     Object.assign(this, target, { rcpts, perConnection, isPipelining, localAddress, timesLastTry });
-    this.kind = new MessageKind(runId, sizeBytes);
+    this.mix = new MessageMix(runId, { sizeBytes, sizes });
     this.#next = from;
     this.#count = count;
     if (pace !== undefined) this.#stepMs = 1000 / pace;

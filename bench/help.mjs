@@ -13,10 +13,10 @@ or --peers a table: medians, spreads, and ratios with their goals. Exit code 1 w
 What
   --scenario NAMES   separated by commas; a part of the names (relay, serve) stands for all that have it (default: all)
 ${scenarios.map(({ name, summary }) => `                       ${name.padEnd(13)} ${summary}`).join('\n')}
-  --table            the cases that have a goal, and some more, each against its peers, about ${Math.ceil(cases.length * 0.75)} minutes; --scenario chooses among them:
+  --table            the cases that have a goal, and some more, each against its peers, about ${Math.ceil(cases.length)} minutes; --scenario chooses among them:
 ${namesInLines(cases.map(({ name }) => name))}
   --quick            Koukan against a bare relay on the same libraries, less than two minutes
-  --peers NAMES      measure these, too, in turns: ${peerNames.join(', ')} (default with --table: postfix,bare,openssl; those
+  --peers NAMES      measure these, too, in turns: ${peerNames.join(', ')} (default with --table: all of them; those
                      that are not found are left out)
   --store KIND       sqlite, or postgres: a server of its own, with fsync (default: sqlite)
   --gateways COUNT   gateway processes of a split (default: 1)
@@ -26,6 +26,7 @@ ${namesInLines(cases.map(({ name }) => name))}
 
 Load
   --size BYTES       of a message, header and body (default: 4096)
+  --sizes SIZE:TIMES,...  messages of several sizes in turn, so many times each: 4096:8,65536:3,1048576
   --sessions COUNT   SMTP sessions, or REST clients, at the same time (default: 20)
   --rcpts COUNT      recipients of each message (default: 1)
   --per-connection COUNT  messages of one SMTP connection, 0 for no limit (default: 0)
@@ -54,6 +55,7 @@ Examples:
   npm run bench -- --scenario relay-serve --peers postfix,haraka --sessions 100
   npm run bench -- --scenario stored-serve --store postgres --prefill finished=1000000,deferred=100000
   npm run bench -- --scenario relay-serve --soak 60 --pace 500
+  npm run bench -- --scenario stored-serve --soak 60 --sizes 4096:8,65536:3,1048576
   npm run bench -- --target 127.0.0.1:2525 --sink-port 3025 --pid 4711
 `;
 

@@ -1,7 +1,8 @@
 /** One run: `count` messages through the target, then waiting for the sink, then the account. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { now } from './clock.mjs';
-import { MessageKind, newRunId } from './message.mjs';
+import { newRunId } from './message.mjs';
+import { MessageMix } from './message-mix.mjs';
 import { machineCpuMs, usageOf } from './process-usage.mjs';
 import { percentile, round } from './statistics.mjs';
 import { judge } from './tally.mjs';
@@ -19,10 +20,10 @@ const READY_PATIENCE_MS = 5_000;
  */
 export async function measure(environment, harness, { count, ...load }) {
   const runId = newRunId();
-  const { sizeBytes, rcpts, patienceMs } = load;
-  const { crc } = new MessageKind(runId, sizeBytes);
+  const { rcpts, patienceMs } = load;
+  const { crcs } = new MessageMix(runId, load);
   const { sinkDelayMs: delayMs, sinkRefusedShare: refusedShare } = load;
-  await harness.sink.ask('start', { runId, count, rcpts, crc, delayMs, refusedShare });
+  await harness.sink.ask('start', { runId, count, rcpts, crcs, delayMs, refusedShare });
   const before = await observe(environment);
   const ask = { ...load, target: environment.target, runId, count };
   const sent = await orEnded(harness.generator.ask('run', ask), environment.ended);

@@ -33,6 +33,7 @@ const OPTIONS = {
   target: text,
   pid: text,
   size: { ...text, default: '4096' },
+  sizes: text,
   sessions: { ...text, default: '20' },
   rcpts: { ...text, default: '1' },
   'per-connection': { ...text, default: '0' },
@@ -97,7 +98,7 @@ function loadOf(values) {
   const sinkRefusedShare = Number(values['sink-refuse']);
   if (!(sinkRefusedShare >= 0 && sinkRefusedShare <= 1)) throw new UsageError('--sink-refuse must be from 0 to 1');
   return {
-    sizeBytes: whole(values, 'size', MIN_SIZE_BYTES, SIZE_MAX_BYTES),
+    ...sizesOf(values),
     sessions: whole(values, 'sessions', 1, 10_000),
     rcpts: whole(values, 'rcpts', 1, 1000),
     perConnection: whole(values, 'per-connection', 0, COUNT_MAX),
@@ -107,6 +108,20 @@ function loadOf(values) {
     tries: TRIES,
     patienceMs: whole(values, 'patience', 1, 3600) * 1000,
   };
+}
+
+/** With `--sizes`, `sizeBytes` is the mean of them: it says how many messages are a run. */
+function sizesOf(values) {
+  if (values.sizes === undefined) return { sizeBytes: whole(values, 'size', MIN_SIZE_BYTES, SIZE_MAX_BYTES) };
+  if (values.table || values.quick) throw new UsageError('--sizes is not for cases that have a size of their own');
+  const sizes = values.sizes.split(',').flatMap((part) => {
+    const [, size, times = '1'] = /^(\d{1,9})(?::(\d{1,3}))?$/.exec(part) ?? [];
+    const isSize = Number(size) >= MIN_SIZE_BYTES && Number(size) <= SIZE_MAX_BYTES;
+    if (!isSize || times === '0')
+      throw new UsageError(`--sizes must be like 4096:8,65536:3,1048576, not ${values.sizes}`);
+    return Array(Number(times)).fill(Number(size));
+  });
+  return { sizes, sizeBytes: Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length) };
 }
 
 function parse(args) {
@@ -151,7 +166,7 @@ function casesOf(values) {
 const gatewaysOf = ({ shape }, count) => (shape === 'serve' ? 1 : count);
 
 function peersOf({ peers, table, quick }) {
-  const words = (peers ?? (table ? 'postfix,bare,openssl' : quick ? 'bare' : '')).split(',').filter(Boolean);
+  const words = (peers ?? (table ? 'postfix,haraka,bare,openssl' : quick ? 'bare' : '')).split(',').filter(Boolean);
   const unknown = words.find((word) => !peerNames.includes(word));
   if (unknown !== undefined) throw new UsageError(`--peers: no ${unknown}; there are ${peerNames.join(', ')}`);
   return words;

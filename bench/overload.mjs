@@ -8,7 +8,8 @@ import { Child } from './child.mjs';
 import { startEnvironment } from './environment.mjs';
 import { boundMs, faultsOf } from './flood-verdict.mjs';
 import { untilReady } from './measure.mjs';
-import { MessageKind, newRunId } from './message.mjs';
+import { newRunId } from './message.mjs';
+import { MessageMix } from './message-mix.mjs';
 import { usageOf } from './process-usage.mjs';
 import { scenarioOf } from './scenarios.mjs';
 import { percentile, round } from './statistics.mjs';
@@ -49,9 +50,9 @@ async function start(stops) {
 /** All clients at once, for so long; answers what each of them has seen. */
 async function run({ sink, generators, environment }, clients, seconds) {
   const runId = newRunId();
-  const { crc } = new MessageKind(runId, load.sizeBytes);
+  const { crcs } = new MessageMix(runId, load);
   const count = 2 * MESSAGES_MAX;
-  await sink.ask('start', { runId, count, rcpts: 1, crc, delayMs: SINK_DELAY_MS, refusedShare: 0 });
+  await sink.ask('start', { runId, count, rcpts: 1, crcs, delayMs: SINK_DELAY_MS, refusedShare: 0 });
   const ask = { ...load, target: environment.target, runId, tries: TRIES, timesLastTry: true, forMs: seconds * 1000 };
   const sent = await Promise.all(
     clients.map(({ sessions, from, localAddress }, i) =>

@@ -22,5 +22,11 @@ export function printRun(name, run) {
 export function lineOf({ name, store, load, contestants }) {
   const [{ name: _name, isPeer: _isPeer, count, each_run: _runs, faults: _faults, ...summary }] = contestants;
   const facts = { scenario: name, ...(store !== undefined && { store }), n: count };
-  return { ...facts, size: load.sizeBytes, sessions: load.sessions, ...summary };
+  return {
+    ...facts,
+    size: load.sizeBytes,
+    ...(load.sizes && { sizes: load.sizes }),
+    sessions: load.sessions,
+    ...summary,
+  };
 }

@@ -12,16 +12,16 @@ const PAUSE_MS = 20;
 /** Sends what `job.next()` gives until it gives nothing; reports each message to `job`. Never rejects. */
 export async function runRestSession(job, index) {
   const port = job.ports[index % job.ports.length];
-  const request = new Stamp(requestOf(job));
+  const requestOf = job.mix.prepare((kind) => new Stamp(templateOf(kind, job)));
   while (!job.isOver) {
     const first = job.next();
     if (first === undefined) return;
-    const wasRefused = await new Promise((resolve) => new Exchanges({ job, request, port, first, onEnd: resolve }));
+    const wasRefused = await new Promise((resolve) => new Exchanges({ job, requestOf, port, first, onEnd: resolve }));
     if (wasRefused) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-function requestOf({ kind, host, path }) {
+function templateOf(kind, { host, path }) {
   const body = JSON.stringify({
     mail_from: { m: senderAddress },
     rcpt_to: [{ m: kind.recipient }],
@@ -34,14 +34,14 @@ function requestOf({ kind, host, path }) {
 /** One connection. `onEnd` hears, once, whether the message it was about was refused because of it. */
 class Exchanges {
   #job;
-  #request;
+  #requestOf;
   #socket;
   #number;
   #rest;
 
-  constructor({ job, request, port, first, onEnd }) {
+  constructor({ job, requestOf, port, first, onEnd }) {
     this.#job = job;
-    this.#request = request;
+    this.#requestOf = requestOf;
     const onread = { buffer: Buffer.alloc(READ_BYTES), callback: (length, buffer) => this.#read(length, buffer) };
     this.#socket = connect({ host: job.host, port, noDelay: true, onread });
     this.#socket.on('error', () => this.#socket.destroy());
@@ -68,7 +68,7 @@ class Exchanges {
   #offer(number) {
     if (this.#socket.destroyed) return;
     this.#job.started(number);
-    this.#socket.write(this.#request.of(number));
+    this.#socket.write(this.#requestOf(number).of(number));
   }
 
   #read(length, buffer) {

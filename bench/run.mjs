@@ -82,8 +82,9 @@ function othersOf(theCase, { peers, isTable, target }, found) {
   const chosen = contestantsOf(theCase.way, there);
   if (!isTable) return chosen;
   const named = peersOf(theCase).filter((name) => there.includes(name.split('-')[0]));
-  // Those that no case names are wanted by the options.
-  return [...new Set([...named, ...chosen.filter((name) => name.startsWith('haraka'))])];
+  // No goal is about Haraka: it stands beside Koukan wherever anybody else does.
+  const beside = named.length === 0 ? [] : chosen.filter((name) => name.startsWith('haraka'));
+  return [...named, ...beside];
 }
 
 async function main(args) {

@@ -14,14 +14,14 @@ export class SmtpScript {
   #rcptCount;
   #rcpt;
   #envelope;
-  #message;
+  #messageOf;
 
-  constructor({ kind, rcpts }) {
+  constructor({ mix, rcpts }) {
     this.#rcptCount = rcpts;
-    const rcpt = `RCPT TO:<${kind.recipient}>\r\n`;
+    const rcpt = `RCPT TO:<${mix.recipient}>\r\n`;
     this.#rcpt = new Stamp(rcpt);
     this.#envelope = new Stamp(`${MAIL}${rcpt}DATA\r\n`);
-    this.#message = new Stamp(kind.wire);
+    this.#messageOf = mix.prepare((kind) => new Stamp(kind.wire));
   }
 
   /** Recipient `index` of a message; each recipient of a run has a number of its own. */
@@ -38,6 +38,6 @@ export class SmtpScript {
 
   /** The answer to the last one is there, so nobody reads the bytes of that any more. */
   writeMessage(socket, number) {
-    socket.write(this.#message.of(number));
+    socket.write(this.#messageOf(number).of(number));
   }
 }

@@ -2,7 +2,7 @@
 
 export class Tally {
   #runId;
-  #crc;
+  #crcs;
   #isThere;
   #rcpts;
   /** When each recipient's copy arrived first, in ms; 0 for not at all. */
@@ -15,10 +15,10 @@ export class Tally {
   /** Of another run: for example a duplicate that came late. */
   stray = 0;
 
-  /** `rcpts`: recipients of each message; those of message `n` have the numbers from `n * rcpts` on. */
-  constructor({ runId, count, rcpts, crc }) {
+  /** `rcpts`: recipients of each message; those of message `n` have the numbers from `n * rcpts` on. `crcs`: of message 0, 1 and so on, in turn. */
+  constructor({ runId, count, rcpts, crcs }) {
     this.#runId = runId;
-    this.#crc = crc;
+    this.#crcs = crcs;
     this.#rcpts = rcpts;
     this.#isThere = new Uint8Array(count * rcpts);
     this.at = new Float64Array(count * rcpts);
@@ -35,7 +35,7 @@ export class Tally {
       return;
     }
     if (contentNumber !== Math.floor(rcptNumber / this.#rcpts)) this.swapped += 1;
-    else if (crc !== this.#crc) this.altered += 1;
+    else if (crc !== this.#crcs[contentNumber % this.#crcs.length]) this.altered += 1;
     if (this.#isThere[rcptNumber] === 1) {
       this.duplicated += 1;
       return;

@@ -50,10 +50,10 @@ async function freePort(): Promise<number> {
 async function bench(
   relay: Sink,
   sinkPort: number,
-  sizeBytes = 2000,
+  sizes = '2000',
 ): Promise<{ exitCode: number; result: Record<string, unknown> }> {
   const target = ['--target', `127.0.0.1:${relay.port}`, '--sink-port', String(sinkPort)];
-  const size = ['--size', String(sizeBytes), '--n', '100'];
+  const size = ['--sizes', sizes, '--n', '100'];
   const load = [...size, '--sessions', '4', '--warmup', '0', '--repeat', '1', '--patience', '2'];
   const { exitCode, stdout } = await execa('node', ['bench/run.mjs', ...target, ...load], { reject: false });
   return { exitCode: exitCode ?? -1, result: JSON.parse(stdout) };
@@ -108,9 +108,25 @@ it('counts a message as altered that has a piece of another one in it, at any pl
     if (piece === 0) other = Buffer.from(body);
     deliver(to, body);
   });
-  const { exitCode, result } = await bench(relay, sinkPort, 100_000);
+  const { exitCode, result } = await bench(relay, sinkPort, '100000');
   // Those of which the number ends in 0 are as they were, and those before the first of them.
   expect(result).toMatchObject({ lost: 0, duplicated: 0, swapped: 0, delivered: 100 });
   expect(result.altered).toBeGreaterThanOrEqual(80);
+  expect(exitCode).toBe(1);
+});
+
+it('tells messages of several sizes apart, each with its own bytes', async () => {
+  const sinkPort = await freePort();
+  let other: Buffer | undefined;
+  const relay = await startRelay(sinkPort, ({ rcptTo, body }, deliver) => {
+    const to = rcptTo[0]?.address ?? '';
+    const number = numberOf(to);
+    // Every third is large.
+    if (number === 2) other = Buffer.from(body);
+    if (number === 50) other?.copy(body, 40_000, 40_000, 50_000);
+    deliver(to, [30, 32].includes(number) ? body.subarray(0, -100) : body);
+  });
+  const { exitCode, result } = await bench(relay, sinkPort, '2000:2,70000');
+  expect(result).toMatchObject({ accepted: 100, lost: 0, duplicated: 0, swapped: 0, delivered: 100, altered: 3 });
   expect(exitCode).toBe(1);
 });
