@@ -4,11 +4,15 @@ import type { Body } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
-/** Reading rejects with the error of the file system when the file is gone. */
+/**
+ * Reading rejects with the error of the file system when the file is gone, and before the first byte when it has another length than its row says:
+ * then it is somebody else's, of a folder that does not belong to this database.
+ */
 export function fileBody(path: string, size: number): Body {
   async function* chunksFrom(first: number): AsyncGenerator<Buffer> {
     const file = await open(path, 'r');
     try {
+      must((await file.stat()).size === size, 'a stored file is as long as its row says');
       for (let offset = first; offset < size; ) {
         const wanted = Math.min(limits.blobChunkBytes, size - offset);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(wanted), 0, wanted, offset);
