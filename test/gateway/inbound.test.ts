@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Body } from '../../src/lib/core/body.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
 import { MemoryBudget } from '../../src/lib/spool/memory-budget.ts';
+import { Slabs } from '../../src/lib/spool/slabs.ts';
 import { Spool } from '../../src/lib/spool/spool.ts';
 import { SpoolWriter } from '../../src/lib/spool/spool-writer.ts';
 import { SmtpClient } from '../helpers/dialog.ts';
@@ -207,6 +208,7 @@ describe('a client that goes away', () => {
       unaskedBytes: 1000,
       inMemoryBytes: 1000,
       budget: new MemoryBudget(0),
+      slabs: new Slabs(),
       openFile: fail,
       onCloseFailed: fail,
     });

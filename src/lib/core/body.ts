@@ -17,11 +17,16 @@ export interface Body {
    */
   retain(): () => void;
   /** All bytes, when they lie in memory already: lets small messages skip the iterator. */
-  readonly inMemory?: Buffer;
+  readonly inMemory?: Buffer | undefined;
   /** The same for a small message whose owner is to be asked before its end goes out. */
   whole?(): Buffer | Promise<Buffer>;
   /** All bytes in their order, when they lie in memory in pieces: who copies them anyway need not wait for each. */
-  readonly inPieces?: readonly Buffer[];
+  readonly inPieces?: readonly Buffer[] | undefined;
+  /**
+   * All bytes for a while, when they lie in memory. Memory that was only ever lent is used again for the next message; memory that was read in any
+   * other way is left to the garbage collector, because nobody knows who still looks at it.
+   */
+  lend?(): Loan | undefined;
   /**
    * Every CR and LF was seen to be part of a CRLF: who sends it need not look again. Only who has looked says so; whoever makes another body
    * of this one and does not know leaves it out.
@@ -29,6 +34,19 @@ export interface Body {
   readonly hasOnlyCrlf?: boolean;
   /** There are no bytes to be had, and this is what the sender is told. Whoever drives an attempt answers it; nobody reads such a body. */
   readonly refusal?: Response;
+}
+
+/**
+ * Bytes that are somebody else's. Who has them keeps no part of them when he gives them back, nor does anybody he passed them on to, the system's
+ * writes included: another message is written over them.
+ */
+export interface Loan {
+  /** In their order. */
+  readonly pieces: readonly Buffer[];
+  /** Asked before the last of them goes out, when it is there; throws, or rejects, when it may not. */
+  readonly mayEnd?: () => Promise<void> | undefined;
+  /** To be called once. Who never does costs the memory, and nothing else. */
+  giveBack(): void;
 }
 
 const NOTHING_TO_RELEASE = (): void => undefined;
@@ -46,19 +64,59 @@ export function memoryBody(bytes: Buffer, hasOnlyCrlf = false): Body {
   };
 }
 
-/** A body with bytes put before it: how a trace header is added without copying the message, unless that is small. */
+/** A body with bytes put before it: how a trace header is added without copying the message. */
 export function prefixedBody(prefix: Buffer, rest: Body): Body {
-  const hasOnlyCrlf = rest.hasOnlyCrlf === true && hasOnlyCrlfIn(prefix);
-  if (rest.inMemory !== undefined && rest.size <= limits.bodyCopiedBytes)
-    return memoryBody(Buffer.concat([prefix, rest.inMemory]), hasOnlyCrlf);
-  return {
-    size: prefix.length + rest.size,
-    hasOnlyCrlf,
-    chunks: () => joinedFrom(prefix, rest, 0),
-    ...(rest.chunksFrom !== undefined && { chunksFrom: (offset) => joinedFrom(prefix, rest, offset) }),
-    ...(rest.whole !== undefined && { whole: () => joinedWhole(prefix, smallBytes(rest)) }),
-    retain: () => rest.retain(),
-  };
+  return new PrefixedBody(prefix, rest);
+}
+
+class PrefixedBody implements Body {
+  readonly size: number;
+  readonly hasOnlyCrlf: boolean;
+  readonly chunksFrom?: (offset: number) => AsyncIterable<Buffer>;
+  readonly whole?: () => Buffer | Promise<Buffer>;
+  readonly #prefix: Buffer;
+  readonly #rest: Body;
+  #joined: Buffer | undefined;
+
+  constructor(prefix: Buffer, rest: Body) {
+    this.#prefix = prefix;
+    this.#rest = rest;
+    this.size = prefix.length + rest.size;
+    this.hasOnlyCrlf = rest.hasOnlyCrlf === true && hasOnlyCrlfIn(prefix);
+    if (rest.chunksFrom !== undefined) this.chunksFrom = (offset) => joinedFrom(prefix, rest, offset);
+    if (rest.whole !== undefined) this.whole = () => joinedWhole(prefix, smallBytes(rest));
+  }
+
+  /** A copy of what is small. */
+  get inMemory(): Buffer | undefined {
+    if (this.#rest.size > limits.bodyCopiedBytes || this.whole !== undefined) return undefined;
+    this.#joined ??= this.#join();
+    return this.#joined;
+  }
+
+  lend(): Loan | undefined {
+    const loan = this.#rest.lend?.();
+    return loan && { ...loan, pieces: [this.#prefix, ...loan.pieces] };
+  }
+
+  chunks(): AsyncIterable<Buffer> {
+    return joinedFrom(this.#prefix, this.#rest, 0);
+  }
+
+  retain(): () => void {
+    return this.#rest.retain();
+  }
+
+  #join(): Buffer | undefined {
+    const loan = this.lend();
+    if (loan !== undefined) {
+      const joined = Buffer.concat(loan.pieces);
+      loan.giveBack();
+      return joined;
+    }
+    const { inMemory } = this.#rest;
+    return inMemory && Buffer.concat([this.#prefix, inMemory]);
+  }
 }
 
 function joinedWhole(prefix: Buffer, rest: Buffer | Promise<Buffer>): Buffer | Promise<Buffer> {

@@ -14,6 +14,8 @@ export const limits = {
   smtpWriteBytes: 256 * 1024,
   /** What one read takes of what an SMTP server says. */
   smtpReadBytes: 4096,
+  /** What one read takes of what an SMTP client says; all of them are read into the same memory. */
+  sharedReadBytes: 65_536,
   /** A connection that does not answer RSET, or QUIT, in this time is dropped. */
   smtpRsetMs: 10_000,
   smtpQuitMs: 5000,
@@ -35,6 +37,8 @@ export const limits = {
   bodyUnaskedBytes: 16 * 1024,
   bodyHeldBytes: 4 * 1024 * 1024,
   bodiesInMemoryBytes: 64 * 1024 * 1024,
+  /** Memory of messages that are gone, kept for the next ones. */
+  idleSlabBytes: 16 * 1024 * 1024,
   /** Size of one stored piece of a large blob. */
   blobChunkBytes: 256 * 1024,
   /** JSON of a create or PATCH request. */
@@ -117,6 +121,8 @@ export const limits = {
   configMergeDepth: 10,
   /** Bytes of a blob that are committed at once: larger bodies go to the store in pieces of this size. */
   blobWriteBytes: 1024 * 1024,
+  /** With SQLite, bodies up to this size are in the row of their blob, larger ones in pieces of their own. */
+  bodyWithBlobBytes: 16 * 1024,
   /** With SQLite, larger bodies are files beside the database. */
   bodyInRowBytes: 256 * 1024,
   /** A file that a create has left behind which came to nothing goes after this long. */

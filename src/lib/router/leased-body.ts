@@ -4,8 +4,9 @@
  * missing the far end has nothing, and who took over sends it instead. So this body is never in memory, however small: who sends it has to
  * ask for it, and is given the end of it only then.
  */
-import { type Body, smallBytes } from '../core/body.ts';
+import { type Body, type Loan, smallBytes } from '../core/body.ts';
 import { LeaseLostError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 
 /** Who knows whether the end of a message may go out. */
 export interface Lease {
@@ -16,7 +17,9 @@ export interface Lease {
 }
 
 export function leasedBody(body: Body, lease: Lease): Body {
-  const isSmall = body.inMemory !== undefined || body.whole !== undefined;
+  // Whether it is in memory is not asked of a body that can lend: it would take that for a reader.
+  const isAtHand = body.lend !== undefined || body.inMemory !== undefined;
+  const isSmall = (isAtHand && body.size <= limits.bodyCopiedBytes) || body.whole !== undefined;
   return isSmall ? new SmallLeasedBody(body, lease) : new LeasedBody(body, lease);
 }
 
@@ -34,6 +37,18 @@ class LeasedBody implements Body {
     this.lease = lease;
     const { chunksFrom } = body;
     if (chunksFrom !== undefined) this.chunksFrom = (offset) => this.#underLease(chunksFrom.call(body, offset));
+  }
+
+  lend(): Loan | undefined {
+    const loan = this.body.lend?.();
+    return loan && { ...loan, mayEnd: () => this.#mayEnd() };
+  }
+
+  #mayEnd(): Promise<void> | undefined {
+    const mayEnd = this.lease.mayEnd();
+    if (mayEnd instanceof Promise) return mayEnd.then((isOurs) => this.checked(isOurs));
+    this.checked(mayEnd);
+    return undefined;
   }
 
   retain(): () => void {

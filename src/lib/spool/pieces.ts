@@ -1,54 +1,26 @@
-/**
- * Bytes as they come in, kept without copying where that is no waste: large chunks as they are, small ones together in buffers of our own, because
- * each would keep alive all of the memory it is a part of.
- */
-import { limits } from '../core/limits.ts';
+/** Bytes as they come in, collected in slabs: who brings them may use his own memory again at once. */
+import { type Slabbed, Slabs } from './slabs.ts';
 
-/** A chunk of this size is kept as it is, when it is most of what it keeps alive. */
-const WORTH_KEEPING_BYTES = 4096;
-const FIRST_BUFFER_BYTES = 4096;
-const LARGEST_BUFFER_BYTES = 65_536;
-const NOTHING = Buffer.alloc(0);
+const NO_SLAB = Buffer.alloc(0);
 
 export class Pieces {
-  #whole: Buffer[] = [];
-  /** The buffer that small chunks are copied to, and how much of it is in use. */
-  #open: Buffer = NOTHING;
+  readonly #slabs: Slabs;
+  #full: Buffer[] = [];
+  /** Where bytes are copied to, and how much of it is in use. */
+  #open: Buffer = NO_SLAB;
   #filled = 0;
   #closedBytes = 0;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+  }
 
   get size(): number {
     return this.#closedBytes + this.#filled;
   }
 
-  /** A large chunk belongs to this from now on. */
+  /** Copies the bytes. */
   add(chunk: Buffer): void {
-    const isKept = chunk.length >= WORTH_KEEPING_BYTES && chunk.length * 2 >= chunk.buffer.byteLength;
-    if (!isKept) {
-      this.#copy(chunk);
-      return;
-    }
-    this.#close();
-    this.#closedBytes += chunk.length;
-    if (chunk.length <= limits.blobChunkBytes) {
-      this.#whole.push(chunk);
-      return;
-    }
-    for (let at = 0; at < chunk.length; at += limits.blobChunkBytes) {
-      this.#whole.push(chunk.subarray(at, at + limits.blobChunkBytes));
-    }
-  }
-
-  /** All that was added, in order; nothing is left here. */
-  take(): Buffer[] {
-    this.#close();
-    const taken = this.#whole;
-    this.#whole = [];
-    this.#closedBytes = 0;
-    return taken;
-  }
-
-  #copy(chunk: Buffer): void {
     for (let taken = 0; taken < chunk.length; ) {
       if (this.#filled === this.#open.length) this.#grow(chunk.length - taken);
       const copied = chunk.copy(this.#open, this.#filled, taken);
@@ -57,21 +29,36 @@ export class Pieces {
     }
   }
 
-  /** More room in the open buffer, or a new one when it is large enough. */
-  #grow(wanted: number): void {
-    if (this.#filled >= LARGEST_BUFFER_BYTES) this.#close();
-    const needed = Math.max(this.#filled + wanted, this.#filled * 2, FIRST_BUFFER_BYTES);
-    const grown = Buffer.allocUnsafeSlow(Math.min(LARGEST_BUFFER_BYTES, needed));
-    this.#open.copy(grown, 0, 0, this.#filled);
-    this.#open = grown;
+  /** All that was added, in order; nothing is left here. Small bytes are one piece. */
+  take(): Slabbed {
+    const pieces = [...this.#full];
+    if (this.#filled > 0) pieces.push(this.#open.subarray(0, this.#filled));
+    const slabs = this.#open === NO_SLAB ? this.#full : [...this.#full, this.#open];
+    this.#full = [];
+    this.#open = NO_SLAB;
+    this.#filled = 0;
+    this.#closedBytes = 0;
+    return { pieces, slabs };
   }
 
-  #close(): void {
-    if (this.#filled === 0) return;
-    const bytes = this.#open.subarray(0, this.#filled);
-    this.#whole.push(bytes.length * 2 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
-    this.#closedBytes += this.#filled;
-    this.#open = NOTHING;
-    this.#filled = 0;
+  /** Forgets all that was added, and nobody else has seen. */
+  drop(): void {
+    const { slabs } = this.take();
+    for (const slab of slabs) this.#slabs.give(slab);
+  }
+
+  /** More room in the open slab, or another one when it is of the largest. */
+  #grow(wanted: number): void {
+    if (this.#filled === Slabs.largestBytes) {
+      this.#full.push(this.#open);
+      this.#closedBytes += this.#filled;
+      this.#open = this.#slabs.take(wanted);
+      this.#filled = 0;
+      return;
+    }
+    const old = this.#open;
+    this.#open = this.#slabs.take(this.#filled + wanted);
+    old.copy(this.#open, 0, 0, this.#filled);
+    if (old !== NO_SLAB) this.#slabs.give(old);
   }
 }

@@ -9,6 +9,7 @@ import { limits } from '../core/limits.ts';
 import { HeldBody } from './held-body.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Pieces } from './pieces.ts';
+import type { Slabbed, Slabs } from './slabs.ts';
 import { SpooledBody } from './spooled-body.ts';
 
 /** More was appended than the writer was made for. Nothing of the last chunk was kept. */
@@ -24,6 +25,7 @@ export interface SpoolWriterOptions {
   /** Up to this size it does when the budget has so much left. */
   readonly inMemoryBytes: number;
   readonly budget: MemoryBudget;
+  readonly slabs: Slabs;
   /** Opens the file, once, when the body outgrows the memory. */
   readonly openFile: () => Promise<FileHandle>;
   readonly onCloseFailed: (error: unknown) => void;
@@ -34,7 +36,7 @@ export interface SpoolWriterOptions {
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
   /** Bytes not yet in the file: all of them while there is none. */
-  readonly #pieces = new Pieces();
+  readonly #pieces: Pieces;
   /** What the budget has given for them. */
   #budgetBytes = 0;
   #size = 0;
@@ -46,6 +48,7 @@ export class SpoolWriter {
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options;
+    this.#pieces = new Pieces(options.slabs);
   }
 
   /** Bytes appended so far. */
@@ -54,8 +57,8 @@ export class SpoolWriter {
   }
 
   /**
-   * Adds bytes; the caller writes nothing to the chunk afterwards, as it may be kept. One call at a time. Rejects with `BodyTooLargeError`,
-   * or with the error of the file system; after either only `discard` makes sense. There is nothing to wait for as long as no file is written.
+   * Adds bytes, of which it makes a copy. One call at a time. Rejects with `BodyTooLargeError`, or with the error of the file system; after either
+   * only `discard` makes sense. There is nothing to wait for as long as no file is written.
    */
   append(chunk: Buffer): Promise<void> | undefined {
     if (this.#state !== 'open')
@@ -92,7 +95,7 @@ export class SpoolWriter {
       this.#file.close().catch(this.#options.onCloseFailed);
       this.#options.onStored?.(-this.#flushed);
     }
-    this.#pieces.take();
+    this.#pieces.drop();
     this.#giveBack();
   }
 
@@ -105,15 +108,22 @@ export class SpoolWriter {
     return this.#body;
   }
 
-  /** One buffer where that is what readers of small messages hope for, else the pieces: a copy costs more than it spares. */
   #inMemory(hasOnlyCrlf: boolean): Body {
-    const pieces = this.#pieces.take();
-    const isSmall = this.#size <= limits.bodyCopiedBytes;
-    const whole = isSmall && pieces.length !== 1 ? [Buffer.concat(pieces)] : pieces;
     const held = this.#budgetBytes;
-    if (held === 0 && whole.length === 1) return memoryBody(whole[0] as Buffer, hasOnlyCrlf);
-    this.#body = new HeldBody(whole, hasOnlyCrlf, () => this.#options.budget.give(held));
+    if (this.#size === 0) return memoryBody(Buffer.alloc(0), hasOnlyCrlf);
+    const { budget } = this.#options;
+    const memory = this.#pieces.take();
+    this.#body = new HeldBody({
+      pieces: memory.pieces,
+      hasOnlyCrlf,
+      onGone: () => budget.give(held),
+      onUnseen: () => this.#giveSlabs(memory),
+    });
     return this.#body;
+  }
+
+  #giveSlabs({ slabs }: Slabbed): void {
+    for (const slab of slabs) this.#options.slabs.give(slab);
   }
 
   #hasRoom(): boolean {
@@ -130,10 +140,21 @@ export class SpoolWriter {
     this.#budgetBytes = 0;
   }
 
-  /** Everything in one call to the system, without putting it together first. */
   async #flush(): Promise<void> {
     const file = await this.#openedFile();
-    let left = this.#pieces.take();
+    const memory = this.#pieces.take();
+    try {
+      await this.#write(file, memory.pieces);
+    } finally {
+      // The system has written, or given up: it looks at them no longer.
+      this.#giveSlabs(memory);
+    }
+    this.#giveBack();
+  }
+
+  /** Everything in one call to the system, without putting it together first. */
+  async #write(file: FileHandle, pieces: readonly Buffer[]): Promise<void> {
+    let left = pieces;
     while (left.length > 0) {
       const { bytesWritten } = await file.writev(left, this.#flushed);
       if (this.#state === 'discarded') throw new Error('the body was discarded while it was written');
@@ -141,7 +162,6 @@ export class SpoolWriter {
       this.#options.onStored?.(bytesWritten);
       left = behind(left, bytesWritten);
     }
-    this.#giveBack();
   }
 
   async #openedFile(): Promise<FileHandle> {

@@ -9,6 +9,7 @@ import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { HeldBody } from './held-body.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import { Slabs } from './slabs.ts';
 import { SpoolWriter, type SpoolWriterOptions } from './spool-writer.ts';
 
 const PREFIX = 'koukan-spool-';
@@ -27,13 +28,19 @@ export class Spool {
   readonly #shared: Required<Omit<SpoolWriterOptions, 'maxBytes' | 'unaskedBytes' | 'inMemoryBytes'>>;
   #bytes = 0;
 
-  /** `inMemoryBytes`: what all bodies may hold in memory together. */
-  constructor(directory: string, deps: Pick<Deps, 'rng' | 'log'>, inMemoryBytes: number = limits.bodiesInMemoryBytes) {
+  /** `inMemoryBytes`: what all bodies may hold in memory together; `slabs`: what they lie in. */
+  constructor(
+    directory: string,
+    deps: Pick<Deps, 'rng' | 'log'>,
+    inMemoryBytes: number = limits.bodiesInMemoryBytes,
+    slabs: Slabs = new Slabs(),
+  ) {
     this.#budget = new MemoryBudget(inMemoryBytes);
     this.directory = directory;
     this.#rng = deps.rng;
     this.#shared = {
       budget: this.#budget,
+      slabs,
       openFile: () => this.#openUnnamed(),
       onStored: (bytes) => {
         this.#bytes += bytes;
@@ -69,19 +76,15 @@ export class Spool {
    */
   hold({ inMemory, size, hasOnlyCrlf = false }: Body): HeldBody | undefined {
     if (inMemory === undefined || size > limits.bodyHeldBytes || !this.#budget.take(size)) return undefined;
-    return new HeldBody([inMemory], hasOnlyCrlf, () => this.#budget.give(size));
+    return new HeldBody({ pieces: [inMemory], hasOnlyCrlf, onGone: () => this.#budget.give(size) });
   }
 
   writer(ask: WriterAsk): SpoolWriter {
-    const { budget, openFile, onStored, onCloseFailed } = this.#shared;
     return new SpoolWriter({
+      ...this.#shared,
       maxBytes: ask.maxBytes,
       unaskedBytes: ask.inMemoryBytes ?? limits.bodyUnaskedBytes,
       inMemoryBytes: ask.inMemoryBytes ?? limits.bodyHeldBytes,
-      budget,
-      openFile,
-      onStored,
-      onCloseFailed,
     });
   }
 

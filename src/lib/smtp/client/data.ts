@@ -1,10 +1,11 @@
 /** Sends a message with DATA (RFC 5321 §4.1.1.4). */
-import { type Body, smallBytes } from '../../core/body.ts';
+import { type Body, type Loan, smallBytes } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import { isOk, type Response, reply } from '../../core/response.ts';
 import { inDoubt } from '../../core/uncertainty.ts';
 import type { Awaiting, Dialogue } from './dialogue.ts';
 import { DotStuffer } from './dot-stuffer.ts';
+import { LentMessage } from './lent-message.ts';
 
 /** The message went out whole; without an answer nobody knows whether the server has taken it. */
 export const AFTER_MESSAGE = 'after the final dot, before the reply: the message may have been delivered';
@@ -108,8 +109,34 @@ export class DataTransfer implements Awaiting {
     this.step = DURING_MESSAGE;
     // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
     for (let i = 0; i < replies; i += 1) this.#dialogue.await(this);
-    if (body.inMemory !== undefined || body.whole !== undefined) this.#sendSmall(body);
+    const loan = body.lend?.();
+    if (loan !== undefined) this.#sendLent(loan, body.size);
+    else if (body.inMemory !== undefined || body.whole !== undefined) this.#sendSmall(body);
     else void this.#sendChunks(body);
+  }
+
+  #sendLent(loan: Loan, sizeBytes: number): void {
+    const message = new LentMessage(loan, this.#dialogue, this.#stuffer);
+    const finish = (): void => {
+      if (this.#isOver) return;
+      if (message.sizeBytes !== sizeBytes) {
+        this.#cannotBeRead();
+        return;
+      }
+      this.step = AFTER_MESSAGE;
+      message.finish();
+    };
+    try {
+      const wait = message.begin(() => !this.#isOver);
+      if (wait !== undefined) {
+        void wait.then(finish).catch(this.#cannotBeRead).finally(message.stop);
+        return;
+      }
+      finish();
+    } catch {
+      this.#cannotBeRead();
+    }
+    message.stop();
   }
 
   #sendSmall(body: Body): void {

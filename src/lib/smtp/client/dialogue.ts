@@ -131,12 +131,20 @@ export class Dialogue {
     queueMicrotask(this.#onTurn);
   }
 
-  /** Writes message bytes. Says `false` when there is no room for more until `drained`. */
-  write(chunks: readonly Buffer[]): boolean {
-    if (this.#failure !== undefined) return true;
+  /**
+   * Writes message bytes. Says `false` when there is no room for more until `drained`. `onOver` is called, later, once the system needs none of the
+   * bytes any longer, whether they went out or not.
+   */
+  write(chunks: readonly Buffer[], onOver?: () => void): boolean {
+    if (this.#failure !== undefined) {
+      onOver?.();
+      return true;
+    }
     const isMany = chunks.length > 1;
+    // Also those that are never begun are called back, before those that are under way: so all of them are counted.
+    const onEach = onOver && countdown(chunks.length, onOver);
     if (isMany) this.#socket.cork();
-    for (const chunk of chunks) this.#socket.write(chunk);
+    for (const chunk of chunks) this.#socket.write(chunk, onEach);
     if (isMany) this.#socket.uncork();
     this.#postpone();
     return !this.#socket.writableNeedDrain;
@@ -277,4 +285,12 @@ export class Dialogue {
       this.#options.trace?.('<', `${response.code}${i < lines.length - 1 ? '-' : ' '}${enhanced}${line}`);
     });
   }
+}
+
+function countdown(count: number, done: () => void): () => void {
+  let left = count;
+  return () => {
+    left -= 1;
+    if (left === 0) done();
+  };
 }

@@ -14,7 +14,7 @@ const CRLF_DOT = Buffer.from('\r\n.\r\n');
 
 const NOTHING = CRLF_DOT.subarray(0, 0);
 /** A copy of this many bytes costs less than another buffer in the call that writes them. */
-const COPIED_BYTES = 16_384;
+export const COPIED_BYTES = 16_384;
 
 /** A byte to put before a position of the chunk. */
 interface Insertion {
@@ -39,18 +39,27 @@ export class DotStuffer {
     const insertions = this.#insertions(chunk);
     if (insertions.length === 0) out.push(chunk);
     else if (isBestCut(chunk, insertions)) cut(chunk, insertions, out);
-    else out.push(copied(chunk, insertions, NOTHING));
+    else out.push(copied(chunk, insertions));
   }
 
   /** The last, or only, chunk and the end: one piece of memory where they are small. */
   last(chunk: Buffer): readonly Buffer[] {
-    if (chunk.length <= COPIED_BYTES) {
-      const insertions = this.#insertions(chunk);
-      return [copied(chunk, insertions, this.end())];
-    }
+    if (chunk.length <= COPIED_BYTES) return [this.whole([chunk])];
     const out: Buffer[] = [];
     this.next(chunk, out);
     out.push(this.end());
+    return out;
+  }
+
+  /** A small message and its end, in memory of its own. */
+  whole(chunks: readonly Buffer[]): Buffer {
+    const marked = chunks.map((chunk) => ({ chunk, insertions: this.#insertions(chunk) }));
+    const end = this.end();
+    const sizeBytes = marked.reduce((sum, { chunk, insertions }) => sum + chunk.length + insertions.length, end.length);
+    const out = Buffer.allocUnsafe(sizeBytes);
+    let to = 0;
+    for (const { chunk, insertions } of marked) to = copyWith(chunk, insertions, out, to);
+    end.copy(out, to);
     return out;
   }
 
@@ -138,17 +147,21 @@ function cut(chunk: Buffer, insertions: readonly Insertion[], out: Buffer[]): vo
   out.push(chunk.subarray(from));
 }
 
-function copied(chunk: Buffer, insertions: readonly Insertion[], end: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(chunk.length + insertions.length + end.length);
+function copied(chunk: Buffer, insertions: readonly Insertion[]): Buffer {
+  const out = Buffer.allocUnsafe(chunk.length + insertions.length);
+  copyWith(chunk, insertions, out, 0);
+  return out;
+}
+
+/** Answers where the copy ends. */
+function copyWith(chunk: Buffer, insertions: readonly Insertion[], out: Buffer, start: number): number {
   let from = 0;
-  let to = 0;
+  let to = start;
   for (const { at, byte } of insertions) {
     to += chunk.copy(out, to, from, at);
     out[to] = byte;
     to += 1;
     from = at;
   }
-  to += chunk.copy(out, to, from);
-  end.copy(out, to);
-  return out;
+  return to + chunk.copy(out, to, from);
 }

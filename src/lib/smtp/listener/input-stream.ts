@@ -11,15 +11,16 @@ import { type CommandLine, LineSplitter } from './line-splitter.ts';
 
 /** Where bytes go that are not commands, until a decoder finds their end. */
 export interface Payload {
+  /** May write to the chunk; `content` and `rest` are parts of it. */
   decode(chunk: Buffer): Decoded;
-  /** A promise only where there is something to wait for: it must not reject. */
+  /** What is kept of the bytes is copied before it returns. A promise only where there is something to wait for: it must not reject. */
   take(content: Buffer): Promise<void> | undefined;
   /** The end was found: calls back when the next command may be read, at once or later. */
   end(done: () => void): void;
 }
 
 /**
- * Deals with a line; the bytes after it are the payload's when it answers with one. A promise only where there is something to wait for: it must not
+ * Deals with a line, whose bytes are gone when it returns; the bytes after it are the payload's when it answers with one. A promise only where there is something to wait for: it must not
  * reject.
  */
 export type LineHandler = (line: CommandLine) => Promise<Payload | undefined> | Payload | undefined;
@@ -91,13 +92,17 @@ export class InputStream extends SMTPStream {
     this.#stopReading?.();
   }
 
-  readonly #receive = (chunk: Buffer): void => {
+  readonly #receive = (chunk: Buffer, isLent: boolean): void => {
     // A closed stream was retired by STARTTLS or the end of the session: nothing that is still buffered may run (RFC 3207 §5).
     if (this.isClosed) return;
-    this.#waiting.push(chunk);
+    // What cannot be looked at now needs memory of its own.
+    this.#waiting.push(isLent && this.#isHeld ? Buffer.from(chunk) : chunk);
     this.#waitingBytes += chunk.length;
     this.#linesThisTurn = 0;
-    if (!this.#isHeld) this.#run();
+    if (!this.#isHeld) {
+      this.#run();
+      if (isLent && this.#rest !== undefined) this.#rest = Buffer.from(this.#rest);
+    }
     if (this.#waitingBytes < WAITING_MAX_BYTES || this.isClosed) return;
     this.#isPaused = true;
     this.#socket?.pause();

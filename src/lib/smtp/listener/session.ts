@@ -178,7 +178,7 @@ export class SmtpSession {
         return this.#refuse(faults[fault]);
       });
     }
-    if (this.#port.isInAuth) return this.#port.authenticate(line.bytes).then(() => undefined);
+    if (this.#port.isInAuth) return this.#port.authenticate(Buffer.from(line.bytes)).then(() => undefined);
     if (!line.isAscii && !isUtf8(line.bytes)) return this.#refuse(notUtf8);
     const text = line.bytes.toString(line.isAscii ? 'latin1' : 'utf8');
     const name = verbOf(text);
