@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
+import { type Body, bodyBytes, memoryBody } from '../../src/lib/core/body.ts';
 import { ConflictError, LeaseLostError, StoreUnavailableError } from '../../src/lib/core/errors.ts';
 import { limits } from '../../src/lib/core/limits.ts';
 import { bodyFolder } from '../../src/lib/store/open.ts';
@@ -35,6 +35,30 @@ function slowBody() {
     yield LARGE.subarray(1000);
   }
   return { body: { size: LARGE.length, chunks, retain: () => () => undefined }, isRead, goOn };
+}
+
+/** A body in memory that is only ever lent; `isOut` while somebody has it, and its bytes are written over when it comes back. */
+function lentBody(bytes: Buffer, pieceBytes: number, mayEnd?: () => Promise<void>) {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(Buffer.from(bytes.subarray(at, at + pieceBytes)));
+  const lent = { loans: 0, isOut: false };
+  const body: Body = {
+    size: bytes.length,
+    chunks: () => {
+      throw new Error('whoever reads it keeps its memory from the next message');
+    },
+    retain: () => () => undefined,
+    lend: () => {
+      lent.loans += 1;
+      lent.isOut = true;
+      const giveBack = (): void => {
+        lent.isOut = false;
+        for (const piece of pieces) piece.fill(0xee);
+      };
+      return { pieces, giveBack, ...(mayEnd && { mayEnd }) };
+    },
+  };
+  return { body, lent };
 }
 
 describe('a large body on SQLite', () => {
@@ -148,6 +172,47 @@ describe('a large body on SQLite', () => {
     // What was begun and came to nothing is garbage like any other.
     expect((await store.collectGarbage(2000, 100)).blobs).toBe(2);
     expect(await files()).toEqual([]);
+  });
+
+  it.each([300_000, 65_536, 400])(
+    'is borrowed for its file, in pieces of %i bytes, and given back when it is written',
+    async (pieceBytes) => {
+      const { body, lent } = lentBody(LARGE, pieceBytes);
+      await create('a', { kind: 'body', body });
+      expect(lent).toEqual({ loans: 1, isOut: false });
+      expect((await read('a'))?.equals(LARGE)).toBe(true);
+    },
+  );
+
+  it('is given back when it cannot be written, too', async () => {
+    await writeFile(folder, 'in the way');
+    const { body, lent } = lentBody(LARGE, 65_536);
+    await expect(create('a', { kind: 'body', body })).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(lent.isOut).toBe(false);
+  });
+
+  it('that its owner lets nobody end is not stored, and given back', async () => {
+    const { body, lent } = lentBody(LARGE, 65_536, () => Promise.reject(new Error('taken back')));
+    await expect(create('a', { kind: 'body', body })).rejects.toThrow('taken back');
+    expect(lent).toEqual({ loans: 1, isOut: false });
+    expect(await store.load('a')).toBeUndefined();
+    expect(await files()).toEqual([]);
+  });
+
+  it.each([
+    ['longer', Buffer.concat([LARGE, Buffer.from('!')])],
+    ['shorter', LARGE.subarray(1)],
+  ])('is not read from a file that is %s than it was stored', async (_, bytes) => {
+    await create('a');
+    const [name = ''] = await files();
+    await writeFile(`${folder}/${name}`, bytes);
+    const body = await store.openBlob('a', BODY_BLOB);
+    const chunks: Buffer[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const chunk of body?.chunks() ?? []) chunks.push(chunk);
+    };
+    await expect(reading()).rejects.toThrow('as long as its row says');
+    expect(chunks).toEqual([]);
   });
 
   it('that is shorter than it says is not stored', async () => {

@@ -117,14 +117,26 @@ async function writeSynced(path: string, body: Body): Promise<void> {
   }
 }
 
-/** Answers how many bytes there were. */
+/** Answers how many bytes there were. What lies in memory is only borrowed for the write, so that its memory serves the next message. */
 async function writeBody(file: FileHandle, body: Body): Promise<number> {
+  const loan = body.lend?.();
+  if (loan === undefined) return writeChunks(file, body);
+  try {
+    const written = await writeAll(file, loan.pieces, 0);
+    await loan.mayEnd?.();
+    return written;
+  } finally {
+    loan.giveBack();
+  }
+}
+
+/** Piece by piece: memory holds no more than one write. */
+async function writeChunks(file: FileHandle, body: Body): Promise<number> {
   let position = 0;
   let held: Buffer[] = [];
   let heldBytes = 0;
   const flush = async (): Promise<void> => {
-    await writeAll(file, held, position);
-    position += heldBytes;
+    position = await writeAll(file, held, position);
     held = [];
     heldBytes = 0;
   };
@@ -137,7 +149,8 @@ async function writeBody(file: FileHandle, body: Body): Promise<number> {
   return position;
 }
 
-async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
+/** Answers where they end. A disk may take less at a time than it was given. */
+async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: number): Promise<number> {
   let [left, at] = [[...buffers], position];
   while (left.length > 0) {
     const { bytesWritten } = await file.writev(left, at);
@@ -149,6 +162,7 @@ async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: 
       return skipped === buffer.length ? [] : [buffer.subarray(skipped)];
     });
   }
+  return at;
 }
 
 async function syncPath(path: string): Promise<void> {
