@@ -7,6 +7,6 @@ if (args.length === 1 && ['--version', '-V', '-v'].includes(args[0])) {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   process.stdout.write(`koukan/${manifest.version} node-${process.version}\n`);
 } else {
-  const { run } = await import('../dist/bundle/run.js');
-  await run(args, import.meta.url);
+  const { load } = await import('../dist/bundle/load.js');
+  await load('run.cjs').run(args, import.meta.url);
 }

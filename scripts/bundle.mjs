@@ -1,5 +1,7 @@
 // Puts the commands, and what they are made of, into a few files in dist/bundle: a start that reads five files instead of five hundred takes a
-// third of the time (docs/decisions/0023-few-files-to-start.md). What daemons, workers and tests run is what the compiler makes of the same source.
+// third of the time (docs/decisions/0023-few-files-to-start.md). load-bundle.js runs them. What daemons, workers and tests run is what the compiler
+// makes of the same source.
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,26 +38,42 @@ const apart = {
 const places = {
   name: 'places',
   transform(code, id) {
-    if (!id.startsWith(source) || !code.includes('import.meta.url')) return undefined;
+    if (!id.startsWith(source) || !code.includes('import.meta')) return undefined;
     const compiled = posix(path.relative(source, id)).replace(/\.ts$/, '.js');
     return code
-      .replace("new URL('../../index.js', import.meta.url)", "new URL('./index.js', import.meta.BUNDLE)")
-      .replaceAll('import.meta.url', `new URL('../${compiled}', import.meta.url).href`)
-      .replace('import.meta.BUNDLE', 'import.meta.url');
+      .replace("new URL('../../index.js', import.meta.url)", "new URL('./index.js', importMeta.url)")
+      .replaceAll('import.meta.url', `new URL('../${compiled}', importMeta.url).href`)
+      .replaceAll('import.meta.resolve', 'importMeta.resolve');
   },
 };
 
 /**
  * oclif requires at once what it may need some day: globs, templates, spinners, a profiler. Here each is loaded when something of it is first
- * asked for. The form is that of TypeScript's CommonJS, whose imports are only ever used as `name_1.member`.
+ * asked for. The form is that of TypeScript's CommonJS, whose imports are only ever used as `name_1.member`. And to sort the names of commands it
+ * makes Node set up the collation of all languages, 7 ms.
  */
 const whenUsed = {
   name: 'when-used',
   transform(code, id) {
     if (!posix(id).includes('/node_modules/@oclif/core/lib/')) return undefined;
+    return code
+      .replace(
+        /^const (\w+_1) = ((?:__importDefault\()?require\("[^."][^"]*"\)\)?);$/gm,
+        'const $1 = new Proxy({}, { get: (_, member) => ($2)[member] });',
+      )
+      .replace('a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)');
+  },
+};
+
+/** Of the languages of zod a start takes English; the others are in the package, for the plugin that asks. */
+const languages = {
+  name: 'languages',
+  transform(code, id) {
+    if (!/\/zod\/v4\/(classic\/external|core\/index)\.js$/.test(posix(id))) return undefined;
     return code.replace(
-      /^const (\w+_1) = ((?:__importDefault\()?require\("[^."][^"]*"\)\)?);$/gm,
-      'const $1 = new Proxy({}, { get: (_, member) => ($2)[member] });',
+      'export * as locales from "../locales/index.js";',
+      `import { createRequire } from 'node:module';
+      export const locales = new Proxy({}, { get: (_, name) => createRequire(importMeta.url)('zod/v4/locales')[name] });`,
     );
   },
 };
@@ -76,13 +94,14 @@ const bundle = await rolldown({
     ...Object.fromEntries(commandEntries),
   },
   platform: 'node',
-  plugins: [apart, places, whenUsed],
-  transform: { target: 'node20', define: { __dirname: 'import.meta.dirname' } },
+  plugins: [apart, places, whenUsed, languages],
+  transform: { target: 'node20' },
 });
 const { output } = await bundle.generate({
-  format: 'esm',
-  chunkFileNames: '[name]-[hash].js',
-  entryFileNames: '[name].js',
+  format: 'cjs',
+  comments: false,
+  chunkFileNames: '[name]-[hash].cjs',
+  entryFileNames: '[name].cjs',
   // By their names, so that one sees what a command loads.
   codeSplitting: {
     groups: ['zod', 'yaml'].map((name) => ({ name, test: new RegExp(`/node_modules/${name}/`) })),
@@ -123,16 +142,45 @@ function licences() {
   return `The files of this folder contain parts of these packages.\n\n${texts.join(`\n${'-'.repeat(72)}\n\n`)}`;
 }
 
+/**
+ * As the loader takes it: a function, with a mark that tells it from every other text, and modules of ES asked of the loader. ASCII, because one
+ * other character doubles what the whole text takes.
+ */
+function loadable(code) {
+  const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const body = withLateModules(ascii.replace(/(?<![\w$.'"`])import\(/g, 'importModule('));
+  const mark = createHash('sha256').update(body).digest('hex').slice(0, 12);
+  return `/*${mark}*/(function (exports, require, module, __filename, __dirname, importMeta, importModule) {"use strict";${body}\n})`;
+}
+
+/** What Node has, loaded when something of it is first asked for, too: keys and sockets take a command 10 ms that does nothing with them. */
+function withLateModules(code) {
+  return code.replace(/^let (\w+) = require\("(node:[\w/]+)"\);$/gm, (line, name, id) =>
+    code.includes(`\n${name} = `)
+      ? line
+      : `const ${name} = new Proxy({}, { get: (_, member) => require("${id}")[member] });`,
+  );
+}
+
+/** What a plugin imports as `koukan`: an ES module, with the classes of the program around it. */
+function publicModule({ fileName, exports }) {
+  return `import { load } from './load.js';\nexport const { ${exports.join(', ')} } = load('${fileName}');\n`;
+}
+
 mkdirSync(target, { recursive: true });
 // What is imported before what imports it.
 const chunks = output.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry));
-for (const { fileName, code } of chunks) put(fileName, code);
-put('LICENSES.txt', licences());
+const files = new Map([
+  ['load.js', readFileSync(new URL('load-bundle.js', import.meta.url), 'utf8')],
+  ...chunks.map(({ fileName, code }) => [fileName, loadable(code)]),
+  ['index.js', publicModule(chunks.find(({ name }) => name === 'index'))],
+  ['LICENSES.txt', licences()],
+]);
+for (const [name, text] of files) put(name, text);
 
 // Of earlier builds: a process that runs since then may still ask for one. What is packed has none of them.
 const keptMs = process.argv.includes('--clean') ? 0 : 3_600_000;
-const current = new Set([...chunks.map(({ fileName }) => fileName), 'LICENSES.txt']);
-for (const name of readdirSync(target).filter((each) => !current.has(each))) {
+for (const name of readdirSync(target).filter((each) => !files.has(each.replace(/\.cache$/, '')))) {
   const file = path.join(target, name);
   if (Date.now() - statSync(file).mtimeMs > keptMs) unlinkSync(file);
 }

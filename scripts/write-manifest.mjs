@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Plugin } from '@oclif/core';
+import { writeCodeCache } from './write-code-cache.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const plugin = new Plugin({
@@ -14,6 +15,8 @@ const plugin = new Plugin({
 await plugin.load();
 // What runs is the same command in the bundle.
 for (const command of Object.values(plugin.manifest.commands)) {
-  command.relativePath = ['dist', 'bundle', `command-${command.id.replaceAll(':', '-')}.js`];
+  command.relativePath = ['dist', 'bundle', `command-${command.id.replaceAll(':', '-')}.cjs`];
+  command.isESM = false;
 }
 writeFileSync(new URL('../oclif.manifest.json', import.meta.url), `${JSON.stringify(plugin.manifest, null, 2)}\n`);
+writeCodeCache();

@@ -31,7 +31,7 @@ async function loadedBy(...args: string[]): Promise<ReadonlySet<string>> {
     urls.map(
       (url) =>
         /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ??
-        /\/dist\/bundle\/(.*?)(?:-[\w-]{8})?\.js$/.exec(url)?.[1] ??
+        /\/dist\/bundle\/(.*?)(?:-[\w-]{8})?\.c?js$/.exec(url)?.[1] ??
         url.replace(/^.*\/dist\//, ''),
     ),
   );
