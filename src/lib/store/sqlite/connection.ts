@@ -3,12 +3,13 @@ import Database from 'better-sqlite3';
 import { limits } from '../../core/limits.ts';
 import type { FailureKind } from '../batch.ts';
 import type { Sql, SqlAtOnce, SqlValue } from '../sql/sql.ts';
+import { keep } from './kept.ts';
 
 export type SqliteDatabase = Database.Database;
 
 /** Opens for writing; creates the file unless `mustExist`. */
 export function openWriter(file: string, mustExist: boolean): SqliteDatabase {
-  const db = new Database(file, { fileMustExist: mustExist, timeout: limits.sqliteBusyMs });
+  const db = keep(new Database(file, { fileMustExist: mustExist, timeout: limits.sqliteBusyMs }));
   try {
     configure(db);
     return db;
@@ -19,20 +20,21 @@ export function openWriter(file: string, mustExist: boolean): SqliteDatabase {
   }
 }
 
+/** Not by `pragma()`: that makes a statement each time, which is garbage at once (`kept.ts`). */
 function configure(db: SqliteDatabase): void {
-  db.pragma('journal_mode = WAL');
+  db.exec('pragma journal_mode = WAL');
   // After journal_mode: in WAL the library's default is NORMAL, which loses committed transactions when the power fails.
-  db.pragma('synchronous = FULL');
-  db.pragma('foreign_keys = ON');
-  db.pragma('journal_size_limit = 67108864');
+  db.exec('pragma synchronous = FULL');
+  db.exec('pragma foreign_keys = ON');
+  db.exec('pragma journal_size_limit = 67108864');
   // Who writes much copies the log into the file earlier, when nobody waits; this is for what he has not seen coming.
-  db.pragma('wal_autocheckpoint = 6000');
+  db.exec('pragma wal_autocheckpoint = 6000');
   // In KB. In the 2 MB it has by itself, the inner pages of a large database's indexes do not stay.
-  db.pragma('cache_size = -16384');
+  db.exec('pragma cache_size = -16384');
 }
 
 export function openReader(file: string): SqliteDatabase {
-  return new Database(file, { readonly: true, fileMustExist: true, timeout: limits.sqliteBusyMs });
+  return keep(new Database(file, { readonly: true, fileMustExist: true, timeout: limits.sqliteBusyMs }));
 }
 
 /** Statements are compiled once per connection. */
@@ -41,7 +43,7 @@ export function sqliteSql(db: SqliteDatabase): Sql {
   const prepare = (text: string): Database.Statement => {
     let statement = statements.get(text);
     if (statement === undefined) {
-      statement = db.prepare(text);
+      statement = keep(db.prepare(text));
       statements.set(text, statement);
     }
     return statement;

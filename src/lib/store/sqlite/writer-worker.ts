@@ -57,7 +57,7 @@ function copyLog(): void {
   if (pages < WORTH_COPYING_PAGES || open === undefined) return;
   pages = 0;
   try {
-    open.db.pragma('wal_checkpoint(PASSIVE)');
+    open.db.exec('pragma wal_checkpoint(PASSIVE)');
   } catch (error) {
     if (sqliteFailureKind(error) !== 'unavailable') throw error;
     closeDatabase();
