@@ -5,6 +5,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runKoukan } from '../helpers/process.ts';
 
+/** Node does from 22.18 on. */
+const readsTypeScript = Boolean(Reflect.get(process.features, 'typescript'));
+
 let folder: string;
 
 beforeAll(() => {
@@ -120,7 +123,9 @@ const cases: readonly Case[] = [
     plugin: 'const x: number = 1;\nexport default x;\n',
     as: 'typed.ts',
     says: [
-      '5:11 plugin ./typed.ts: FOLDER/typed.ts is no .js or .mjs file (TypeScript has to be compiled first): Unknown file extension ".ts" for FOLDER/typed.ts',
+      readsTypeScript
+        ? '5:11 plugin ./typed.ts: FOLDER/typed.ts: expected definePlugin({…}), not 1'
+        : '5:11 plugin ./typed.ts: FOLDER/typed.ts is no .js or .mjs file (TypeScript has to be compiled first): Unknown file extension ".ts" for FOLDER/typed.ts',
     ],
   },
   {
