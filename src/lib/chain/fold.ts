@@ -92,9 +92,9 @@ class Fold implements Exchange {
       if (this.#isClosed) return Promise.resolve(cancelledReply);
       const refusal = this.#mailRefusalAt(i);
       if (refusal !== undefined) return Promise.resolve(mailFailed(refusal));
-      const filter = this.#filters[i];
-      const hook = filter?.[phase] as Hook<P> | undefined;
-      if (filter !== undefined && hook !== undefined) return this.#ask(phase, filter, hook, value, i);
+      const filter = this.#filters[i] as Filter;
+      const hook = hookOf(filter, phase);
+      if (hook !== undefined) return this.#ask(phase, filter, hook, value, i);
       this.#passedBy(phase, i);
     }
     return this.#askOutput(phase, value);
@@ -182,6 +182,12 @@ class Fold implements Exchange {
     while (by < this.#filters.length && this.#mailAnsweredBy?.has(by) !== true) by += 1;
     return this.#mailRefusals.get(by);
   }
+}
+
+/** By name: filters have many shapes, of which an engine finds a name that is written down much sooner than one it is given. */
+function hookOf<P extends Phase>(filter: Filter, phase: P): Hook<P> | undefined {
+  const hook = phase === 'mail' ? filter.mail : phase === 'rcpt' ? filter.rcpt : filter.data;
+  return hook as Hook<P> | undefined;
 }
 
 function ignore(): void {}

@@ -56,7 +56,8 @@ export function responseFromText(code: number, message: string): Response {
   return enhanced === undefined ? { code, text } : { code, enhanced, text };
 }
 
-function lineResponse(code: number, text: string): Response {
+/** The same from text that is known to be one line. */
+export function lineResponse(code: number, text: string): Response {
   // Nearly always one or the other is plain to see.
   const match = text[1] === '.' ? ENHANCED.exec(text) : null;
   if (match === null) return { code, text };

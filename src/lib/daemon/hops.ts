@@ -52,7 +52,7 @@ export class Hops {
         return half.hop().offersDsn;
       },
       open: (asked) => {
-        const ask = sender === undefined ? asked : { ...asked, sender };
+        const ask = sender === undefined || sender === asked.sender ? asked : { ...asked, sender };
         return (half.takes(ask) ? half.hop() : overHttp).open(ask);
       },
     };

@@ -1,6 +1,6 @@
 /** Turns the bytes a server sends into replies (RFC 5321 §4.2), whatever the segments look like, and bounds what one reply may cost. */
 import { limits } from '../../core/limits.ts';
-import { type Response, responseFromText } from '../../core/response.ts';
+import { lineResponse, type Response, responseFromText } from '../../core/response.ts';
 
 /** A code, then `-` when more lines follow. A bare code is tolerated, as RFC 5321 §4.2 asks of clients. */
 const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s;
@@ -79,7 +79,7 @@ function simpleReply(chunk: Buffer, start: number, end: number): Response | unde
     if (byte < SPACE || byte > TILDE) return undefined;
   }
   const code = digit(chunk, start) * 100 + digit(chunk, start + 1) * 10 + digit(chunk, start + 2);
-  return code >= 200 && code <= 599 ? responseFromText(code, chunk.toString('latin1', start + 4, last)) : undefined;
+  return code >= 200 && code <= 599 ? lineResponse(code, chunk.toString('latin1', start + 4, last)) : undefined;
 }
 
 /** Something that is no digit makes a code that is none. */
