@@ -1,5 +1,5 @@
 /** One pass over a message that may be signed: its header, and the hashes that the signatures in that header need of its body. */
-import { type Body, smallBytes } from '../../core/body.ts';
+import { type Body, type Loan, smallBytes } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import { type BlankLine, blankLine, blankLineAfterText } from '../../message/headers.ts';
 import { type BodyHashAsk, BodyHashes, type HashedBody } from './body-hashes.ts';
@@ -25,6 +25,8 @@ type Read<T> = ReadSigned<T> | undefined;
  * larger than `limits.messageHeaderBytes`, and nobody has to look through that. What is in memory already is read at once.
  */
 export function readSigned<T>(body: Body, plan: Plan<T>): Read<T> | Promise<Read<T>> {
+  const loan = body.lend?.();
+  if (loan !== undefined) return readLoan(new Reading(plan, body), loan);
   if (body.inMemory !== undefined || body.whole !== undefined) {
     const bytes = smallBytes(body);
     return Buffer.isBuffer(bytes) ? readWhole(bytes, body, plan) : bytes.then((whole) => readWhole(whole, body, plan));
@@ -37,6 +39,16 @@ function readWhole<T>(bytes: Buffer, body: Body, plan: Plan<T>): Read<T> {
   const reading = new Reading(plan, body);
   reading.take(bytes);
   return reading.finish();
+}
+
+/** Keeps a copy of the header, because another message is written over what was lent. */
+function readLoan<T>(reading: Reading<T>, loan: Loan): Read<T> {
+  try {
+    const read = readPieces(reading, loan.pieces);
+    return read && { ...read, headerBlock: Buffer.from(read.headerBlock) };
+  } finally {
+    loan.giveBack();
+  }
 }
 
 function readPieces<T>(reading: Reading<T>, pieces: readonly Buffer[]): Read<T> {
