@@ -74,7 +74,7 @@ export const emailAddress = z
 export const host = z
   .string()
   .transform((text) => text.replace(/^\[(.*)\]$/, '$1'))
-  .refine((text) => isIP(text) !== 0 || isDomain(text), {
+  .refine((text) => isDomain(text) || isIP(text) !== 0, {
     error: (issue) => `expected a host name or IP address, not ${describeValue(issue.input)}`,
   });
 
