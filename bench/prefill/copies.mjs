@@ -54,6 +54,7 @@ async function copyRows(tables, table, where, columnValue) {
 /** `o` is the original, `c` the plan of the copy. */
 function transactionColumn(name) {
   if (name === 'id') return 'c.id';
+  if (name === 'body_blob_id') return 'case when o.body_blob_id is null then null else c.blob_id end';
   if (['created_at', 'updated_at'].includes(name)) return `o.${name} - c.age * ${STEP_MS}`;
   if (name === 'next_attempt_at') return `o.${name} + c.age * ${STEP_MS}`;
   if (['rcpt_to', 'rcpt_address'].includes(name)) return `replace(o.${name}, '@aged.', '-' || c.age || '@aged.')`;
@@ -68,7 +69,7 @@ function referenceColumn(name) {
 
 /** Every copy has a body of its own, as every message has. */
 async function copyBodies(tables, id) {
-  const bodies = await tables.all(`select blob_id from transaction_blobs where transaction_id = '${id}'`);
+  const bodies = await tables.all(`select blob_id from blob_references where transaction_id = '${id}'`);
   if (bodies.length > 1) throw new Error('prefill: a transaction with several bodies cannot be copied');
   for (const { blob_id: blobId } of bodies) {
     await copyRows(tables, 'blobs', `o.id = ${blobId}`, (name) => (name === 'id' ? 'c.blob_id' : `o.${name}`));

@@ -54,7 +54,10 @@ async function openPostgres(url) {
       ),
     overriding: 'overriding system value',
     columnsOf: async (table) => (await columns(`table_name = '${table}'`)).map(({ column_name: name }) => name),
-    tablesWith: async (column) => (await columns(`column_name = '${column}'`)).map(({ table_name: name }) => name),
+    tablesWith: async (column) =>
+      (await columns(`column_name = '${column}' and table_name not in (select viewname from pg_views)`)).map(
+        ({ table_name: name }) => name,
+      ),
     /** Ids that were given out by hand are not given out again. */
     afterIds: (table) => all(`select setval(pg_get_serial_sequence('${table}', 'id'), (select max(id) from ${table}))`),
     // As its own housekeeping would have done long since.

@@ -8,3 +8,15 @@ drop index transactions_by_rcpt;
 create index transactions_created on transactions (created_at) where input_done >= 0;
 create index transactions_by_sender on transactions (sender, created_at);
 create index transactions_by_rcpt on transactions (rcpt_address, created_at);
+
+-- A small body that is complete when it is stored is in the row of its blob, and not in a chunk. Null: the bytes are in chunks, or in a file.
+alter table blobs add column content blob;
+-- The blob named `body`, which nearly every transaction has, is in the row of its transaction. No foreign key, which would need an index to be
+-- checked by: who refers to a blob makes it, or finds it, in the same commit, and its reference_count keeps it.
+alter table transactions add column body_blob_id integer;
+
+-- Who refers to which blob, wherever that is written.
+create view blob_references as
+  select transaction_id, name, blob_id from transaction_blobs
+  union all
+  select id, 'body', body_blob_id from transactions where body_blob_id is not null;

@@ -4,10 +4,13 @@ import { migrate } from '../../src/lib/store/migrate.ts';
 import { NOBODY } from '../../src/lib/store/passed-over.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
 import type { SchemaConnection } from '../../src/lib/store/schema-connection.ts';
+import { appendBlob } from '../../src/lib/store/sql/append-blob.ts';
 import { claimDue, nextDueAt } from '../../src/lib/store/sql/claim-due.ts';
 import { collectGarbage } from '../../src/lib/store/sql/collect-garbage.ts';
 import { endSession } from '../../src/lib/store/sql/end-session.ts';
 import { listLeases, releaseLeases } from '../../src/lib/store/sql/leases.ts';
+import { loadTransaction } from '../../src/lib/store/sql/load-transaction.ts';
+import { readChunk } from '../../src/lib/store/sql/read-chunk.ts';
 import type { Sql, SqlValue } from '../../src/lib/store/sql/sql.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
 import { parseStoreUrl } from '../../src/lib/store/url.ts';
@@ -19,6 +22,15 @@ const RELEASE = {
   leases: [{ txId: 'tx1', version: 1, cancelled: false }],
   dueAt: 5,
   dropAttempt: true,
+  now: 5,
+};
+const WHOLE_UPLOAD = {
+  txId: 'open',
+  name: 'body',
+  offset: 0,
+  chunks: [Buffer.from('hi')],
+  requestEnd: 2,
+  total: 2,
   now: 5,
 };
 const ROWS = 100_000;
@@ -40,6 +52,10 @@ const FILL = `
   with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${ROWS})
   insert into blobs (length, total_length, reference_count, touched_at) select 0, 0, 1, n from numbers;
   insert into transaction_blobs (transaction_id, name, blob_id) select 'tx' || id, 'body', id from blobs;
+  insert into transactions (id, sender, origin, rcpt_to, filter_output, retry, notification, created_at, updated_at, version, input_done,
+      cancelled) values ('open', 's', '{}', '[]', '{}', 1, 1, 1, 1, 1, 0, 0);
+  insert into blobs (length, reference_count, touched_at) values (0, 1, 1);
+  insert into transaction_blobs (transaction_id, name, blob_id) select 'open', 'body', max(id) from blobs;
   analyze;`;
 
 const CLAIM = { sessionId: 1, now: 20_000, limit: 10, passedOver: NOBODY };
@@ -100,6 +116,9 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
       (sql: Sql) => listLeases(sql, { ...OF_ONE, onlyCancelled: true }),
     ],
     ['letting go of leases', 'transactions', (sql: Sql) => releaseLeases(sql, RELEASE)],
+    ['reading one', 'transactions', (sql: Sql) => loadTransaction(sql, { txId: 'tx5' })],
+    ['reading its body', 'blob_chunks', (sql: Sql) => readChunk(sql, { blobId: 5, offset: 0 })],
+    ['the end of an upload', 'transactions', (sql: Sql) => appendBlob(sql, WHOLE_UPLOAD)],
     ['ending a session', 'transactions_leased', (sql: Sql) => endSession(sql, { sessionId: 1, now: 5 })],
     [
       'collecting garbage',
@@ -112,7 +131,7 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
     for (const plan of plans) {
       expect(plan).not.toMatch(/Seq Scan on (transactions|blobs|transaction_blobs)/);
       expect(plan).not.toMatch(
-        /SCAN (transactions|blobs|transaction_blobs)(?! USING (COVERING )?INDEX transactions_due)/,
+        /SCAN (transactions|blobs|transaction_blobs)\b(?! USING (COVERING )?INDEX transactions_due)/,
       );
     }
   });

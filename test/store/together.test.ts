@@ -210,11 +210,13 @@ describe.each(parts)('operations that $database.name is given together', ({ data
 
   /** Everything in the database but the ids of blobs, which are drawn anew each time. */
   const everything = async (): Promise<unknown> => ({
-    transactions: await sql.all('select * from transactions order by id', []),
+    transactions: (await sql.all<{ body_blob_id: unknown }>('select * from transactions order by id', [])).map(
+      ({ body_blob_id, ...row }) => ({ ...row, hasBody: body_blob_id !== null }),
+    ),
     attempts: await sql.all('select * from attempts order by transaction_id, number', []),
     blobs: await sql.all(
-      `select r.transaction_id, r.name, b.length, b.total_length, b.reference_count, b.touched_at, c.start_offset, c.content
-        from transaction_blobs r join blobs b on b.id = r.blob_id left join blob_chunks c on c.blob_id = b.id
+      `select r.transaction_id, r.name, b.length, b.total_length, b.reference_count, b.touched_at, c.start_offset, c.content,
+          b.content as whole from blob_references r join blobs b on b.id = r.blob_id left join blob_chunks c on c.blob_id = b.id
         order by r.transaction_id, r.name, c.start_offset`,
       [],
     ),

@@ -163,6 +163,10 @@ function countChanges(sql: Sql): { readonly sql: Sql; readonly changes: () => nu
         all: <R extends object>(text: string, params: readonly SqlValue[]) =>
           countRows(text, atOnce.all<R>(text, params)),
         run: (text: string, params: readonly SqlValue[]) => countTouched(atOnce.run(text, params)),
+        insert: (text: string, params: readonly SqlValue[]) => {
+          changes += 1;
+          return atOnce.insert(text, params);
+        },
       },
     }),
   };

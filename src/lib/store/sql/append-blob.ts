@@ -44,7 +44,7 @@ export type FoundBlob = BlobRow & { readonly in_file: number };
 
 async function findBlob(sql: Sql, txId: string, name: string): Promise<FoundBlob | undefined> {
   const rows = await sql.all<FoundBlob>(
-    `select b.id, r.name, b.length, b.total_length, b.in_file from transaction_blobs r join blobs b on b.id = r.blob_id
+    `select b.id, r.name, b.length, b.total_length, b.in_file from blob_references r join blobs b on b.id = r.blob_id
       where r.transaction_id = ? and r.name = ?`,
     [txId, name],
   );
@@ -84,9 +84,9 @@ async function completeInput(sql: Sql, args: Append): Promise<boolean> {
   const done = await sql.run(
     `update transactions set input_done = 1, version = version + 1, updated_at = ?
       where id = ? and not exists (
-        select 1 from transaction_blobs r join blobs b on b.id = r.blob_id
-        where r.transaction_id = transactions.id and (b.total_length is null or b.length <> b.total_length))`,
-    [args.now, args.txId],
+        select 1 from blob_references r join blobs b on b.id = r.blob_id
+        where r.transaction_id = ? and (b.total_length is null or b.length <> b.total_length))`,
+    [args.now, args.txId, args.txId],
   );
   return done === 1;
 }

@@ -45,8 +45,8 @@ async function deleteTransaction(sql: Sql, id: string): Promise<void> {
   await Promise.all([
     sql.run(
       `update blobs set reference_count = reference_count
-          - (select count(*) from transaction_blobs r where r.blob_id = blobs.id and r.transaction_id = ?)
-        where id in (select blob_id from transaction_blobs where transaction_id = ?)`,
+          - (select count(*) from blob_references r where r.blob_id = blobs.id and r.transaction_id = ?)
+        where id in (select blob_id from blob_references where transaction_id = ?)`,
       [id, id],
     ),
     // Attempts and references go with it (on delete cascade).

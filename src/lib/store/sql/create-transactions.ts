@@ -1,7 +1,9 @@
 /** Creates transactions with their attempts and blobs, all or none. Notifications of an outcome are created by the same statements. */
+import { must } from '../../core/errors.ts';
 import { type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
-import { keepRows, lockRows, type Sql, type SqlValue } from './sql.ts';
-import { beginBlob, insertChunks } from './write-blob.ts';
+import { BODY_BLOB } from '../store.ts';
+import { isCompact, keepRows, lockRows, type Sql, type SqlValue } from './sql.ts';
+import { beginBlob, insertChunks, insertWhole, wholeOf } from './write-blob.ts';
 
 /** Bytes to be stored once, however many of the new transactions use them. */
 export type PlannedBody =
@@ -18,7 +20,12 @@ export type PlannedSource =
 export interface PlannedTransaction {
   readonly row: NewTxRow;
   readonly attempts: readonly AttemptRow[];
-  readonly blobs: readonly { readonly name: string; readonly source: PlannedSource }[];
+  readonly blobs: readonly NamedBlob[];
+}
+
+export interface NamedBlob {
+  readonly name: string;
+  readonly source: PlannedSource;
 }
 
 /** What `create` is asked, as plain data. */
@@ -67,7 +74,7 @@ export async function lockReused(
   )) {
     if (source.kind !== 'reuse' || found.has(reuseKey(sender, source.txId, source.name))) continue;
     const rows = await sql.all<{ id: number; length: number; total_length: number | null }>(
-      `select b.id, b.length, b.total_length from transaction_blobs r join blobs b on b.id = r.blob_id
+      `select b.id, b.length, b.total_length from blob_references r join blobs b on b.id = r.blob_id
         join transactions t on t.id = r.transaction_id
         where r.transaction_id = ? and r.name = ? and t.sender = ?${lockRows(sql, 'b')}`,
       [source.txId, source.name, sender],
@@ -97,7 +104,9 @@ export async function insertPlanned(sql: Sql, plan: CreatePlan, reused: ReusedBl
   );
   await Promise.all([
     ...plan.bodies.map((body, i) =>
-      body.kind === 'inline' ? insertChunks(sql, bodyIds[i] as number, 0, body.chunks) : undefined,
+      body.kind === 'inline' && wholeOf(sql, body.chunks) === undefined
+        ? insertChunks(sql, bodyIds[i] as number, 0, body.chunks)
+        : undefined,
     ),
     ...plan.transactions.map((tx, i) => insertTransaction(sql, tx, blobIds[i] ?? [])),
   ]);
@@ -114,10 +123,19 @@ export function countUses(plan: CreatePlan): readonly number[] {
 
 async function beginBody(sql: Sql, body: PlannedBody, uses: number, now: number): Promise<number> {
   if (body.kind === 'inline') {
+    const content = wholeOf(sql, body.chunks);
+    if (content !== undefined) return insertWhole(sql, { content, referenceCount: uses, now });
     return beginBlob(sql, { length: body.size, totalLength: body.size, referenceCount: uses, now });
   }
-  await sql.run('update blobs set reference_count = ? where id = ?', [uses, body.blobId]);
+  mustBeThere(await sql.run(USE_WRITTEN, [uses, body.blobId]));
   return body.blobId;
+}
+
+export const USE_WRITTEN = 'update blobs set reference_count = ? where id = ?';
+
+/** A body that was written before is garbage until it is used, and too late when it was collected. */
+export function mustBeThere(used: number): void {
+  must(used === 1, 'a body that was written before is still there');
 }
 
 async function blobId(
@@ -135,7 +153,8 @@ async function shareBlob(sql: Sql, id: number): Promise<number> {
   return id;
 }
 
-export const INSERT_TRANSACTION = `insert into transactions (${NEW_TX_COLUMNS.join(', ')}) values (${NEW_TX_COLUMNS.map(() => '?').join(', ')})`;
+const INSERTED = [...NEW_TX_COLUMNS, 'body_blob_id'];
+export const INSERT_TRANSACTION = `insert into transactions (${INSERTED.join(', ')}) values (${INSERTED.map(() => '?').join(', ')})`;
 export const INSERT_REFERENCE = 'insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)';
 
 async function insertTransaction(
@@ -143,12 +162,25 @@ async function insertTransaction(
   { row, attempts, blobs }: PlannedTransaction,
   blobIds: readonly number[],
 ): Promise<void> {
-  const values = NEW_TX_COLUMNS.map((column) => row[column]);
+  const refers = ({ name }: NamedBlob, i: number): Promise<number> | undefined =>
+    isInRow(sql, name) ? undefined : sql.run(INSERT_REFERENCE, [row.id, name, blobIds[i] as number]);
   await Promise.all([
-    sql.run(INSERT_TRANSACTION, values),
+    sql.run(INSERT_TRANSACTION, transactionValues(row, blobIds[blobs.findIndex(({ name }) => isInRow(sql, name))])),
     ...attempts.map((attempt) => putAttempt(sql, row.id, attempt)),
-    ...blobs.map(({ name }, i) => sql.run(INSERT_REFERENCE, [row.id, name, blobIds[i] as number])),
+    ...blobs.map(refers),
   ]);
+}
+
+/** Whether a transaction refers to its blob of this name in its own row. */
+export function isInRow(sql: Pick<Sql, 'locks'>, name: string): boolean {
+  return name === BODY_BLOB && isCompact(sql);
+}
+
+/** For `INSERT_TRANSACTION`. */
+export function transactionValues(row: NewTxRow, bodyBlobId: number | undefined): readonly SqlValue[] {
+  const values: SqlValue[] = NEW_TX_COLUMNS.map((column) => row[column]);
+  values.push(bodyBlobId ?? null);
+  return values;
 }
 
 export const PUT_ATTEMPT = `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts, dot_sent_at)

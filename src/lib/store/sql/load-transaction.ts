@@ -13,7 +13,7 @@ export async function loadTransaction(
   const [found, blobs, attempts] = await Promise.all([
     sql.all<TxRow & { session_uri: string | null }>(SELECT_TX, [args.txId]),
     sql.all<BlobRow>(
-      `select b.id, r.name, b.length, b.total_length from transaction_blobs r join blobs b on b.id = r.blob_id
+      `select b.id, r.name, b.length, b.total_length from blob_references r join blobs b on b.id = r.blob_id
         where r.transaction_id = ? order by r.name`,
       [args.txId],
     ),

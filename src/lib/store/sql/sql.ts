@@ -22,6 +22,16 @@ export interface Sql {
 export interface SqlAtOnce {
   all<R extends object>(text: string, params: readonly SqlValue[]): readonly R[];
   run(text: string, params: readonly SqlValue[]): number;
+  /** Inserts one row; answers its number. */
+  insert(text: string, params: readonly SqlValue[]): number;
+}
+
+/**
+ * Whether rows are written in the form that takes the fewest pages. Only this version and later ones read it, so not where routers of the
+ * version before may be at work on the same rows. Everybody reads both.
+ */
+export function isCompact(sql: Pick<Sql, 'locks'>): boolean {
+  return sql.locks === 'database';
 }
 
 /** Ends a select whose rows this verb is about to decide on; `of` names the table when several are joined. */

@@ -2,7 +2,8 @@
  * Stores the bytes of blobs. A large body is begun, written in pieces over several commits while nothing refers to it, and then referenced
  * by the commit that creates its transaction; a crash in between leaves an unreferenced blob, which is garbage.
  */
-import type { Sql } from './sql.ts';
+import { limits } from '../../core/limits.ts';
+import { isCompact, type Sql, type SqlValue } from './sql.ts';
 
 export interface NewBlobRow {
   readonly length: number;
@@ -14,6 +15,9 @@ export interface NewBlobRow {
 
 export const INSERT_BLOB =
   'insert into blobs (length, total_length, reference_count, touched_at) values (?, ?, ?, ?) returning id';
+/** The same with its bytes. */
+export const INSERT_WHOLE =
+  'insert into blobs (length, total_length, reference_count, touched_at, content) values (?, ?, ?, ?, ?)';
 export const INSERT_CHUNK = 'insert into blob_chunks (blob_id, start_offset, content) values (?, ?, ?)';
 
 /** Answers the id of a new blob, whose bytes are yet to be inserted. */
@@ -24,6 +28,30 @@ export async function beginBlob(sql: Sql, blob: NewBlobRow): Promise<number> {
     blob.referenceCount,
     blob.now,
   ]);
+  return (rows[0] as { id: number }).id;
+}
+
+/** The bytes that go into the row of their blob: small ones, because whatever changes in a row writes all of it again. */
+export function wholeOf(sql: Pick<Sql, 'locks'>, chunks: readonly Uint8Array[]): Uint8Array | undefined {
+  const [whole] = chunks;
+  if (whole === undefined || chunks.length > 1 || whole.byteLength > limits.bodyWithBlobBytes) return undefined;
+  return isCompact(sql) ? whole : undefined;
+}
+
+export interface WholeBlob {
+  readonly content: Uint8Array;
+  readonly referenceCount: number;
+  readonly now: number;
+}
+
+/** For `INSERT_WHOLE`. */
+export function wholeValues({ content, referenceCount, now }: WholeBlob): readonly SqlValue[] {
+  return [content.byteLength, content.byteLength, referenceCount, now, content];
+}
+
+/** Answers the id of a new blob that is complete. */
+export async function insertWhole(sql: Sql, blob: WholeBlob): Promise<number> {
+  const rows = await sql.all<{ id: number }>(`${INSERT_WHOLE} returning id`, wholeValues(blob));
   return (rows[0] as { id: number }).id;
 }
 

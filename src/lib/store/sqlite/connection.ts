@@ -52,6 +52,7 @@ export function sqliteSql(db: SqliteDatabase): Sql {
   const atOnce: SqlAtOnce = {
     all: <R extends object>(text: string, params: readonly SqlValue[]) => prepare(text).all(...params) as R[],
     run: (text, params) => prepare(text).run(...params).changes,
+    insert: (text, params) => Number(prepare(text).run(...params).lastInsertRowid),
   };
   return {
     locks: 'database',

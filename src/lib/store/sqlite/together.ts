@@ -4,21 +4,24 @@
  */
 import { must } from '../../core/errors.ts';
 import type { AttemptRow } from '../rows.ts';
-import { NEW_TX_COLUMNS } from '../rows.ts';
 import {
   attemptValues,
   type CreatePlan,
   countUses,
   INSERT_REFERENCE,
   INSERT_TRANSACTION,
+  isInRow,
+  mustBeThere,
   type PlannedBody,
   type PlannedTransaction,
   PUT_ATTEMPT,
+  transactionValues,
+  USE_WRITTEN,
 } from '../sql/create-transactions.ts';
 import { type Operation, writes } from '../sql/index.ts';
 import { type OutcomeRow, outcomeValues, UPDATE_OUTCOME } from '../sql/record-outcome.ts';
 import type { Sql, SqlAtOnce } from '../sql/sql.ts';
-import { INSERT_BLOB, INSERT_CHUNK } from '../sql/write-blob.ts';
+import { INSERT_BLOB, INSERT_CHUNK, INSERT_WHOLE, wholeOf, wholeValues } from '../sql/write-blob.ts';
 
 /** Answers the result of each. Throws when one of them fails; which one it was is for `runBatch` to find out. */
 export async function runTogether(sql: Sql, operations: readonly Operation[]): Promise<readonly unknown[]> {
@@ -34,6 +37,7 @@ export async function runTogether(sql: Sql, operations: readonly Operation[]): P
   return results;
 }
 
+const SQLITE = { locks: 'database' } as const;
 const CREATED = { kind: 'created' } as const;
 const SESSION_DEAD = { kind: 'sessionDead' } as const;
 const RECORDED = { kind: 'recorded' } as const;
@@ -74,9 +78,12 @@ class Run {
 
   #body(body: PlannedBody, uses: number, now: number): number {
     if (body.kind === 'written') {
-      this.#sql.run('update blobs set reference_count = ? where id = ?', [uses, body.blobId]);
+      mustBeThere(this.#sql.run(USE_WRITTEN, [uses, body.blobId]));
       return body.blobId;
     }
+    const content = wholeOf(SQLITE, body.chunks);
+    if (content !== undefined)
+      return this.#sql.insert(INSERT_WHOLE, wholeValues({ content, referenceCount: uses, now }));
     const [blob] = this.#sql.all<{ id: number }>(INSERT_BLOB, [body.size, body.size, uses, now]);
     const { id } = blob as { id: number };
     let at = 0;
@@ -88,13 +95,15 @@ class Run {
   }
 
   #insert({ row, attempts, blobs }: PlannedTransaction, blobIds: readonly number[]): void {
-    this.#sql.run(
-      INSERT_TRANSACTION,
-      NEW_TX_COLUMNS.map((column) => row[column]),
-    );
+    let bodyBlobId: number | undefined;
+    for (const { name, source } of blobs) {
+      if (source.kind === 'body' && isInRow(SQLITE, name)) bodyBlobId = blobIds[source.index];
+    }
+    this.#sql.run(INSERT_TRANSACTION, transactionValues(row, bodyBlobId));
     for (const attempt of attempts) this.#putAttempt(row.id, attempt);
     for (const { name, source } of blobs) {
-      if (source.kind === 'body') this.#sql.run(INSERT_REFERENCE, [row.id, name, blobIds[source.index] as number]);
+      if (source.kind !== 'body' || isInRow(SQLITE, name)) continue;
+      this.#sql.run(INSERT_REFERENCE, [row.id, name, blobIds[source.index] as number]);
     }
   }
 
