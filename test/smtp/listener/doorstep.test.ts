@@ -160,23 +160,46 @@ describe('the last sessions', () => {
 });
 
 describe('a doorstep', () => {
-  it('keeps so many waiting, and no more', async () => {
+  async function newDoorstep(max: number) {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());
     await once(server, 'listening');
     const clock = new FakeClock();
-    const doorstep = new Doorstep({ clock, waitMs: 1000, max: 2 });
-    const decided: number[] = [];
-    for (let i = 0; i < 3; i += 1) {
+    const doorstep = new Doorstep({ clock, waitMs: 1000, max });
+    const decided: string[] = [];
+    const come = async (peer: string): Promise<Socket> => {
       const accepted = once(server, 'connection');
       const client = connect((server.address() as { port: number }).port, '127.0.0.1');
+      client.on('error', () => undefined);
       onTestFinished(() => void client.destroy());
       const [socket] = (await accepted) as [Socket];
-      doorstep.wait(socket, () => decided.push(i));
-    }
-    expect([doorstep.size, decided]).toEqual([2, [2]]);
+      doorstep.wait(socket, peer, () => decided.push(peer));
+      return client;
+    };
+    return { doorstep, clock, decided, come };
+  }
+
+  it('keeps so many waiting, and no more', async () => {
+    const { doorstep, clock, decided, come } = await newDoorstep(2);
+    for (const peer of ['a', 'b', 'c']) await come(peer);
+    expect([doorstep.size, decided]).toEqual([2, ['c']]);
     await clock.advance(1000);
-    expect([doorstep.size, decided]).toEqual([0, [2, 0, 1]]);
+    expect([doorstep.size, decided]).toEqual([0, ['c', 'a', 'b']]);
+  });
+
+  it('has room for the next address however many of one are there, and again when they are gone', async () => {
+    const { doorstep, clock, decided, come } = await newDoorstep(10);
+    for (let i = 0; i < 12; i += 1) await come('flood');
+    expect([doorstep.size, decided]).toEqual([9, ['flood', 'flood', 'flood']]);
+    const modest = await come('modest');
+    expect([doorstep.size, decided.length]).toEqual([10, 3]);
+    modest.resetAndDestroy();
+    await eventually(() => doorstep.size === 9);
+    await come('modest');
+    expect([doorstep.size, decided.length]).toEqual([10, 3]);
+    await clock.advance(1000);
+    await come('flood');
+    expect([doorstep.size, decided.length]).toEqual([1, 13]);
   });
 });

@@ -5,22 +5,31 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/deps.ts';
+import { FairShares } from '../../core/fair-shares.ts';
 
 export interface DoorstepOptions {
   readonly clock: Pick<Clock, 'after'>;
   readonly waitMs: number;
-  /** How many wait at the same time; the next is not kept waiting. */
+  /** How many wait at the same time; the next is not kept waiting. The last tenth is for peers that have less than their share. */
   readonly max: number;
+}
+
+interface Waiting {
+  readonly peer: string;
+  readonly decide: () => void;
+  readonly cancel: () => void;
 }
 
 export class Doorstep {
   readonly #options: DoorstepOptions;
   /** What becomes of them, and how that is taken back. */
-  readonly #waiting = new Map<Socket, { readonly decide: () => void; readonly cancel: () => void }>();
+  readonly #waiting = new Map<Socket, Waiting>();
+  readonly #places: FairShares;
   #isClosed = false;
 
   constructor(options: DoorstepOptions) {
     this.#options = options;
+    this.#places = new FairShares(options.max);
   }
 
   get size(): number {
@@ -29,11 +38,11 @@ export class Doorstep {
 
   /**
    * Calls `decide` after the wait, at once where there is no room to wait, and as soon as the client says something. Until then errors of the
-   * socket concern nobody.
+   * socket concern nobody. `peer`: as `peerKey` names it.
    */
-  wait(socket: Socket, decide: () => void): void {
-    const { clock, waitMs, max } = this.#options;
-    if (this.#isClosed || this.#waiting.size >= max) {
+  wait(socket: Socket, peer: string, decide: () => void): void {
+    const { clock, waitMs } = this.#options;
+    if (this.#isClosed || !this.#places.isOpenTo(peer)) {
       decide();
       return;
     }
@@ -44,7 +53,8 @@ export class Doorstep {
       stopTimer();
       stopListening();
     };
-    this.#waiting.set(socket, { decide, cancel });
+    this.#places.take(peer);
+    this.#waiting.set(socket, { peer, decide, cancel });
     socket.once('close', () => this.#forget(socket));
   }
 
@@ -63,9 +73,11 @@ export class Doorstep {
 
   #forget(socket: Socket): (() => void) | undefined {
     const waiting = this.#waiting.get(socket);
+    if (waiting === undefined) return undefined;
     this.#waiting.delete(socket);
-    waiting?.cancel();
-    return waiting?.decide;
+    this.#places.leave(waiting.peer);
+    waiting.cancel();
+    return waiting.decide;
   }
 }
 

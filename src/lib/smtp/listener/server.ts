@@ -92,7 +92,7 @@ export class ListenerServer extends SMTPServer {
       return refusal;
     };
     if (!this.#isClosing && enter() === undefined) return;
-    this.#doorstep.wait(socket, () => {
+    this.#doorstep.wait(socket, host, () => {
       if (this.#isClosing) return this.#refuse(socket, shuttingDown);
       const refusal = enter();
       if (refusal === undefined) return;
