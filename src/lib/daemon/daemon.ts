@@ -1,5 +1,5 @@
 /** One running process of Koukan: a router, a gateway, or both joined by a call. Commands start it, signals stop it. */
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { registry as builtIn } from '../chain/registry.ts';
 import type { StepRegistry } from '../chain/step-registry.ts';
@@ -18,6 +18,7 @@ import { LoadWatch } from '../ops/load-watch.ts';
 import { createLog } from '../ops/log.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { systemRng } from '../ops/rng.ts';
+import { ShortNaps } from '../ops/short-naps.ts';
 import { Router } from '../router/router.ts';
 import { Spool } from '../spool/spool.ts';
 import { openStore } from '../store/open.ts';
@@ -69,7 +70,7 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   const admission = new LoadWatch({ ...deps, waiting: () => waitingIn(stores), onRefused: refusals(metrics) });
   watchAdmission(metrics, admission);
   const watching = new AbortController();
-  const watch = admission.run(watching.signal);
+  const watch = Promise.all([admission.run(watching.signal), stayAwake(deps, watching.signal)]);
   const shared = { deps, hops, spool, metrics, admission, stores, observers: restObservers(metrics) };
   const parts: Part[] = [];
   const stop = async (hurry: AbortSignal): Promise<void> => {
@@ -166,6 +167,11 @@ async function startGateway(
   watchGateway(metrics, gateway);
   if (join === 'call') hops.join({ listener: config.restListener, hop: () => gateway.hop, takes: () => true });
   return started(gateway, config.source);
+}
+
+/** Where one processor is all there is, it is needed by whom we wait for. */
+async function stayAwake({ clock }: Deps, stop: AbortSignal): Promise<void> {
+  if (availableParallelism() > 1) await new ShortNaps({ clock }).run(stop);
 }
 
 function waitingIn(stores: readonly Store[]): Omit<Load, 'lateMs'> {
