@@ -8,6 +8,9 @@ drop index transactions_by_rcpt;
 create index transactions_created on transactions (created_at) where input_done >= 0;
 create index transactions_by_sender on transactions (sender, created_at);
 create index transactions_by_rcpt on transactions (rcpt_address, created_at);
+-- What is in work has an index already, of which it usually goes straight to what has ended.
+drop index transactions_open;
+create index transactions_open on transactions (created_at) where final_outcome is null and lease_session_id is null;
 
 -- A small body that is complete when it is stored is in the row of its blob, and not in a chunk. Null: the bytes are in chunks, or in a file.
 alter table blobs add column content blob;

@@ -74,7 +74,7 @@ describe.each(databases)(`a list of ${ROWS} transactions on $name`, (kind) => {
     ['a reverse-path', { from: 'f3@example.com' }, 'transactions_created'],
     ['a state that is rare', { state: 'failed' }, 'transactions_not_delivered'],
     ['what is deferred', { state: 'deferred' }, 'transactions_open'],
-    ['what is in work', { state: 'active' }, 'transactions_open'],
+    ['what is in work', { state: 'active' }, 'transactions_leased'],
     ['what was delivered', { state: 'delivered' }, 'transactions_created'],
     ['what nobody has', { sender: 's3', state: 'cancelled' }, 'transactions_not_delivered'],
     ['a domain and a sender', { to: { domain: 'd3.example' }, sender: 's4' }, 'transactions_by_sender'],

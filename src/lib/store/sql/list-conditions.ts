@@ -9,7 +9,7 @@ export interface Condition {
 }
 
 export interface ListConditions {
-  /** Has an index whose entries are in the order of the list. */
+  /** Has an index whose entries are in the order of the list, or few. */
   readonly key: Condition;
   readonly others: readonly Condition[];
 }
@@ -45,24 +45,25 @@ function oneOf(senders: readonly string[]): Condition {
   return { text: `sender in (${senders.map(() => '?').join(', ')})`, params: senders };
 }
 
-/** The words of the partial indexes: what most transactions are is not in them. */
+/** The words of the partial indexes: what most transactions are is not in them. What is in work is no more than routers have in memory. */
 function stateKey(state: ListFilter['state']): readonly Condition[] {
   if (state === undefined || state === 'delivered') return [];
   if (state === 'uncertain') return [{ text: 'uncertain = 1', params: [] }];
-  return [{ text: OPEN_STATES.has(state) ? 'final_outcome is null' : "final_outcome <> 'delivered'", params: [] }];
+  if (state === 'active') return [{ text: 'lease_session_id is not null', params: [] }];
+  if (OPEN_STATES.has(state)) return [{ text: 'final_outcome is null and lease_session_id is null', params: [] }];
+  return [{ text: "final_outcome <> 'delivered'", params: [] }];
 }
 
 function stateRest(state: ListFilter['state']): readonly Condition[] {
   switch (state) {
     case undefined:
     case 'uncertain':
-      return [];
     case 'active':
-      return [{ text: 'lease_session_id is not null', params: [] }];
+      return [];
     case 'deferred':
-      return [{ text: 'lease_session_id is null and input_done = 1 and uncertain = 0', params: [] }];
+      return [{ text: 'input_done = 1 and uncertain = 0', params: [] }];
     case 'incomplete':
-      return [{ text: 'lease_session_id is null and input_done = 0', params: [] }];
+      return [{ text: 'input_done = 0', params: [] }];
     default:
       return [equal('final_outcome', state)];
   }
