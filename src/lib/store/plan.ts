@@ -2,7 +2,7 @@
  * Turns the transactions to be created into plain data for one commit. Small bodies travel inside it; large ones are written first, to a file
  * or piece by piece in commits of their own, and the plan only refers to them.
  */
-import { type Body, bodyBytes } from '../core/body.ts';
+import { type Body, bodyBytes, type Loan } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { BodyFiles } from './body-files.ts';
@@ -19,6 +19,8 @@ export interface Planned {
   readonly sizeBytes: number;
   /** What was written to files for it. */
   readonly filed?: FiledBodies;
+  /** What it carries and is somebody else's: to be given back when the commit is over, or will not be. */
+  readonly loans?: readonly Loan[];
 }
 
 /** Rows and JSON of one transaction, roughly. */
@@ -33,6 +35,7 @@ export function planAtOnce(
 ): Planned | undefined {
   const bodies: PlannedBody[] = [];
   const indexes = new Map<Body, number>();
+  const loans: Loan[] = [];
   const largest = files === undefined ? limits.blobWriteBytes : Math.min(limits.bodyInRowBytes, limits.blobWriteBytes);
   let inlineBytes = 0;
   for (const { blobs } of transactions) {
@@ -40,15 +43,23 @@ export function planAtOnce(
       if (source.kind !== 'body' || indexes.has(source.body)) continue;
       const { size } = source.body;
       inlineBytes += size;
-      if (size > largest || inlineBytes > limits.blobWriteBytes) return undefined;
-      const chunks = chunksInMemory(source.body);
-      if (chunks === undefined) return undefined;
+      const isTooMuch = size > largest || inlineBytes > limits.blobWriteBytes;
+      const chunks = isTooMuch ? undefined : chunksInMemory(source.body, files && loans);
+      if (chunks === undefined) {
+        giveBack({ loans });
+        return undefined;
+      }
       indexes.set(source.body, bodies.push(inlineChunks(chunks, size)) - 1);
     }
   }
   const planTransaction = (tx: NewTransaction): PlannedTransaction => plannedTransaction(tx, indexes, sessionId, now);
   const sizeBytes = transactions.length * ROW_BYTES + inlineBytes;
-  return { plan: { bodies, transactions: transactions.map(planTransaction), now }, sizeBytes };
+  return { plan: { bodies, transactions: transactions.map(planTransaction), now }, sizeBytes, loans };
+}
+
+/** Nobody looks at the bytes that the plan carries any more. */
+export function giveBack({ loans = [] }: Pick<Planned, 'loans'>): void {
+  for (const loan of loans) loan.giveBack();
 }
 
 export async function planCreate(
@@ -130,8 +141,17 @@ function inlineChunks(chunks: readonly Uint8Array[], size: number): PlannedBody 
 /** Pieces in which a body may be stored as it came; each is a row, and many small ones are dearer than a copy. */
 const PIECES_MAX = 4;
 
-/** The bytes of a body as they are stored, when they are all in memory. */
-function chunksInMemory({ inMemory, inPieces }: Body): readonly Uint8Array[] | undefined {
+/**
+ * The bytes of a body as they are stored, when they are all in memory. With `loans` they are borrowed where that can be: SQLite's batches are copied
+ * together when they begin, while PostgreSQL's client may hold on to what it is given longer than we hear of.
+ */
+function chunksInMemory(body: Body, loans: Loan[] | undefined): readonly Uint8Array[] | undefined {
+  const loan = loans && body.lend?.();
+  if (loan !== undefined) {
+    loans?.push(loan);
+    return loan.pieces.length === 1 ? viewsOf(loan.pieces[0] as Buffer) : loan.pieces;
+  }
+  const { inMemory, inPieces } = body;
   if (inMemory !== undefined) return viewsOf(inMemory);
   if (inPieces === undefined) return undefined;
   return inPieces.length <= PIECES_MAX ? inPieces : viewsOf(Buffer.concat(inPieces));

@@ -7,7 +7,7 @@ import { LeaseLostError } from '../core/errors.ts';
 import type { BodyFiles } from './body-files.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
-import { type Planned, planAtOnce, planCreate } from './plan.ts';
+import { giveBack, type Planned, planAtOnce, planCreate } from './plan.ts';
 import { attemptRow, filterOutputText, nextColumns } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
 import type { OutcomeResult, OutcomeRow } from './sql/record-outcome.ts';
@@ -50,10 +50,12 @@ export class TransactionWrites {
     return this.#create(planned, isLeased);
   }
 
-  #create({ plan, sizeBytes }: Planned, isLeased: boolean): Promise<void> {
+  #create(planned: Planned, isLeased: boolean): Promise<void> {
+    const { plan, sizeBytes } = planned;
     if (isLeased) this.#leasesOnTheWay += 1;
     return new Promise((resolve, reject) => {
       const settle = (refusal: Error | undefined): void => {
+        giveBack(planned);
         if (isLeased) this.#leasesOnTheWay -= 1;
         if (refusal === undefined) resolve();
         else reject(refusal);
@@ -75,7 +77,8 @@ export class TransactionWrites {
     return this.#record(outcome, sessionId, planned);
   }
 
-  #record(outcome: Outcome, sessionId: number, { plan, sizeBytes }: Planned): Promise<void> {
+  #record(outcome: Outcome, sessionId: number, planned: Planned): Promise<void> {
+    const { plan, sizeBytes } = planned;
     const args: OutcomeRow = {
       txId: outcome.id,
       sessionId,
@@ -94,8 +97,14 @@ export class TransactionWrites {
       this.#options.group.enter({
         operation: { verb: 'recordOutcome', args },
         sizeBytes,
-        resolve: (result) => settle(result as OutcomeResult),
-        reject,
+        resolve: (result) => {
+          giveBack(planned);
+          settle(result as OutcomeResult);
+        },
+        reject: (error) => {
+          giveBack(planned);
+          reject(error);
+        },
       });
     });
   }
