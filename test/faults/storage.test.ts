@@ -1,6 +1,7 @@
 /** The disk under an SQLite file fails: nothing is promised that is not on it, what was promised is delivered, and all goes on by itself. */
 import Database from 'better-sqlite3';
 import { describe, it, type TestContext } from 'vitest';
+import { keep } from '../../src/lib/store/sqlite/kept.ts';
 import { Journey, type Shape, shapes } from '../helpers/journey.ts';
 import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { BODIES, EIO, ENOSPC, EROFS, type Fault, FaultyMachine, MAIN, whyNoFaultyMachine } from './faulty-machine.ts';
@@ -63,14 +64,14 @@ async function recovers(load: Load, of: readonly Kind[] = kinds): Promise<void> 
 
 /** What had arrived when the router died, and of which the database says that it did not: it will come again, once. */
 function arrivedUnrecorded({ sink, databaseUrl }: Journey): readonly string[] {
-  const open = new Set(read(databaseUrl, (db) => db.prepare(UNFINISHED).pluck().all()));
+  const open = new Set(read(databaseUrl, (db) => keep(db.prepare(UNFINISHED)).pluck().all()));
   return sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '').filter((rcpt) => open.has(rcpt));
 }
 
 const UNFINISHED = 'select rcpt_address from transactions where final_outcome is null';
 
 function read<T>(databaseUrl: string, ask: (db: Database.Database) => T): T {
-  const db = new Database(databaseUrl.replace('sqlite:///', ''), { readonly: true });
+  const db = keep(new Database(databaseUrl.replace('sqlite:///', ''), { readonly: true }));
   try {
     return ask(db);
   } finally {
@@ -79,7 +80,7 @@ function read<T>(databaseUrl: string, ask: (db: Database.Database) => T): T {
 }
 
 function isSound(databaseUrl: string): unknown {
-  return read(databaseUrl, (db) => db.pragma('integrity_check', { simple: true }));
+  return read(databaseUrl, (db) => keep(db.prepare('pragma integrity_check')).pluck().get());
 }
 
 async function ground(context: TestContext) {

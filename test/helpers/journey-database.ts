@@ -1,6 +1,7 @@
 /** What is in a router's database, looked at from outside while no router runs, or beside one. */
 import Database from 'better-sqlite3';
 import pg from 'pg';
+import { keep } from '../../src/lib/store/sqlite/kept.ts';
 
 /** What somebody still has to do, or holds. */
 export interface Unfinished {
@@ -34,9 +35,9 @@ export const NOTHING_LEFT: Unfinished = { due: 0, leased: 0, sessions: 0 };
 
 async function one(databaseUrl: string, question: string): Promise<Record<string, unknown>> {
   if (databaseUrl.startsWith('sqlite:')) {
-    const db = new Database(databaseUrl.replace('sqlite:///', ''), { readonly: true });
+    const db = keep(new Database(databaseUrl.replace('sqlite:///', ''), { readonly: true }));
     try {
-      return db.prepare(question).get() as Record<string, unknown>;
+      return keep(db.prepare(question)).get() as Record<string, unknown>;
     } finally {
       db.close();
     }
