@@ -17,7 +17,7 @@ Exit status (sysexits.h): 0 delivered to all; 67 no such user; 68 no such host; 
   static override flags = {
     url: Flags.string({
       description: "The router's base URL.",
-      default: 'http://localhost:8000',
+      default: 'http://127.0.0.1:8000',
       env: 'KOUKAN_URL',
     }),
     sender: Flags.string({ description: 'Which sender of the router to submit to.', default: 'submission' }),

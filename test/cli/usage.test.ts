@@ -15,6 +15,11 @@ it.each([
   [['serv'], 'there is no command `koukan serv` (did you mean `koukan serve`?)'],
   [['db', 'bogus'], 'there is no command `koukan db bogus`'],
   [['dev', '--bogus'], 'Nonexistent flag: --bogus'],
+  [['send', 'b@x.example', '--rfc822', 'x'], '--mail-from is required'],
+  [
+    ['send', 'b@x.example', '--mail-from', 'a@x.example'],
+    'Exactly one of the following must be provided: --message-builder, --rfc822',
+  ],
   [['send', '--mail-from', 'a@x.example'], 'Missing 1 required arg:\nrecipients  Recipients, one or more.'],
 ])('koukan %j exits with 64', async (args, words) => {
   const { exitCode, stdout, stderr } = await execa('node', [koukan, ...args], { reject: false });

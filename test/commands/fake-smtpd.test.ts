@@ -122,6 +122,6 @@ describe('koukan fake-smtpd', () => {
     const port = await start('0').port();
     const { exitCode, stderr } = await start(String(port)).child;
     expect(exitCode).toBe(69);
-    expect(stderr).toContain(`cannot listen on 127.0.0.1 port ${port}: EADDRINUSE`);
+    expect(stderr).toContain(`cannot listen on 127.0.0.1:${port}: the port is in use by another process`);
   });
 });

@@ -62,7 +62,7 @@ describe('koukan tx', () => {
     expect(list.stdout).toMatch(/^ID +CREATED +STATE +TRIES +SENDER +FROM +TO +NEXT +LAST REPLY\n/);
     const line = list.stdout.split('\n').find((each) => each.startsWith(first));
     expect(line).toMatch(
-      / deferred +1 +app +<alice@example\.com> +bob@example\.org +20\d\d-.* 450 4\.2\.1 mailbox busy$/,
+      / deferred +1 +app +<alice@example\.com> +bob@example\.org +20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ +450 4\.2\.1 mailbox busy$/,
     );
     expect(list.stdout).not.toContain(third);
 
@@ -106,15 +106,19 @@ describe('koukan tx', () => {
       stderr: expect.stringContaining('did you mean failed'),
     });
     expect(await tx(journey, 'show', 'nothing')).toMatchObject({
-      code: 64,
+      code: 66,
       stderr: expect.stringContaining('unknown tx'),
     });
+    expect(await tx(journey, 'watch', 'nothing')).toMatchObject({ code: 66 });
     expect(await tx(journey, 'retry', id, 'nothing')).toMatchObject({
-      code: 65,
+      code: 66,
       stderr: expect.stringContaining('the transaction has ended'),
     });
     expect((await tx(journey, 'retry')).code).toBe(64);
-    expect((await tx(journey, 'watch', id)).code).toBe(0);
+    const ended = await tx(journey, 'watch', id);
+    expect(ended.code).toBe(0);
+    const story = JSON.parse((await tx(journey, 'show', id, '--json')).stdout);
+    expect(ended.stdout).toContain(`${story.attempt_list[0].ended_at}  `);
     const nobody = journey.run('tx', 'list', '--url', 'http://127.0.0.1:1');
     expect((await nobody.exited).code).toBe(75);
     expect(nobody.stderr).toContain('connection refused');

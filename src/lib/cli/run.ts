@@ -30,6 +30,9 @@ function commandNames(launcherUrl: string): readonly string[] {
 function usageText(text: string, commands: () => readonly string[]): string {
   return text
     .replace(/\n?See more help with --help/g, '')
+    .replace(/^The following errors? occurred:\s*/, '')
+    .replace(/^ +/gm, '')
+    .replace(/^Missing required flag (\S+)$/gm, '--$1 is required')
     .replace(/^Parsing (--\S+) \n\tExpected/, '$1: expected')
     .replace(/^command (\S+) not found$/, (_, id: string) => noCommand(id.replaceAll(':', ' '), commands()));
 }

@@ -1,6 +1,7 @@
 /** A listener that cannot be opened is a mistake in the configuration: said with the line that names the address. */
 import type { HostPort } from '../core/envelope.ts';
 import { exitCodes } from '../core/errors.ts';
+import { listenProblem } from '../core/listen-problem.ts';
 import { InvalidConfigError } from './invalid-config.ts';
 import type { ConfigPath, ConfigSource } from './source.ts';
 
@@ -8,18 +9,10 @@ import type { ConfigPath, ConfigSource } from './source.ts';
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly path: ConfigPath;
-  constructor(path: ConfigPath, address: string, cause: unknown) {
-    super(`cannot listen on ${address}: ${explain(cause)}`, { cause });
+  constructor(path: ConfigPath, { host, port }: HostPort, cause: unknown) {
+    super(listenProblem(host, port, cause), { cause });
     this.path = path;
   }
-}
-
-function explain(cause: unknown): string {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return 'the port is in use by another process';
-  if (code === 'EACCES') return 'permission denied (ports below 1024 need a privilege)';
-  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address';
-  return message;
 }
 
 /** Runs a start-up and turns a `ListenError` into `file:line:col: …`. */
@@ -39,10 +32,10 @@ export function listenExitCode(cause: unknown): number {
 }
 
 /** Opens a listener whose address a setting named. */
-export async function listenAt<T>(path: ConfigPath, { host, port }: HostPort, listen: () => Promise<T>): Promise<T> {
+export async function listenAt<T>(path: ConfigPath, address: HostPort, listen: () => Promise<T>): Promise<T> {
   try {
     return await listen();
   } catch (error) {
-    throw new ListenError(path, `${host}:${port}`, error);
+    throw new ListenError(path, address, error);
   }
 }

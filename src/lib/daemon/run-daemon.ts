@@ -3,6 +3,7 @@ import { openRelays } from '../chain/open-relay.ts';
 import { InvalidConfigError } from '../config/invalid-config.ts';
 import { jointMistakes } from '../config/joint-mistakes.ts';
 import { loadGatewayConfig } from '../config/load.ts';
+import { refuseMistakenKinds } from '../config/mistaken-kind.ts';
 import type { Log } from '../core/deps.ts';
 import { systemClock } from '../ops/clock.ts';
 import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
@@ -21,6 +22,10 @@ export interface RunAsk {
 
 /** Resolves when the daemon is up; signals do the rest. Throws `UserError` for anything a user can mend. */
 export async function runDaemon(ask: RunAsk): Promise<void> {
+  refuseMistakenKinds({
+    ...(ask.routerFile !== undefined && { router: ask.routerFile }),
+    ...(ask.gatewayFile !== undefined && { gateway: ask.gatewayFile }),
+  });
   const loaded = ask.routerFile === undefined ? undefined : await loadRouter(ask.routerFile, systemClock);
   const router = loaded?.config;
   const gateway = ask.gatewayFile === undefined ? undefined : loadGatewayConfig(ask.gatewayFile);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { loadGatewayConfig, loadRouterConfig } from '../config/load.ts';
 import type { LogConfig, RouterConfig } from '../config/router-config.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
+import { listenProblem } from '../core/listen-problem.ts';
 import { startDaemon, systemDeps } from '../daemon/daemon.ts';
 import type { ReceivedMessage } from '../receiver/received-message.ts';
 import { createReceiver } from '../receiver/receiver.ts';
@@ -82,9 +83,7 @@ async function orPortProblem<T>(what: string, port: number, start: () => Promise
     return await start();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new UserError(
-      `port ${port}, for ${what}, is in use: is another \`koukan dev\` running?`,
-      exitCodes.unavailable,
-    );
+    const problem = listenProblem('127.0.0.1', port, error);
+    throw new UserError(`${problem} (for ${what}: is another \`koukan dev\` running?)`, exitCodes.unavailable);
   }
 }

@@ -10,6 +10,7 @@ import type { SinkMessage } from '../smtp/sink/sink.ts';
 import { Arrivals, checkFlows, type FlowResult } from './check.ts';
 import { type DevEnvironment, packageRoot, startDev } from './environment.ts';
 import { commandLine, flows } from './flows.ts';
+import { quotedSubject } from './quoted-subject.ts';
 
 export interface DevAsk {
   readonly check: boolean;
@@ -103,20 +104,11 @@ function examplesDir(): string {
 
 function describeSink({ mailFrom, rcptTo, body }: SinkMessage): string {
   const rcpts = rcptTo.map(({ address }) => address).join(', ');
-  return `  sink      <${mailFrom.address}> → ${rcpts}, ${body.length} bytes${subjectOf(body)}`;
+  const subject = quotedSubject(body);
+  return `  sink      <${mailFrom.address}> → ${rcpts}, ${body.length} bytes${subject}`;
 }
 
 function describeReceived({ mailFrom = '', rcptTo, file, sizeBytes, parsedFile }: ReceivedMessage): string {
   const asJson = parsedFile === undefined ? '' : `, as JSON in ${path.basename(parsedFile)}`;
   return `  receiver  <${mailFrom}> → ${rcptTo.join(', ')}, ${sizeBytes} bytes in ${file}${asJson}`;
-}
-
-function subjectOf(body: Buffer): string {
-  const subject = /^subject:[ \t]*(.*)$/im.exec(
-    body
-      .subarray(0, 4096)
-      .toString('utf8')
-      .split(/\r?\n\r?\n/)[0] ?? '',
-  )?.[1];
-  return subject === undefined ? '' : `, "${subject.trim()}"`;
 }

@@ -9,6 +9,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Clock, Log, Rng } from '../core/deps.ts';
 import { exitCodes, UserError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { listenProblem } from '../core/listen-problem.ts';
 import { replyWithProblem, sendRefusal } from '../http/problem-reply.ts';
 import { RequestProblem } from '../http/service.ts';
 import { makeFolder } from './make-folder.ts';
@@ -144,7 +145,7 @@ async function listen(app: FastifyInstance, host: string, port: number): Promise
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw new UserError(`cannot listen on ${host}:${port}: ${(error as Error).message}`, exitCodes.unavailable);
+    throw new UserError(listenProblem(host, port, error), exitCodes.unavailable);
   }
   return (app.server.address() as AddressInfo).port;
 }

@@ -1,5 +1,6 @@
 /** What `koukan fake-smtpd` does: start a sink, print what it takes, and stay until a signal. */
 import { exitCodes, UserError } from '../core/errors.ts';
+import { listenProblem } from '../core/listen-problem.ts';
 import { onShutdown, stopOnceStarted } from '../ops/shutdown.ts';
 import { systemDeps } from '../receiver/system-deps.ts';
 import { messageJson, messageText } from '../smtp/sink/message-text.ts';
@@ -35,7 +36,6 @@ async function listen({ host, port }: RunFakeSmtpdAsk, start: () => Promise<Sink
   try {
     return await start();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(`cannot listen on ${host} port ${port}: ${code ?? message}`, exitCodes.unavailable);
+    throw new UserError(listenProblem(host, port, error), exitCodes.unavailable);
   }
 }

@@ -153,17 +153,19 @@ function unreachable(url: URL, trouble: HttpTrouble): UserError {
 }
 
 /** What the router said against it: a problem document, or text. */
-export function refused(what: string, answer: HttpAnswer): UserError {
+export function refused(what: string, answer: HttpAnswer, ofUnknown: number = exitCodes.usage): UserError {
   const json = jsonObject(answer);
   const pointer = isJsonObject(json) && typeof json.pointer === 'string' ? `${json.pointer}: ` : '';
   const detail = typeof json?.detail === 'string' ? json.detail : answer.body.toString('utf8').slice(0, 200).trim();
-  return new UserError(`${what}: ${answer.status} ${pointer}${detail}`.trimEnd(), exitCodeOf(answer.status));
+  return new UserError(
+    `${what}: ${answer.status} ${pointer}${detail}`.trimEnd(),
+    answer.status === 404 ? ofUnknown : exitCodeOf(answer.status),
+  );
 }
 
 function exitCodeOf(status: number): number {
   if (status >= 500 || status === 408 || status === 429) return exitCodes.tempFail;
   if (status === 401 || status === 403) return exitCodes.noPerm;
-  if (status === 404) return exitCodes.usage;
   return status >= 400 ? exitCodes.dataErr : exitCodes.protocol;
 }
 

@@ -63,7 +63,7 @@ async function readSubmission(ask: RunSendAsk, mailFrom: string): Promise<Submis
 function readUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  throw new UserError(`--url must be like http://localhost:8000, not ${text}`);
+  throw new UserError(`--url must be like http://127.0.0.1:8000, not ${text}`);
 }
 
 function readAddress(text: string, mayBeNull: boolean): string {

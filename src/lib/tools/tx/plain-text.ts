@@ -4,9 +4,9 @@ export function plainText(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ');
 }
 
-/** `2026-01-01 10:20:30`, in UTC like the logs. */
+/** `2026-01-01 10:20:30Z`, in UTC like the logs. */
 export function shortTime(iso: string | undefined): string {
-  return iso === undefined ? '-' : iso.slice(0, 19).replace('T', ' ');
+  return iso === undefined ? '-' : `${iso.slice(0, 19).replace('T', ' ')}Z`;
 }
 
 /** `450 4.2.0 try later`. */

@@ -37,13 +37,13 @@ export async function withRouter<T>(ask: RouterAsk, use: (router: RouterClient) 
         url.search = new URLSearchParams(query).toString();
         const answer = await requestRouter(deps, { method: 'GET', url }, limits.sendRequestMs);
         const json = jsonObject(answer);
-        if (answer.status !== 200) throw refused('the router refused', answer);
+        if (answer.status !== 200) throw refused('the router refused', answer, exitCodes.noInput);
         if (json === undefined) throw new UserError(`${url.href} did not answer as a router`, exitCodes.protocol);
         return json;
       },
       async post(url) {
         const answer = await requestRouter(deps, { method: 'POST', url }, limits.sendRequestMs);
-        if (answer.status !== 200) throw refused('the router refused', answer);
+        if (answer.status !== 200) throw refused('the router refused', answer, exitCodes.noInput);
       },
     });
   } finally {

@@ -3,6 +3,7 @@ import type { HistoryJson } from '../../http/queue-schema.ts';
 import { shaped, summaryTable } from './list.ts';
 import { plainText, replyText, shortTime } from './plain-text.ts';
 import { type RouterAsk, withRouter } from './router-client.ts';
+import { signalText } from './signal-text.ts';
 
 export interface ShowAsk extends RouterAsk {
   readonly id: string;
@@ -43,7 +44,7 @@ export function historyText(tx: HistoryJson): string {
     ...section('policies that matched', tx.policies.map(policyText)),
     ...section(
       'signals',
-      Object.entries(tx.signals).map(([name, value]) => `${name.split('.').at(-1)} ${JSON.stringify(value)}`),
+      Object.entries(tx.signals).map(([name, value]) => `${name.split('.').at(-1)}: ${signalText(value)}`),
     ),
     ...section('attempts', tx.attempt_list.flatMap(attemptText)),
   ].map((line) => `${line}\n`);

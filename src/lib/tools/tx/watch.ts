@@ -2,12 +2,12 @@
 import { exitCodes } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { startDeadline } from '../../http/deadline.ts';
-import { headerOf, jsonObject } from '../../http/request.ts';
+import { headerOf, isJsonObject, jsonObject } from '../../http/request.ts';
 import { follow, type RestDeps, type RestTransaction, refused, requestRouter } from '../send/rest-transaction.ts';
 import type { Json } from '../send/submission.ts';
 import { readVerdict, verdictText } from '../verdict.ts';
 import { plainText } from './plain-text.ts';
-import { type RouterAsk, withRouter } from './router-client.ts';
+import { type RouterAsk, type RouterClient, withRouter } from './router-client.ts';
 
 export interface WatchAsk extends RouterAsk {
   readonly id: string;
@@ -18,19 +18,19 @@ export interface WatchAsk extends RouterAsk {
 
 /** Answers the exit status. */
 export function runWatch(ask: WatchAsk): Promise<number> {
-  return withRouter(ask, async ({ deps, transactionUrl }) => {
+  return withRouter(ask, async ({ deps, transactionUrl, get }) => {
     const url = transactionUrl(ask.id);
-    const print = (view: Json): void => {
-      const line = ask.json ? JSON.stringify({ time: now(deps.clock.now()), ...view }) : newsText(view);
+    const print = (view: Json, time = new Date(deps.clock.now()).toISOString()): void => {
+      const line = ask.json ? JSON.stringify({ time, ...view }) : newsText(view);
       if (line === said) return;
       said = line;
-      process.stdout.write(ask.json ? `${line}\n` : `${now(deps.clock.now())}  ${line}\n`);
+      process.stdout.write(ask.json ? `${line}\n` : `${time}  ${line}\n`);
     };
     let said = '';
     const deadline = startDeadline(deps.clock, ask.waitSeconds * 1000);
     try {
       const first = await readFirst(deps, url);
-      print(first.view);
+      print(first.view, readVerdict(first.view).isSettled ? await endedAt(get, url) : undefined);
       const last = await follow(deps, first, deadline, ({ view }) => print(view));
       const { isSettled, exitCode } = readVerdict(last.view);
       return isSettled ? exitCode : exitCodes.tempFail;
@@ -43,13 +43,16 @@ export function runWatch(ask: WatchAsk): Promise<number> {
 async function readFirst(deps: RestDeps, url: URL): Promise<RestTransaction> {
   const answer = await requestRouter(deps, { method: 'GET', url }, limits.sendRequestMs);
   const view = jsonObject(answer);
-  if (answer.status !== 200 || view === undefined) throw refused('the router refused', answer);
+  if (answer.status !== 200 || view === undefined) throw refused('the router refused', answer, exitCodes.noInput);
   const etag = headerOf(answer, 'etag');
   return { url: answer.url, view, ...(etag !== undefined && { etag }) };
 }
 
-function now(instant: number): string {
-  return new Date(instant).toISOString();
+/** What had ended before anybody watched did so at the end of its last attempt, and not now. */
+async function endedAt(get: RouterClient['get'], url: URL): Promise<string | undefined> {
+  const { attempt_list: attempts } = await get(`transactions/${url.pathname.split('/').at(-1)}/history`);
+  const last: unknown = Array.isArray(attempts) ? attempts.at(-1) : undefined;
+  return isJsonObject(last) && typeof last.ended_at === 'string' ? last.ended_at : undefined;
 }
 
 /** One line for each change that a person would call one. */
