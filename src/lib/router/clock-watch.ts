@@ -14,6 +14,8 @@ export class RouterClock implements Clock {
   readonly #clock: Clock;
   /** By how much the wall clock was ahead of the monotonic one, at most. */
   #aheadMs: number;
+  /** Told last: when it is told again, the wall clock is no further ahead than it was. */
+  #toldMs = Number.NaN;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,6 +24,8 @@ export class RouterClock implements Clock {
 
   now(): number {
     const now = this.#clock.now();
+    if (now === this.#toldMs) return now;
+    this.#toldMs = now;
     const aheadMs = now - this.#clock.monotonicMs();
     if (aheadMs > this.#aheadMs) this.#aheadMs = aheadMs;
     return now;
@@ -43,7 +47,10 @@ export class RouterClock implements Clock {
   takeSetBackMs(): number {
     const aheadMs = this.#clock.now() - this.#clock.monotonicMs();
     const setBackMs = this.#aheadMs - aheadMs;
-    if (setBackMs > limits.clockSkewMs) this.#aheadMs = aheadMs;
+    if (setBackMs > limits.clockSkewMs) {
+      this.#aheadMs = aheadMs;
+      this.#toldMs = Number.NaN;
+    }
     return Math.max(0, setBackMs);
   }
 }

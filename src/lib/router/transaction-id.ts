@@ -10,8 +10,15 @@ const TIME_CHARS = 9;
 
 /** The time, and `entropy` random bytes as unpadded URL-safe base64 (16 bytes: 22 characters). */
 export function newTransactionId({ clock, rng }: Pick<Deps, 'clock' | 'rng'>, entropy: number): string {
-  const time = Math.max(0, Math.trunc(clock.now())).toString(36).padStart(TIME_CHARS, '0');
-  return time + rng.bytes(entropy).toString('base64url');
+  return timeText(Math.max(0, Math.trunc(clock.now()))) + rng.bytes(entropy).toString('base64url');
+}
+
+/** The newest time that was written, for all that is made in the same millisecond. */
+let written = { ms: -1, text: '' };
+
+function timeText(ms: number): string {
+  if (ms !== written.ms) written = { ms, text: ms.toString(36).padStart(TIME_CHARS, '0') };
+  return written.text;
 }
 
 /** The id of a conversation, which is in the memory of one router only: it ends in the session of that router, for the others to find it. */
