@@ -50,9 +50,13 @@ describe('a batch that needs no answer before its end', () => {
     await expect(commitTogether(sql, 'begin', [create('a')])).rejects.toThrow(ConnectionTrouble);
   });
 
-  it('is there when only the beginning of its transaction was refused: each statement was committed by itself', async () => {
-    const { sql } = lateConnection({ begin: new Error('canceling statement due to user request') });
-    expect(await commitTogether(sql, 'begin', [create('a')])).toEqual([{ kind: 'created' }]);
+  it('is refused when the beginning of its transaction was: without one nothing is written', async () => {
+    const cancelled = new Error('canceling statement due to user request');
+    const { sql } = lateConnection({
+      begin: cancelled,
+      with: new Error('cannot execute INSERT in a read-only transaction'),
+    });
+    await expect(commitTogether(sql, 'begin', [create('a')])).rejects.toBe(cancelled);
   });
 
   it('is none when something in it runs by itself', () => {

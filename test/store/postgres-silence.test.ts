@@ -95,7 +95,7 @@ describe('the connections of a router to PostgreSQL', () => {
   it('do not take a commit for safe before it is, whatever the database has been told', async () => {
     const name = new URL(database.url).pathname.slice(1);
     const before = openPool(database.url, memoryLog(), QUERY_MS);
-    await before.query(`alter database ${name} set synchronous_commit = off`);
+    await before.query(`begin read write; alter database ${name} set synchronous_commit = off; commit`);
     await before.end();
     const pool = openPool(database.url, memoryLog(), QUERY_MS);
     const { rows } = await pool.query('show synchronous_commit');

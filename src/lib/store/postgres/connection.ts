@@ -29,15 +29,22 @@ export function connectionConfig(url: string, queryMs: number): pg.ClientConfig 
 }
 
 /**
+ * How a transaction begins that writes. Nothing else on a connection of a router may write: statements leave before it is known whether their
+ * transaction has begun, and one whose beginning was cancelled must not turn them into as many commits.
+ */
+export const BEGIN = 'begin read write';
+
+/**
  * What every connection of a router asks of the server. Its limits end what a router has given up waiting for, or was cut off from, so that
  * the locks of a lost connection are not held until the server notices the loss. A server that would answer a commit before it is safe is
- * told not to. A statement's plan is kept for as
+ * told not to. What is in no transaction may only read (`BEGIN`). A statement's plan is kept for as
  * long as the connection, so one that was made while a table was small must be good for a large one: everything has its index. Not as start-up parameters: poolers refuse those.
  */
 const sessionSettings = (queryMs: number): string => `
   set statement_timeout = ${queryMs};
   set idle_in_transaction_session_timeout = ${queryMs};
   set enable_seqscan = off;
+  set default_transaction_read_only = on;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
 export function openPool(url: string, log: Log, queryMs: number): pg.Pool {

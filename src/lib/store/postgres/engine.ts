@@ -6,7 +6,7 @@ import { type BatchResult, runBatch } from '../batch.ts';
 import type { Engine } from '../engine.ts';
 import { type Args, type Operation, type ReadName, type Result, reads, snapshotReads } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
-import { isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
+import { BEGIN, isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
 import { commitTogether, runTogether } from './together.ts';
 
 export class PostgresEngine implements Engine {
@@ -21,7 +21,7 @@ export class PostgresEngine implements Engine {
     return this.#withClient(async (client) => {
       const connection = {
         sql: postgresSql(client),
-        begin: 'begin',
+        begin: BEGIN,
         failureKind: postgresFailureKind,
         runAll: runTogether,
         commitAll: commitTogether,

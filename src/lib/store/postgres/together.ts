@@ -102,13 +102,11 @@ async function commitGroup(sql: Sql, begin: string, group: Group): Promise<reado
     group.run(sql, results),
     sql.run('commit', []),
   ]);
-  // Without a transaction (its beginning was cancelled, by an operator say) each statement was committed by itself: all is there, and nobody must
-  // be told to come again.
-  if (ran.status === 'fulfilled' && committed.status === 'fulfilled') return results;
-  // What failed first says why; what came after it only says that something had failed.
+  // Of what failed the first says why; what came after it only says that something had failed. Statements whose transaction has not begun (an
+  // operator has cancelled that, say) are refused: outside of one nothing may write, so nothing is stored.
   const failed = [begun, ran, committed].find(({ status }) => status === 'rejected');
   if (failed?.status !== 'rejected') return results;
-  if (committed.status === 'rejected') throw failed.reason;
+  if (failed === begun || committed.status === 'rejected') throw failed.reason;
   throw new ConnectionTrouble('a commit was answered although a statement before it had failed', {
     cause: failed.reason,
   });
