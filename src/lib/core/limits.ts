@@ -39,6 +39,8 @@ export const limits = {
   bodiesInMemoryBytes: 64 * 1024 * 1024,
   /** Memory of messages that are gone, kept for the next ones. */
   idleSlabBytes: 16 * 1024 * 1024,
+  /** The same for copies of small messages that are written to a socket. */
+  idleCopyBytes: 1024 * 1024,
   /** Size of one stored piece of a large blob. */
   blobChunkBytes: 256 * 1024,
   /** JSON of a create or PATCH request. */

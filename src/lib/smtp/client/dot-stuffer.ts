@@ -51,16 +51,16 @@ export class DotStuffer {
     return out;
   }
 
-  /** A small message and its end, in memory of its own. */
-  whole(chunks: readonly Buffer[]): Buffer {
+  /** A small message and its end, in the memory that is asked for. */
+  whole(chunks: readonly Buffer[], memory: (bytes: number) => Buffer = Buffer.allocUnsafe): Buffer {
     const marked = chunks.map((chunk) => ({ chunk, insertions: this.#insertions(chunk) }));
     const end = this.end();
     const sizeBytes = marked.reduce((sum, { chunk, insertions }) => sum + chunk.length + insertions.length, end.length);
-    const out = Buffer.allocUnsafe(sizeBytes);
+    const out = memory(sizeBytes);
     let to = 0;
     for (const { chunk, insertions } of marked) to = copyWith(chunk, insertions, out, to);
     end.copy(out, to);
-    return out;
+    return out.subarray(0, sizeBytes);
   }
 
   /** What the message lacks when it ends in a bare CR; BDAT needs no complete last line. */

@@ -4,8 +4,12 @@
  */
 import type { Loan } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
+import { Slabs } from '../../spool/slabs.ts';
 import type { Dialogue } from './dialogue.ts';
 import { COPIED_BYTES, type DotStuffer } from './dot-stuffer.ts';
+
+/** What copies go out from: of all connections, because each needs it for a moment. */
+const copies = new Slabs({ idleBytes: limits.idleCopyBytes });
 
 export class LentMessage {
   readonly #loan: Loan;
@@ -40,13 +44,22 @@ export class LentMessage {
   finish(): void {
     const { pieces } = this.#loan;
     if (this.#sizeBytes <= COPIED_BYTES) {
-      this.#dialogue.write([this.#stuffer.whole(pieces)]);
+      this.#finishSmall(pieces);
       return;
     }
     const rest: Buffer[] = [];
     for (const piece of pieces.slice(this.#next)) this.#stuffer.next(piece, rest);
     rest.push(this.#stuffer.end());
     this.#write(rest);
+  }
+
+  #finishSmall(pieces: readonly Buffer[]): void {
+    let slab: Buffer | undefined;
+    const bytes = this.#stuffer.whole(pieces, (sizeBytes) => {
+      slab = copies.take(sizeBytes);
+      return slab;
+    });
+    this.#dialogue.write([bytes], () => slab && copies.give(slab));
   }
 
   /** Nothing more is written. To be called once, in any case. */
