@@ -32,6 +32,7 @@ import {
   storeMeter,
   watchAdmission,
   watchGateway,
+  watchNaps,
   watchRouter,
   watchSpool,
 } from './metrics.ts';
@@ -70,7 +71,7 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   const admission = new LoadWatch({ ...deps, waiting: () => waitingIn(stores), onRefused: refusals(metrics) });
   watchAdmission(metrics, admission);
   const watching = new AbortController();
-  const watch = Promise.all([admission.run(watching.signal), stayAwake(deps, watching.signal)]);
+  const watch = Promise.all([admission.run(watching.signal), stayAwake(deps, metrics, watching.signal)]);
   const shared = { deps, hops, spool, metrics, admission, stores, observers: restObservers(metrics) };
   const parts: Part[] = [];
   const stop = async (hurry: AbortSignal): Promise<void> => {
@@ -170,8 +171,11 @@ async function startGateway(
 }
 
 /** Where one processor is all there is, it is needed by whom we wait for. */
-async function stayAwake({ clock }: Deps, stop: AbortSignal): Promise<void> {
-  if (availableParallelism() > 1) await new ShortNaps({ clock }).run(stop);
+async function stayAwake({ clock }: Deps, metrics: Metrics, stop: AbortSignal): Promise<void> {
+  if (availableParallelism() < 2) return;
+  const naps = new ShortNaps({ clock });
+  watchNaps(metrics, naps);
+  await naps.run(stop);
 }
 
 function waitingIn(stores: readonly Store[]): Omit<Load, 'lateMs'> {

@@ -6,6 +6,7 @@ import { isOk, isTemporary, type Response } from '../core/response.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { RestObservers } from '../http/observers.ts';
 import type { Metrics, Sample } from '../ops/metrics.ts';
+import type { ShortNaps } from '../ops/short-naps.ts';
 import type { Router } from '../router/router.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { Store } from '../store/store.ts';
@@ -115,6 +116,12 @@ export function refusals(metrics: Metrics): (door: Door, why: Refusal) => void {
     'why',
   ]);
   return (door, why) => refused.with(door, why).inc();
+}
+
+export function watchNaps(metrics: Metrics, naps: ShortNaps): void {
+  metrics.gauge('koukan_loop_kept_awake', '1 while a busy conversation keeps the event loop from short naps.', [], () =>
+    one(naps.isAwake ? 1 : 0),
+  );
 }
 
 /** 1 while the process takes on nothing new. */

@@ -77,7 +77,7 @@ export class ShortNaps {
     this.#counts = this.#loop.counts();
     if (elapsedMs <= 0) return;
     const rate = (this.#counts.events - before.events) / elapsedMs;
-    this.#looksLeft -= 1;
+    if (this.#looksLeft > 0) this.#looksLeft -= 1;
     if (this.#phase === 'asleep') this.#lookAsleep(rate, mayGain(before, this.#counts, elapsedMs));
     else if (this.#phase === 'trying') this.#lookTrying(rate, elapsedMs);
     else this.#lookAwake(elapsedMs);
