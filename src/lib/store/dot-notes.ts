@@ -5,6 +5,7 @@
 import type { Log } from '../core/deps.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { DotRow } from './sql/mark-dot-sent.ts';
+import { StoreUnavailableError } from './store.ts';
 
 export class DotNotes {
   readonly #group: GroupCommit;
@@ -22,9 +23,20 @@ export class DotNotes {
     this.#notes.set(note.txId, note);
   }
 
-  /** There is an outcome. */
-  drop(txId: string): void {
+  /** There is an outcome, so there is nothing to note, unless `recorded` rejects: then the outcome dies with this process, and the doubt must not. */
+  unlessRecorded(txId: string, recorded: Promise<void>): Promise<void> {
+    const note = this.#notes.get(txId);
+    if (note === undefined) return recorded;
     this.#notes.delete(txId);
+    return recorded.catch((error: unknown) => {
+      this.#addAgain(note);
+      throw error;
+    });
+  }
+
+  /** A later attempt's note stands. */
+  #addAgain(note: DotRow): void {
+    if (!this.#notes.has(note.txId)) this.#notes.set(note.txId, note);
   }
 
   #join(): void {
@@ -33,7 +45,10 @@ export class DotNotes {
       operation: { verb: 'markDotSent', args } as const,
       sizeBytes: 0,
       resolve: () => undefined,
-      reject: (error: Error) => this.#log.debug({ tx, error }, 'the delivery journal has a note less'),
+      reject: (error: Error) => {
+        if (error instanceof StoreUnavailableError) this.#addAgain(args);
+        else this.#log.warn({ tx, error }, 'the delivery journal has a note less');
+      },
     }));
     this.#notes.clear();
     // Before what is written about the same transactions meanwhile: who gives one of them back tells the next about the note, too.

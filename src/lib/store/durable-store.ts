@@ -127,8 +127,7 @@ export class DurableStore implements Store {
   }
 
   recordOutcome(outcome: Outcome, now: number): Promise<void> {
-    this.#dotNotes.drop(outcome.id);
-    return this.#writes.recordOutcome(outcome, this.#sessionId, now);
+    return this.#dotNotes.unlessRecorded(outcome.id, this.#writes.recordOutcome(outcome, this.#sessionId, now));
   }
 
   markDotSent(mark: DotMark): Promise<boolean> {
