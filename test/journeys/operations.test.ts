@@ -96,6 +96,16 @@ describe('koukan tx', () => {
     await eventually(async () => (await stateOf(journey, second)) === 'delivered');
   });
 
+  it('lists a recipient who was refused as failed, in his own transaction and in the conversation', async (context) => {
+    const journey = await openPatient(context);
+    await journey.serve();
+    const { rcpts } = await sendSmtp(context, { port: journey.ports.msa, rcpts: ['rcptperm@example.org'] });
+    expect(rcpts).toEqual(['550 5.2.0 rcpt perm']);
+    const failed = async () => (await tx(journey, 'list', '--state', 'failed')).stdout;
+    await eventually(async () => (await failed()).split('\n').length === 4);
+    expect((await failed()).match(/ failed +1 +submission\/(?:out|smtp) .* 550 5\.2\.0 rcpt perm$/gm)).toHaveLength(2);
+  });
+
   it('says what is wrong, with an exit status', async (context) => {
     const journey = await openPatient(context);
     await journey.serve();

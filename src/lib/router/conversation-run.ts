@@ -5,6 +5,7 @@ import type { Conversation } from '../conversation/conversation.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { Origin } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
+import { isOk } from '../core/response.ts';
 import { afterAttempt, DEFAULT_RETRY } from '../core/retry.ts';
 import type { Final, TxState } from '../core/transaction.ts';
 import { repliedEnd } from './attempt.ts';
@@ -62,11 +63,17 @@ export class ConversationRun implements ExchangeInit {
   #over(end: DriveEnd): void {
     const { live } = this.#conversation;
     const { deps, journal } = this.#env;
-    const final = end === 'decided' ? onlyAttemptEnded(live.state, deps.clock.now()) : FINALS[end];
+    const final = end === 'decided' ? onlyAttemptEnded(live.state, deps.clock.now()) : undecidedEnd(end, live.state);
     live.apply({ type: 'finish', final });
     const { id, origin } = this;
     journal.conversation({ id, route: this.#route, origin, openedAt: this.#openedAt, state: live.state });
   }
+}
+
+/** Who leaves when all recipients were refused has cancelled nothing: they failed. */
+function undecidedEnd(end: keyof typeof FINALS, { rcptTo, replies }: TxState): Final {
+  const isRefused = rcptTo.length > 0 && rcptTo.every((_, i) => replies.rcpt[i] && !isOk(replies.rcpt[i]));
+  return isRefused ? { ...FINALS[end], outcome: 'failed' } : FINALS[end];
 }
 
 /** A conversation has one attempt, and who is to try again is its client. */
