@@ -81,9 +81,10 @@ function othersOf(theCase, { peers, isTable, target }, found) {
   const there = peers.filter((name) => found[name].isThere);
   const chosen = contestantsOf(theCase.way, there);
   if (!isTable) return chosen;
-  const named = peersOf(theCase).filter((name) => there.includes(name.split('-')[0]));
+  const wanted = peersOf(theCase);
+  const named = wanted.filter((name) => there.includes(name.split('-')[0]));
   // No goal is about Haraka: it stands beside Koukan wherever anybody else does.
-  const beside = named.length === 0 ? [] : chosen.filter((name) => name.startsWith('haraka'));
+  const beside = wanted.length === 0 ? [] : chosen.filter((name) => name.startsWith('haraka'));
   return [...named, ...beside];
 }
 
