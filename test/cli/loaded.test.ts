@@ -64,6 +64,7 @@ it.each([
   [['tx', 'watch', 'abc', '--url', 'http://127.0.0.1:1'], []],
   [['smtp-auth'], []],
   [['dkim', 'keygen'], []],
+  [['filters'], ['zod']],
   [
     ['config', 'check', 'config/local-test/router.yaml'],
     ['zod', 'yaml'],
