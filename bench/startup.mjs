@@ -40,7 +40,7 @@ const work = [
   ['tx', 'retry', 'x', ...nobody],
   ['tx', 'cancel', 'x', ...nobody],
   ['send', ...nobody, '--mail-from', 'a@one.example', '--rfc822', message, 'b@two.example'],
-  ['ssmtp', '--port', '1', '127.0.0.1', 'a@one.example', 'b@two.example'],
+  ['ssmtp', '--host', '127.0.0.1', '--port', '1', '--mail-from', 'a@one.example', 'b@two.example'],
   ['smtp-auth'],
   ['smtp-auth', '--token', '--sender', 'app'],
   [

@@ -34,6 +34,8 @@ async function main() {
 
 /** Commands that do their work without a server: nobody listens at port 1. */
 function commands(folder) {
+  const message = path.join(folder, 'message.eml');
+  writeFileSync(message, 'From: a@one.example\r\n\r\nx\r\n');
   const nobody = ['--url', 'http://127.0.0.1:1'];
   return [
     ['--help'],
@@ -45,9 +47,9 @@ function commands(folder) {
     ['filters', 'policy_action'],
     ['dkim', 'keygen', '--selector', 's1', '--out', path.join(folder, 'key.pem'), 'one.example'],
     ['db', 'init', '--url', `sqlite:///${path.join(folder, 'koukan.sqlite')}`],
-    ['smtp-auth', '--user', 'x', '--password', 'x'],
-    ['ssmtp', '--port', '1', '127.0.0.1', 'a@one.example', 'b@two.example'],
-    ['send', ...nobody, '--mail-from', 'a@one.example', 'b@two.example'],
+    ['smtp-auth'],
+    ['ssmtp', '--host', '127.0.0.1', '--port', '1', '--mail-from', 'a@one.example', 'b@two.example'],
+    ['send', ...nobody, '--mail-from', 'a@one.example', '--rfc822', message, 'b@two.example'],
     ['tx', 'list', ...nobody],
     ['tx', 'show', 'x', ...nobody],
     ['tx', 'cancel', 'x', ...nobody],
