@@ -7,6 +7,7 @@
 import type { Body, Loan } from '../core/body.ts';
 import { must } from '../core/errors.ts';
 import { References } from './references.ts';
+import type { Slabs } from './slabs.ts';
 
 export interface HeldBytes {
   /** In order; each is as small as a chunk has to be. */
@@ -14,26 +15,34 @@ export interface HeldBytes {
   readonly hasOnlyCrlf: boolean;
   /** Called once, with the last reference: the bytes do not count any longer. */
   readonly onGone: () => void;
-  /** Called once, when certainly nobody can see the bytes any more; never when that is not certain. */
-  readonly onUnseen?: () => void;
+  /** What the pieces lie in, and where that is given back when certainly nobody can see it any more. */
+  readonly memory?: HeldMemory;
 }
+
+export interface HeldMemory {
+  readonly slabs: readonly Buffer[];
+  readonly from: Slabs;
+}
+
+const NOTHING: readonly Buffer[] = [];
 
 export class HeldBody implements Body {
   readonly size: number;
   readonly hasOnlyCrlf: boolean;
-  readonly #pieces: readonly Buffer[];
   readonly #references: References;
-  readonly #onUnseen: (() => void) | undefined;
+  /** Let go of when they are given back: who keeps the body for its size keeps nothing else alive. */
+  #pieces: readonly Buffer[];
+  #memory: HeldMemory | undefined;
   #loans = 0;
   #isGone = false;
   #isSeen = false;
 
   /** The creator holds the first reference and gives it back with `release`. */
-  constructor({ pieces, hasOnlyCrlf, onGone, onUnseen }: HeldBytes) {
+  constructor({ pieces, hasOnlyCrlf, onGone, memory }: HeldBytes) {
     this.#pieces = pieces;
     this.size = pieces.reduce((sum, { length }) => sum + length, 0);
     this.hasOnlyCrlf = hasOnlyCrlf;
-    this.#onUnseen = onUnseen;
+    this.#memory = memory;
     this.#references = new References('a body in memory', () => {
       this.#isGone = true;
       onGone();
@@ -87,7 +96,11 @@ export class HeldBody implements Body {
   }
 
   #letGo(): void {
-    if (this.#isGone && this.#loans === 0 && !this.#isSeen) this.#onUnseen?.();
+    const memory = this.#memory;
+    if (memory === undefined || !this.#isGone || this.#loans > 0 || this.#isSeen) return;
+    this.#pieces = NOTHING;
+    this.#memory = undefined;
+    for (const slab of memory.slabs) memory.from.give(slab);
   }
 }
 

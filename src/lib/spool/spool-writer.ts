@@ -12,6 +12,9 @@ import { Pieces } from './pieces.ts';
 import type { Slabbed, Slabs } from './slabs.ts';
 import { SpooledBody } from './spooled-body.ts';
 
+/** What did not ask for its place has none to give back. */
+const nothing = (): void => undefined;
+
 /** More was appended than the writer was made for. Nothing of the last chunk was kept. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
@@ -89,6 +92,7 @@ export class SpoolWriter {
     this.#state = 'discarded';
     if (this.#body !== undefined) {
       this.#body.release();
+      this.#body = undefined;
       return;
     }
     if (this.#file !== undefined) {
@@ -111,14 +115,10 @@ export class SpoolWriter {
   #inMemory(hasOnlyCrlf: boolean): Body {
     const held = this.#budgetBytes;
     if (this.#size === 0) return memoryBody(Buffer.alloc(0), hasOnlyCrlf);
-    const { budget } = this.#options;
-    const memory = this.#pieces.take();
-    this.#body = new HeldBody({
-      pieces: memory.pieces,
-      hasOnlyCrlf,
-      onGone: () => budget.give(held),
-      onUnseen: () => this.#giveSlabs(memory),
-    });
+    const { budget, slabs: from } = this.#options;
+    const { pieces, slabs } = this.#pieces.take();
+    const onGone = held === 0 ? nothing : (): void => budget.give(held);
+    this.#body = new HeldBody({ pieces, hasOnlyCrlf, onGone, memory: { slabs, from } });
     return this.#body;
   }
 

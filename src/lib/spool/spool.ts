@@ -80,11 +80,16 @@ export class Spool {
   }
 
   writer(ask: WriterAsk): SpoolWriter {
+    const { budget, slabs, openFile, onStored, onCloseFailed } = this.#shared;
     return new SpoolWriter({
-      ...this.#shared,
       maxBytes: ask.maxBytes,
       unaskedBytes: ask.inMemoryBytes ?? limits.bodyUnaskedBytes,
       inMemoryBytes: ask.inMemoryBytes ?? limits.bodyHeldBytes,
+      budget,
+      slabs,
+      openFile,
+      onStored,
+      onCloseFailed,
     });
   }
 
