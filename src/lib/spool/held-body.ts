@@ -30,6 +30,7 @@ export class HeldBody implements Body {
   readonly size: number;
   readonly hasOnlyCrlf: boolean;
   readonly #references: References;
+  readonly #isOnePiece: boolean;
   /** Let go of when they are given back: who keeps the body for its size keeps nothing else alive. */
   #pieces: readonly Buffer[];
   #memory: HeldMemory | undefined;
@@ -40,6 +41,7 @@ export class HeldBody implements Body {
   /** The creator holds the first reference and gives it back with `release`. */
   constructor({ pieces, hasOnlyCrlf, onGone, memory }: HeldBytes) {
     this.#pieces = pieces;
+    this.#isOnePiece = pieces.length === 1;
     this.size = pieces.reduce((sum, { length }) => sum + length, 0);
     this.hasOnlyCrlf = hasOnlyCrlf;
     this.#memory = memory;
@@ -51,7 +53,7 @@ export class HeldBody implements Body {
   }
 
   get inMemory(): Buffer | undefined {
-    return this.#pieces.length === 1 ? this.#shown()[0] : undefined;
+    return this.#isOnePiece ? this.#shown()[0] : undefined;
   }
 
   get inPieces(): readonly Buffer[] {
