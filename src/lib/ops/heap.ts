@@ -16,8 +16,16 @@ const GROWING_PERCENT = 100;
  */
 const YOUNG_ALONE = '--no-parallel-scavenge';
 
+/**
+ * Where the engine has seen that most objects of a place in the code outlive a collection, it makes those of that place old from the beginning. An old
+ * object is only found to be dead when the whole heap is looked through; until then all it refers to stays, and soon looks as if it lived long,
+ * too: in the end a whole conversation. Measured with 4 KB: of each message 5 KB became old instead of 3.5, and it cost 208 us of CPU where it now costs 179.
+ */
+const NOTHING_OLD_AT_ONCE = '--no-allocation-site-pretenuring';
+
 /** To be called once, before there is much on the heap. */
 export function tuneHeap(): void {
   setFlagsFromString(`--heap-growing-percent=${GROWING_PERCENT}`);
   setFlagsFromString(YOUNG_ALONE);
+  setFlagsFromString(NOTHING_OLD_AT_ONCE);
 }
