@@ -123,6 +123,8 @@ export const limits = {
   configMergeDepth: 10,
   /** Bytes of a blob that are committed at once: larger bodies go to the store in pieces of this size. */
   blobWriteBytes: 1024 * 1024,
+  /** Files that are written past the system's cache at the same time: each has memory for `blobWriteBytes`, and a thread of libuv to wait with. */
+  directWrites: 4,
   /** With SQLite, bodies up to this size are in the row of their blob, larger ones in pieces of their own. */
   bodyWithBlobBytes: 16 * 1024,
   /** With SQLite, larger bodies are files beside the database. */
