@@ -70,16 +70,27 @@ describe.each(databases)('the schema on $name', (kind) => {
     }
   });
 
-  it('that is old is refused with the command that helps', async () => {
-    await tamper(
+  const makeOld = (): Promise<void> =>
+    tamper(
       database.url,
       'create table schema_migrations (version integer primary key, name text not null, applied_at bigint not null)',
     );
-    const error = await failure(open(database.url));
-    expect(error).toMatchObject({ exitCode: 78, message: expect.stringContaining('koukan db migrate --url ') });
-    await (await open(database.url, true)).close();
-    await (await open(database.url)).close();
-  });
+
+  // Others may be at work on it.
+  if (kind.name === 'postgres')
+    it('that is old is refused with the command that helps', async () => {
+      await makeOld();
+      const error = await failure(open(database.url));
+      expect(error).toMatchObject({ exitCode: 78, message: expect.stringContaining('koukan db migrate --url ') });
+      await (await open(database.url, true)).close();
+      await (await open(database.url)).close();
+    });
+  else
+    it('that is old is brought up to date, whether or not that was asked for', async () => {
+      await makeOld();
+      await (await open(database.url)).close();
+      expect(await schemaState(parseStoreUrl(database.url))).toEqual({ kind: 'current', version: 4 });
+    });
 
   it('is not put into a database that holds something else', async () => {
     await tamper(database.url, 'create table accounts (id integer)');

@@ -18,7 +18,7 @@ export interface OpenStoreOptions {
   /** By which the answers of the database are waited for: a clock that a test moves is none of the database's. Default: `clock`. */
   readonly waits?: Pick<Clock, 'after'>;
   readonly log: Log;
-  /** Bring the schema up to date first. A SQLite file that does not exist yet is made in any case. */
+  /** Bring the schema up to date first. A SQLite file is made, or brought up to date, in any case: nobody else works on it. */
   readonly autoMigrate: boolean;
   readonly meter?: StoreMeter;
 }
@@ -31,7 +31,11 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { clock, log } = options;
   const url = parseStoreUrl(options.url);
   if (options.autoMigrate || isNewFile(url)) await migrate(url, { now: clock.now(), mayCreate: true });
-  const state = await schemaState(url);
+  let state = await schemaState(url);
+  if (state.kind === 'old' && url.kind === 'sqlite') {
+    await migrate(url, { now: clock.now(), mayCreate: false });
+    state = await schemaState(url);
+  }
   if (state.kind === 'empty') throw noSchema(url);
   if (state.kind === 'old') throw oldSchema(url, state);
   const files = url.kind === 'sqlite' ? new BodyFiles(bodyFolder(url.file)) : undefined;
