@@ -1,5 +1,5 @@
 /** `koukan tx watch`: follows a transaction with hanging GETs until it has ended, and exits as `koukan send` does. */
-import { exitCodes } from '../../core/errors.ts';
+import { exitCodes, UserError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { startDeadline } from '../../http/deadline.ts';
 import { headerOf, isJsonObject, jsonObject } from '../../http/request.ts';
@@ -48,11 +48,19 @@ async function readFirst(deps: RestDeps, url: URL): Promise<RestTransaction> {
   return { url: answer.url, view, ...(etag !== undefined && { etag }) };
 }
 
-/** What had ended before anybody watched did so at the end of its last attempt, and not now. */
+/**
+ * What had ended before anybody watched did so at the end of its last attempt, and not now. `undefined` when nobody says so: a gateway has no
+ * histories, and a router none of a conversation in which nobody was refused.
+ */
 async function endedAt(get: RouterClient['get'], url: URL): Promise<string | undefined> {
-  const { attempt_list: attempts } = await get(`transactions/${url.pathname.split('/').at(-1)}/history`);
-  const last: unknown = Array.isArray(attempts) ? attempts.at(-1) : undefined;
-  return isJsonObject(last) && typeof last.ended_at === 'string' ? last.ended_at : undefined;
+  try {
+    const { attempt_list: attempts } = await get(`transactions/${url.pathname.split('/').at(-1)}/history`);
+    const last: unknown = Array.isArray(attempts) ? attempts.at(-1) : undefined;
+    return isJsonObject(last) && typeof last.ended_at === 'string' ? last.ended_at : undefined;
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /** One line for each change that a person would call one. */
