@@ -1,4 +1,5 @@
 /** A router's configuration where a gateway's belongs, or the other way round: said as that, and not as a list of unknown keys. */
+import { existsSync, statSync } from 'node:fs';
 import { UserError } from '../core/errors.ts';
 import { InvalidConfigError } from './invalid-config.ts';
 import { type ConfigKind, configKind } from './kind.ts';
@@ -20,6 +21,8 @@ export function refuseMistakenKinds(files: Readonly<Partial<Record<ConfigKind, s
 }
 
 function kindOf(file: string): ConfigKind | undefined {
+  // What comes out of a pipe can be read once, by those who load it.
+  if (!existsSync(file) || !statSync(file).isFile()) return undefined;
   try {
     return configKind(readConfigFile(file), file);
   } catch (error) {
