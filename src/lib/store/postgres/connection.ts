@@ -47,11 +47,16 @@ const sessionSettings = (queryMs: number): string => `
   set default_transaction_read_only = on;
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
+/** Of the server, the database or the role; not what a pooler has kept of our own settings. `BEGIN` would go over it. */
+const SERVER_READ_ONLY = "select reset_val from pg_settings where name = 'default_transaction_read_only'";
+
 export function openPool(url: string, log: Log, queryMs: number): pg.Pool {
   const pool = new pg.Pool({
     ...connectionConfig(url, queryMs),
     max: limits.postgresConnections,
     onConnect: async (client) => {
+      const { rows } = await client.query<{ reset_val: string }>(SERVER_READ_ONLY);
+      if (rows[0]?.reset_val === 'on') throw new Error('the server is set to be read-only');
       await client.query(sessionSettings(queryMs));
     },
   });
