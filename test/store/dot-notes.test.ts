@@ -12,9 +12,12 @@ const refresh = { sessionId: 1, uri: 'http://one', now: 1 };
 
 /** A database that fails when it is told to, and what it has committed. */
 function start() {
-  const database = { isDown: false, committed: [] as Operation[] };
+  const database = { isDown: false, failsFor: undefined as string | undefined, committed: [] as Operation[] };
+  const log = memoryLog();
   const group = new GroupCommit(async (operations) => {
-    if (database.isDown) throw new StoreUnavailableError('made to fail');
+    const isAbout = operations.some(({ args }) => (args as { txId?: string }).txId === database.failsFor);
+    if (database.isDown || (database.failsFor !== undefined && isAbout))
+      throw new StoreUnavailableError('made to fail');
     database.committed.push(...operations);
     return { results: operations.map(() => ({ kind: 'done', value: true })), changed: true };
   }, new FakeClock());
@@ -23,7 +26,7 @@ function start() {
       verb === 'markDotSent' ? [`${(args as { txId: string }).txId} ${(args as { number: number }).number}`] : [],
     );
   const outcome = async (): Promise<void> => void (await group.write('refreshSession', refresh));
-  return { database, group, notes: new DotNotes(group, memoryLog()), marks, outcome };
+  return { database, group, notes: new DotNotes(group, log), marks, outcome, log };
 }
 
 it('a note is not written when the outcome is recorded before the next commit', async () => {
@@ -65,4 +68,17 @@ it('a note of a later attempt is not replaced by that of an earlier one', async 
   database.isDown = false;
   await outcome();
   expect(marks()).toEqual(['a 2']);
+});
+
+it('a note that is the trouble itself stops nobody else for long, and is given up', async () => {
+  const { database, notes, marks, outcome, log } = start();
+  database.failsFor = 'locked';
+  notes.add(note('locked'));
+  await expect(outcome()).rejects.toThrow('made to fail');
+  for (let i = 0; i < 3; i += 1) await outcome();
+  database.failsFor = undefined;
+  await outcome();
+  await outcome();
+  expect(marks()).toEqual([]);
+  expect(log.lines.map(({ text }) => text)).toEqual(['the delivery journal has a note less']);
 });
