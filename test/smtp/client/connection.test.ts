@@ -6,8 +6,9 @@ import { formatResponse, type Response } from '../../../src/lib/core/response.ts
 import { SmtpConnection } from '../../../src/lib/smtp/client/connection.ts';
 import { openConnection } from '../../../src/lib/smtp/client/open-connection.ts';
 import type { ClientProfile } from '../../../src/lib/smtp/client/profile.ts';
+import { Spool } from '../../../src/lib/spool/spool.ts';
 import { FakeClock, settle } from '../../helpers/fake-clock.ts';
-import { realClock } from '../../helpers/fake-deps.ts';
+import { fakeDeps, realClock } from '../../helpers/fake-deps.ts';
 import { type Peer, playUntil, type ScriptedServer, scriptedServer } from './scripted-server.ts';
 
 const PROFILE: ClientProfile = {
@@ -442,5 +443,23 @@ describe('sending a message', () => {
     await done;
     expect(connection.isOpen).toBe(false);
     expect(target.segments.at(-1)).toBe('QUIT\r\n');
+  });
+});
+
+describe('a server that hangs up with its word to go on', () => {
+  it('is not sent the message, which may be nobody\u2019s by then', async () => {
+    const started = await server(async (peer) => {
+      await playUntil(peer, 'DATA');
+      peer.say('354 go on\r\n421 4.3.2 closing\r\n');
+    });
+    const connection = await connected(started);
+    await Promise.all([connection.mail(mailbox('a@x.example')), connection.rcpt(mailbox('b@y.example'))]);
+    const writer = new Spool('unused', fakeDeps()).writer({ maxBytes: 100 });
+    await writer.append(Buffer.from('Subject: x\r\n\r\nhello\r\n'));
+    const answers = connection.message({ body: await writer.finish(true), acceptedRcpts: 1 });
+    // From now on only the connection holds it.
+    writer.discard();
+    expect(await answers).toMatchObject([{ code: 421 }]);
+    await settle(10);
   });
 });

@@ -109,6 +109,8 @@ export class DataTransfer implements Awaiting {
     this.step = DURING_MESSAGE;
     // Awaited from now on, because a server that has had enough may say so, or hang up, before the end.
     for (let i = 0; i < replies; i += 1) this.#dialogue.await(this);
+    // It has hung up already: there was the answer, and after it the message may be nobody's any more.
+    if (this.#isOver) return;
     const loan = body.lend?.();
     if (loan !== undefined) this.#sendLent(loan, body.size);
     else if (body.inMemory !== undefined || body.whole !== undefined) this.#sendSmall(body);
