@@ -4,8 +4,10 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Body } from '../../../src/lib/core/body.ts';
 import type { Response } from '../../../src/lib/core/response.ts';
+import { leasedBody } from '../../../src/lib/router/leased-body.ts';
 import { DataTransfer } from '../../../src/lib/smtp/client/data.ts';
 import { Dialogue } from '../../../src/lib/smtp/client/dialogue.ts';
+import { settle } from '../../helpers/fake-clock.ts';
 import { realClock } from '../../helpers/fake-deps.ts';
 import { type Peer, scriptedServer } from './scripted-server.ts';
 
@@ -110,6 +112,30 @@ describe('a message that is lent', () => {
   });
 
   it.each([
+    [
+      'has had enough',
+      (peer: Peer) => {
+        peer.socket.pause();
+        peer.say('552 5.3.4 enough\r\n');
+      },
+    ],
+    ['is gone', (peer: Peer) => peer.socket.destroy()],
+  ])('is not asked for its end when the server %s in the middle of a write', async (_, act) => {
+    let asked = 0;
+    const pieces = Array.from({ length: ENDLESS_PIECES }, () => `${'x'.repeat(65_000)}\r\n`);
+    const body = lentBody(pieces, () => {
+      asked += 1;
+      return undefined;
+    });
+    await send(body, async (peer) => {
+      await peer.until('x');
+      act(peer);
+    });
+    await body.returned;
+    expect(asked).toBe(0);
+  });
+
+  it.each([
     ['small', ['a\r\n']],
     ['large', Array.from({ length: 20 }, () => `${'x'.repeat(65_000)}\r\n`)],
   ])('comes back, without its end, when that may not go out: %s', async (_, pieces) => {
@@ -124,3 +150,41 @@ describe('a message that is lent', () => {
     expect(body.returns()).toBe(1);
   });
 });
+
+it('that is read while it is sent is not read to its end, nor asked for it, when the server has had enough', async () => {
+  const [reading, isReading] = later();
+  const [answered, isAnswered] = later();
+  const piece = Buffer.from(`${'x'.repeat(100)}\r\n`);
+  let asked = 0;
+  const stored: Body = {
+    size: 3 * piece.length,
+    async *chunks() {
+      yield piece;
+      yield piece;
+      isReading();
+      await answered;
+      yield piece;
+    },
+    retain: () => () => undefined,
+  };
+  const mayEnd = (): boolean => {
+    asked += 1;
+    return true;
+  };
+  const answers = await send(leasedBody(stored, { mayEnd, keptBack: () => undefined }), async (peer) => {
+    await reading;
+    peer.say('552 5.3.4 enough\r\n');
+  });
+  expect(answers).toMatchObject([{ code: 552 }]);
+  isAnswered();
+  await settle();
+  expect(asked).toBe(0);
+});
+
+function later(): readonly [Promise<void>, () => void] {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return [promise, resolve];
+}

@@ -184,6 +184,8 @@ export class DataTransfer implements Awaiting {
     let ready: Buffer[] = [];
     let readyBytes = 0;
     for await (const chunk of body.chunks()) {
+      // Who reads on may be asked for the end of the message, which is taken for being about to send it.
+      if (this.#isOver) return undefined;
       readBytes += chunk.length;
       this.#stuffer.next(chunk, ready);
       readyBytes += chunk.length;

@@ -82,7 +82,8 @@ export class LentMessage {
       ready = [];
       readyBytes = 0;
     }
-    await mayEnd?.();
+    // To be asked is taken for being about to send it: an end that nobody wants any more is not in doubt.
+    if (isWanted()) await mayEnd?.();
   }
 
   #write(bytes: readonly Buffer[]): boolean {
