@@ -8,8 +8,10 @@ import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dkimRecord } from '../../src/lib/auth/signing/dkim-record.ts';
 import { parseKey } from '../../src/lib/auth/signing/signing-key.ts';
+import { Spool } from '../../src/lib/spool/spool.ts';
 import { chainOf, mistakesOf, type StepYaml } from '../helpers/chain.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { fakeDeps } from '../helpers/fake-deps.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'koukan-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -257,6 +259,20 @@ describe('a key file', () => {
     utimesSync(file.path, 3, 3);
     await clock.advance(10_000);
     expect(await send()).toEqual(['example.com s1 pass']);
+  });
+
+  it('that is looked at while the client leaves with its message ends in no bug', async () => {
+    const { exchange, mail, rcpt, reached } = chainOf({ steps: [single] })();
+    await mail('ann@example.com');
+    await rcpt('bob@dest.test');
+    const writer = new Spool('unused', fakeDeps()).writer({ maxBytes: 1000 });
+    await writer.append(Buffer.from(message));
+    // The first message has the file looked at.
+    const answer = exchange.data(await writer.finish(true));
+    await exchange.close();
+    writer.discard();
+    expect(await answer).toMatchObject({ code: 450 });
+    expect(reached.data).toEqual([]);
   });
 
   it.each([

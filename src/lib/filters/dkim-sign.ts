@@ -152,8 +152,10 @@ class Signing implements Filter {
   }
 
   async #afterALook(tx: TxContext, body: Body, next: Next<Body>): Promise<Response> {
-    await Promise.all(this.#keys.map(({ key }) => key.refresh()));
-    return this.#sign(tx, body, await readSigned(body, () => this.#plan), next);
+    // Read before anything is waited for: the client may leave meanwhile, and its message with it.
+    const reading = readSigned(body, () => this.#plan);
+    const [message] = await Promise.all([reading, ...this.#keys.map(({ key }) => key.refresh())]);
+    return this.#sign(tx, body, message, next);
   }
 
   #sign(tx: TxContext, body: Body, message: ReadSigned<undefined> | undefined, next: Next<Body>): Promise<Response> {
