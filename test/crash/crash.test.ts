@@ -29,7 +29,7 @@ async function crash(...flags: readonly string[]): Promise<Account> {
 }
 
 /** Nothing is wrong in any way that `verdict.mjs` knows. */
-const CLEAN = { faults: [], badStops: [], diedByItself: [] };
+const CLEAN = { faults: [], badStops: [], diedByItself: [], unexplained: [] };
 
 describe('koukan serve, killed under load', () => {
   it('delivers every message that it had promised, twice only across a kill', async () => {
