@@ -74,6 +74,15 @@ const shown = (args) => args.join(' ').replaceAll(folder, '…').replaceAll(`${r
 const rounds = Number(process.argv[2] ?? 11);
 const wanted = process.argv[3] ?? '';
 const commands = [['--version'], ['--help'], ...helps, ...work].filter((args) => shown(args).includes(wanted));
+if (!Number.isInteger(rounds) || rounds < 1 || commands.length === 0) {
+  rmSync(folder, { recursive: true, force: true });
+  process.stderr.write(
+    commands.length === 0
+      ? `no command has ${JSON.stringify(wanted)} in it\n`
+      : `expected a number of starts, 1 or more, but received: ${process.argv[2]}\n`,
+  );
+  process.exit(64);
+}
 const cases = [[empty], ...commands.map((args) => [koukan, ...args])];
 const times = cases.map(() => []);
 try {
