@@ -1,5 +1,5 @@
 /** Who may use a REST listener, as configured: tokens, client certificates, trusted peers; and that nobody opens it to strangers unawares. */
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { count, filePath, orDefault } from './fields.ts';
 import { isMapping, textAt } from './path-pattern.ts';
@@ -127,7 +127,7 @@ function listenHost(listener: unknown): string {
 
 /** Whether only this machine can reach a listener at this host. */
 export function isLoopback(host: string): boolean {
-  return host === '::1' || host.toLowerCase() === 'localhost' || (isIP(host) === 4 && host.startsWith('127.'));
+  return host === '::1' || host.toLowerCase() === 'localhost' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function isCidr(text: string): boolean {
