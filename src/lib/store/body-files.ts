@@ -94,19 +94,26 @@ export class BodyFiles {
 
   /** What lies in memory goes straight to the disk, where that can be; its memory serves the next message. */
   async #writeSynced(path: string, body: Body): Promise<void> {
-    const loan = this.#direct.isHere ? body.lend?.() : undefined;
-    if (loan !== undefined) {
-      try {
-        must(bytesIn(loan.pieces) === body.size, 'a body is as long as it says');
-        if (await this.#direct.write(path, loan.pieces)) {
-          await loan.mayEnd?.();
-          return;
-        }
-      } finally {
-        loan.giveBack();
-      }
+    // Held to the end: who made it may let go of it between the two ways to write it.
+    const release = body.retain();
+    try {
+      if (!(await this.#wroteDirectly(path, body))) await writeSynced(path, body);
+    } finally {
+      release();
     }
-    await writeSynced(path, body);
+  }
+
+  async #wroteDirectly(path: string, body: Body): Promise<boolean> {
+    const loan = this.#direct.isHere ? body.lend?.() : undefined;
+    if (loan === undefined) return false;
+    try {
+      must(bytesIn(loan.pieces) === body.size, 'a body is as long as it says');
+      const isWritten = await this.#direct.write(path, loan.pieces);
+      if (isWritten) await loan.mayEnd?.();
+      return isWritten;
+    } finally {
+      loan.giveBack();
+    }
   }
 
   /** One at a time, each for all files that were made before it began. */
@@ -126,7 +133,6 @@ function bytesIn(pieces: readonly Buffer[]): number {
 }
 
 async function writeSynced(path: string, body: Body): Promise<void> {
-  const release = body.retain();
   // A file of this name can only be left from a database that was put back to an earlier state.
   let file: FileHandle | undefined;
   try {
@@ -135,7 +141,6 @@ async function writeSynced(path: string, body: Body): Promise<void> {
     must(written === body.size, 'a body is as long as it says');
     await file.datasync();
   } finally {
-    release();
     await file?.close();
   }
 }
