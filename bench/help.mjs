@@ -8,7 +8,7 @@ export const HELP = `Usage: npm run bench -- [options]
 Sends messages through Koukan, and through others, to a sink of its own, everything on 127.0.0.1, and accounts for every one of them.
 Progress goes to standard error. Standard output has one line of JSON for each scenario, the medians of its runs; with --table, --quick
 or --peers a table: medians, spreads, and ratios with their goals. Exit code 1 when a message was lost, duplicated, altered or refused,
-64 for wrong options.
+or when after a long load memory has grown or the rate has fallen; 64 for wrong options.
 
 What
   --scenario NAMES   separated by commas; a part of the names (relay, serve) stands for all that have it (default: all)

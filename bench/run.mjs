@@ -13,7 +13,7 @@ import { readOptions, UsageError } from './options.mjs';
 import { contestantsOf, PeerPool } from './peers/index.mjs';
 import { prefill } from './prefill.mjs';
 import { lineOf } from './report.mjs';
-import { describeVerdict, verdictOf } from './soak.mjs';
+import { describeVerdict, faultsOf, verdictOf } from './soak.mjs';
 import { Stops } from './stops.mjs';
 import { tableOf } from './table.mjs';
 
@@ -72,6 +72,7 @@ function judgeSoak({ name, contestants }, pieces) {
     who.soak = verdictOf(pieces, who.each_run);
     const title = contestants.length === 1 ? name : `${name} ${who.name}`;
     process.stderr.write(`${describeVerdict(title, who.soak)}\n`);
+    if (!who.isPeer) for (const fault of faultsOf(who.soak)) complain(`FAIL ${title}: ${fault}`);
   }
 }
 
