@@ -4,7 +4,9 @@ import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
+import { gate } from '../helpers/gate.ts';
 import { type Harness, sendAs, startRouter } from '../helpers/router-harness.ts';
+import { storeWith } from '../helpers/store-with.ts';
 
 const never = new AbortController().signal;
 const inlineAsk = (rcpt: string) => ({
@@ -101,5 +103,67 @@ describe.each(postgres)('two routers on one $name', (kind) => {
       .catch(() => one.router.service.read(id, undefined, never));
     expect(view?.state.final?.outcome ?? 'delivered').toBe('delivered');
     expect(far.deliveries).toHaveLength(1);
+  });
+});
+
+describe.each(postgres)('a router on $name that is taken for dead while it reads a message', (kind) => {
+  let database: TestDatabase;
+
+  beforeEach(async () => {
+    database = await kind.create();
+  });
+
+  afterEach(() => database.drop());
+
+  it('does not send it under the session it has next', async () => {
+    const clock = new FakeClock();
+    const [read, reopened, answered] = [gate(), gate(), gate()];
+    /** Answers a recipient late, which is when the message is asked for. */
+    class LateFarEnd extends FarEnd {
+      override open(ask: Parameters<FarEnd['open']>[0]): ReturnType<FarEnd['open']> {
+        const exchange = super.open(ask);
+        const { rcpt } = exchange;
+        exchange.rcpt = (to) => answered.pass().then(() => rcpt.call(exchange, to));
+        return exchange;
+      }
+    }
+    let lives = 0;
+    const slow = storeWith((real) => ({
+      openBlob: (id, name) => read.pass().then(() => real.openBlob(id, name)),
+      openSession: async (uri, now, terms) => {
+        lives += 1;
+        if (lives > 1) await reopened.pass();
+        return real.openSession(uri, now, terms);
+      },
+    }));
+    const storage = ', session_refresh_interval: 2, session_ttl: 6';
+    const shared = { databaseUrl: database.url, clock, storage };
+    const late = new LateFarEnd();
+    const one = await startRouter({ ...shared, far: late, wrapStore: slow, sessionUri: 'http://one.example:8000' });
+    late.answers = (stage) => (stage === 'rcpt' ? { code: 450, text: 'not yet' } : undefined);
+    answered.open();
+    await one.router.service.create('native', inlineAsk('bob@example.com'));
+    await tickUntil(clock, () => read.isReached);
+    late.answers = () => undefined;
+    answered.close();
+
+    // The database answers it late, and so it is declared dead, and finds out, before it has read what it has claimed.
+    const far = new FarEnd();
+    const two = await startRouter({ ...shared, far, sessionUri: 'http://two.example:8000', seed: 2 });
+    const sessions = await two.store.sessions();
+    await two.store.expireSessions(sessions.filter(({ uri }) => uri === 'http://one.example:8000'));
+    await tickUntil(clock, () => reopened.isReached && far.deliveries.length > 0);
+    read.open();
+    await settle(30);
+    reopened.open();
+    await tickUntil(clock, async () => (await two.store.sessions()).length === 2);
+    answered.open();
+    await clock.advance(2000);
+    await settle(30);
+
+    await one.stop();
+    await two.stop();
+    expect(far.deliveries).toHaveLength(1);
+    expect(late.deliveries).toHaveLength(0);
   });
 });

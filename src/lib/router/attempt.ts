@@ -162,9 +162,9 @@ export class Attempt implements ExchangeInit, Exchange, Lease {
     if (this.#refusal !== journalAway) this.#work.stop.pull('shutdown');
   }
 
-  /** Nobody else knows of what is not stored. */
+  /** Nobody else knows of what is not stored. What was stopped may have been another's before this router was certain of its leases again. */
   #isOurs(): boolean | Promise<boolean> {
-    return !this.#work.isDurable || this.#env.isLeaseCertain();
+    return !this.#work.isDurable || (!this.#work.stop.isPulled && this.#env.isLeaseCertain());
   }
 
   #isJournalled(): boolean | Promise<boolean> {

@@ -84,9 +84,13 @@ export class DurableStore implements Store {
   }
 
   async refreshSession(now: number): Promise<boolean> {
-    if (this.#sessionId === undefined) return false;
+    const sessionId = this.#sessionId;
+    if (sessionId === undefined) return false;
     // Not behind everything else that is to be written: a busy router is not a dead one.
-    return this.#group.writeNext('refreshSession', { sessionId: this.#sessionId, uri: this.#sessionUri, now });
+    const isAlive = await this.#group.writeNext('refreshSession', { sessionId, uri: this.#sessionUri, now });
+    // What was leased to it is another's, also what we are only now about to begin: no later session may take that for its own.
+    if (!isAlive && this.#sessionId === sessionId) this.#sessionId = undefined;
+    return isAlive;
   }
 
   sessions(): Promise<readonly SessionSign[]> {

@@ -203,7 +203,7 @@ export interface Store {
    * opens nothing, when `terms.yields` and another session has the address.
    */
   openSession(uri: string, now: number, terms?: SessionTerms): Promise<boolean>;
-  /** Refreshes our session; answers `false` when others have declared it dead. */
+  /** Refreshes our session; answers `false` when others have declared it dead: then there is none, until another is opened. */
   refreshSession(now: number): Promise<boolean>;
   /** All sessions, ours among them. */
   sessions(): Promise<readonly SessionSign[]>;
