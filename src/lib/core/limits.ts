@@ -152,6 +152,8 @@ export const limits = {
   /** Runs of a batch that another writer made fail (deadlock, serialisation). */
   storeBatchRuns: 4,
   sqliteBusyMs: 5000,
+  /** SQLite's write-ahead log, which grows while somebody reads for long; beyond it nothing is stored. */
+  sqliteLogBytes: 4 * 1024 * 1024 * 1024,
   postgresConnections: 5,
   postgresConnectMs: 5000,
   /** A statement of a router: here until the connection is given up, there until the server stops it and frees its locks. */
@@ -241,6 +243,8 @@ export const limits = {
   smtpRefusalMs: 2000,
   /** Connections that wait for that; the next are refused at once. */
   smtpRefusalsWaiting: 4000,
+  /** What a client that waits for a session may have sent of its handshake, where TLS comes first. Twice what is usual, with keys for quantum computers. */
+  smtpTlsHelloBytes: 4096,
   /** Inactivity after which a session is ended (RFC 5321 §4.5.3.2.7). */
   smtpIdleMs: 300_000,
   /** A message of one session from its first to its last byte, however steadily it trickles in. */

@@ -1,12 +1,13 @@
 /** Who finds no session waits for one a little, is told if there is none, and costs next to nothing meanwhile. */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../../src/lib/core/limits.ts';
 import { Doorstep } from '../../../src/lib/smtp/listener/doorstep.ts';
 import { SmtpClient } from '../../helpers/dialog.ts';
 import { eventually, FakeClock, settle, tickUntil } from '../../helpers/fake-clock.ts';
-import { type SmtpService, smtpService } from '../../helpers/smtp-service.ts';
+import { type SmtpService, smtpService, testTls } from '../../helpers/smtp-service.ts';
 
 /** A client that reads, and what it has heard. */
 async function newcomer(service: SmtpService): Promise<{ heard: string; isOver: boolean; client: Socket }> {
@@ -120,6 +121,98 @@ describe('a listener that has no session left', () => {
     next.client.resetAndDestroy();
     await clock.advance(limits.smtpRefusalMs);
     expect((await first.command('NOOP'))[0]).toMatch(/^250 /);
+  });
+});
+
+describe('a listener with TLS from the first byte that has no session left', () => {
+  const start = async () => {
+    const clock = new FakeClock();
+    const service = await smtpService({ maxSessions: 1, deps: { clock }, config: { tls: testTls, smtps: true } });
+    onTestFinished(() => service.close());
+    const first = await SmtpClient.connectTls(service.port);
+    expect(await first.line()).toMatch(/^220 /);
+    return { service, clock, first };
+  };
+
+  /** A client that begins its handshake, and how that ended. */
+  async function handshake({ port }: SmtpService): Promise<{ heard: string; why: string; isSecured: boolean }> {
+    const client = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    const it = { heard: '', why: '', isSecured: false };
+    client.on('secureConnect', () => {
+      it.isSecured = true;
+    });
+    client.on('data', (text) => {
+      it.heard += String(text);
+    });
+    client.on('error', ({ message }) => {
+      it.why = message;
+    });
+    onTestFinished(() => void client.destroy());
+    await once(client, 'connect');
+    return it;
+  }
+
+  it('says so after a while, and without a handshake', async () => {
+    const { service, clock, first } = await start();
+    const next = await handshake(service);
+    await eventually(() => clock.sleeping > 0);
+    await settle(20);
+    expect(next.why).toBe('');
+    await clock.advance(limits.smtpRefusalMs);
+    await eventually(() => next.why !== '');
+    expect(next.why).toMatch(/alert internal error/);
+    expect(next.isSecured).toBe(false);
+    expect((await first.command('NOOP'))[0]).toMatch(/^250 /);
+  });
+
+  it('goes on with the handshake of who waits if a session becomes free', async () => {
+    const { service, clock, first } = await start();
+    const next = await handshake(service);
+    await eventually(() => clock.sleeping > 0);
+    await first.command('QUIT');
+    await first.end();
+    await settle(50);
+    await clock.advance(limits.smtpRefusalMs);
+    await eventually(() => next.heard !== '');
+    expect(next.heard).toMatch(/^220 /);
+  });
+
+  it('keeps no more of who waits than the beginning of a handshake', async () => {
+    const { service, clock } = await start();
+    const next = await newcomer(service);
+    await eventually(() => clock.sleeping > 0);
+    next.client.write(Buffer.alloc(limits.smtpTlsHelloBytes));
+    await settle(20);
+    expect(next.isOver).toBe(false);
+    next.client.write('and more');
+    await eventually(() => next.isOver);
+    expect(next.heard).not.toMatch(/421/);
+  });
+
+  it('counts who is still at his handshake, and no longer when he gives up', async () => {
+    const clock = new FakeClock();
+    const service = await smtpService({ maxSessions: 1, deps: { clock }, config: { tls: testTls, smtps: true } });
+    onTestFinished(() => service.close());
+    const silent = await newcomer(service);
+    await settle(20);
+    const next = await handshake(service);
+    await eventually(() => clock.sleeping > 0);
+    expect(next.heard).toBe('');
+    silent.client.destroy();
+    await settle(50);
+    await clock.advance(limits.smtpRefusalMs);
+    await eventually(() => next.heard !== '');
+    expect(next.heard).toMatch(/^220 /);
+  });
+
+  it('answers who waits when it closes', async () => {
+    const { service, clock } = await start();
+    const next = await handshake(service);
+    await eventually(() => clock.sleeping > 0);
+    const closing = service.close();
+    await eventually(() => next.why !== '');
+    await clock.advance(10_000);
+    await closing;
   });
 });
 

@@ -1,7 +1,7 @@
 /**
  * Where those wait for whom there is no session. Refused at once they come back at once, and connecting takes more of a busy process than waiting
  * does: so a refusal is said a little later, when there may be room after all. Nothing is made for them, and nothing of theirs is kept: a client
- * has nothing to say before it is greeted (RFC 5321 §4.3.1).
+ * has nothing to say before it is greeted (RFC 5321 §4.3.1), or no more than the beginning of a handshake.
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/deps.ts';
@@ -37,10 +37,10 @@ export class Doorstep {
   }
 
   /**
-   * Calls `decide` after the wait, at once where there is no room to wait, and as soon as the client says something. Until then errors of the
-   * socket concern nobody. `peer`: as `peerKey` names it.
+   * Calls `decide` after the wait, at once where there is no room to wait, and as soon as the client says something, or more than `expectedBytes`.
+   * Until then errors of the socket concern nobody. `peer`: as `peerKey` names it.
    */
-  wait(socket: Socket, peer: string, decide: () => void): void {
+  wait(socket: Socket, peer: string, decide: () => void, expectedBytes = 0): void {
     const { clock, waitMs } = this.#options;
     if (this.#isClosed || !this.#places.isOpenTo(peer)) {
       decide();
@@ -48,7 +48,7 @@ export class Doorstep {
     }
     socket.on('error', ignore);
     const stopTimer = clock.after(waitMs, () => this.#decide(socket));
-    const stopListening = onBytes(socket, () => this.#decide(socket));
+    const stopListening = onMoreBytes(socket, expectedBytes, () => this.#decide(socket));
     const cancel = (): void => {
       stopTimer();
       stopListening();
@@ -81,12 +81,14 @@ export class Doorstep {
   }
 }
 
-/** Calls back when bytes come in, which stay in the socket; the returned function ends that. */
-function onBytes(socket: Socket, notice: () => void): () => void {
+/** Calls back when more bytes than that have come in, which stay in the socket; the returned function ends that. */
+function onMoreBytes(socket: Socket, expectedBytes: number, notice: () => void): () => void {
   const { push } = socket;
+  let heardBytes = 0;
   socket.push = (chunk: Buffer | null): boolean => {
     const goesOn = push.call(socket, chunk);
-    if (chunk !== null) notice();
+    heardBytes += chunk?.length ?? 0;
+    if (heardBytes > expectedBytes) notice();
     return goesOn;
   };
   return () => {
@@ -97,8 +99,8 @@ function onBytes(socket: Socket, notice: () => void): () => void {
 /** Who goes away while he waits leaves nothing behind. */
 const ignore = (): void => undefined;
 
-/** Says a last word without a session: `text` and the end of the connection, which is cut where the client does not end it too. */
-export function sayGoodbye(socket: Socket, text: string, clock: Pick<Clock, 'after'>, lingerMs: number): void {
+/** Says a last word without a session, and ends the connection, which is cut where the client does not end it too. */
+export function sayGoodbye(socket: Socket, text: string | Buffer, clock: Pick<Clock, 'after'>, lingerMs: number): void {
   socket.on('error', ignore);
   const cancel = clock.after(lingerMs, () => socket.destroy());
   socket.once('close', cancel);

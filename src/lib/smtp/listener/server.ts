@@ -37,8 +37,26 @@ const tooMany = reply(421, '4.3.2', 'too many connections, try again later');
 const tooManyOfHost = reply(421, '4.7.0', 'too many connections from your address, try again later');
 const shuttingDown = reply(421, '4.3.2', 'service is shutting down, closing connection');
 
+/**
+ * The same where TLS comes first: the alert `internal_error`, which is for whoever is out of something (RFC 8446 §6.2). A reply would need the
+ * handshake, which takes more of a busy process than all the rest of a refusal.
+ */
+const NO_HANDSHAKE = Buffer.from([21, 3, 3, 0, 2, 2, 80]);
+
 type Verdict = Parameters<SMTPServer['onAuth']>[2];
 type Accepted = Parameters<SMTPServer['_handleProxy']>[1];
+type Upgraded = Parameters<SMTPServer['_upgrade']>[1];
+
+/** A connection that wants a place, and what becomes of it. */
+interface Arrival {
+  readonly socket: Socket;
+  readonly host: string;
+  /** It has its place. */
+  readonly enter: () => void;
+  readonly refuse: (response: Response) => void;
+  /** What a client sends before it hears from us. */
+  readonly expectedBytes?: number;
+}
 
 export class ListenerServer extends SMTPServer {
   readonly #options: ServerOptions;
@@ -47,6 +65,8 @@ export class ListenerServer extends SMTPServer {
   #lastNumber = 0;
   /** No client gets the last of them, unless it has less than its share. */
   readonly #places: FairShares;
+  /** Who has taken one before the handshake. */
+  readonly #seats = new WeakMap<Socket, string>();
   readonly #doorstep: Doorstep;
   #onEmpty: (() => void)[] = [];
   #isClosing = false;
@@ -85,24 +105,49 @@ export class ListenerServer extends SMTPServer {
   }
 
   override connect(socket: Socket, origin?: SMTPConnectionOptions | null): void {
-    const host = peerKey(origin?.remoteAddress ?? socket.remoteAddress ?? '');
-    const enter = (): Refusal | undefined => {
-      const refusal = this.#takePlace(host);
-      if (refusal === undefined) this.#begin(socket, origin ?? {}, host);
-      return refusal;
-    };
-    if (!this.#isClosing && enter() === undefined) return;
-    this.#doorstep.wait(socket, host, () => {
-      if (this.#isClosing) return this.#refuse(socket, shuttingDown);
-      const refusal = enter();
-      if (refusal === undefined) return;
-      this.#options.admission.refused('session', refusal);
-      this.#refuse(socket, refusal === 'peer' ? tooManyOfHost : tooMany);
-    });
+    const refuse = (response: Response): void => this.#sayGoodbye(socket, encodeReply(response));
+    const seat = this.#seats.get(socket);
+    if (seat === undefined) {
+      const host = peerKey(origin?.remoteAddress ?? socket.remoteAddress ?? '');
+      this.#admit({ socket, host, enter: () => this.#begin(socket, origin ?? {}, host), refuse });
+    } else if (this.#isClosing) {
+      this.#places.leave(seat);
+      refuse(shuttingDown);
+    } else this.#begin(socket, origin ?? {}, seat);
   }
 
-  #refuse(socket: Socket, response: Response): void {
-    sayGoodbye(socket, encodeReply(response), this.#options.settings.deps.clock, REFUSED_LINGER_MS);
+  /** TLS from the first byte: whoever there is no place for is told so before the handshake. */
+  override _upgrade(socket: Socket, callback: Upgraded): void {
+    const host = peerKey(socket.remoteAddress ?? '');
+    const enter = (): void =>
+      super._upgrade(socket, (error, secured) => {
+        if (secured === undefined) this.#places.leave(host);
+        else this.#seats.set(secured, host);
+        callback(error, secured);
+      });
+    const refuse = (): void => this.#sayGoodbye(socket, NO_HANDSHAKE);
+    this.#admit({ socket, host, enter, refuse, expectedBytes: limits.smtpTlsHelloBytes });
+  }
+
+  #admit({ socket, host, enter, refuse, expectedBytes }: Arrival): void {
+    const tryToEnter = (): Refusal | undefined => {
+      const refusal = this.#takePlace(host);
+      if (refusal === undefined) enter();
+      return refusal;
+    };
+    if (!this.#isClosing && tryToEnter() === undefined) return;
+    const decide = (): void => {
+      const refusal = this.#isClosing ? undefined : tryToEnter();
+      if (this.#isClosing) refuse(shuttingDown);
+      if (refusal === undefined) return;
+      this.#options.admission.refused('session', refusal);
+      refuse(refusal === 'peer' ? tooManyOfHost : tooMany);
+    };
+    this.#doorstep.wait(socket, host, decide, expectedBytes);
+  }
+
+  #sayGoodbye(socket: Socket, text: string | Buffer): void {
+    sayGoodbye(socket, text, this.#options.settings.deps.clock, REFUSED_LINGER_MS);
   }
 
   #begin(socket: Socket, origin: SMTPConnectionOptions, host: string): void {
