@@ -105,6 +105,20 @@ describe.each(databases)('the queue in a large database on $name', (kind) => {
     return plans;
   };
 
+  it('is asked for what is due in few words, which are prepared once, however many are passed over', async () => {
+    const texts = new Set<string>();
+    const all: Sql['all'] = (text, params) => {
+      texts.add(text);
+      return connection.sql.all(text, params);
+    };
+    const names = Array.from({ length: 100 }, (_, i) => `sender${i}`);
+    for (let i = 0; i <= names.length; i += 1) {
+      const passedOver = { shares: names.slice(0, i), lanes: names.slice(i) };
+      await claimDue({ ...connection.sql, all }, { ...CLAIM, limit: 0, passedOver });
+    }
+    expect(texts.size).toBeLessThan(16);
+  });
+
   it.each([
     ['claiming', 'transactions_due', (sql: Sql) => claimDue(sql, CLAIM)],
     ['claiming for others', 'transactions_due', (sql: Sql) => claimDue(sql, { ...CLAIM, passedOver: FLOODERS })],

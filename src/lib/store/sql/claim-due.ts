@@ -31,7 +31,17 @@ export async function claimDue(sql: Sql, claim: Claim): Promise<readonly StoredT
 function butFor({ shares, lanes }: PassedOver): { readonly text: string; readonly params: readonly SqlValue[] } {
   const share = "sender || coalesce(' ' || tag, '')";
   const lane = `${share} || ' ' || coalesce(rcpt_domain, '')`;
-  return { text: notAmong(share, shares) + notAmong(lane, lanes), params: [...shares, ...lanes] };
+  const [from, to] = [filledUp(shares), filledUp(lanes)];
+  return { text: notAmong(share, from) + notAmong(lane, to), params: [...from, ...to] };
+}
+
+/** Statements are prepared once and kept, so there must not be one for each number: the last text stands again until there are 1, 10, 100 or more. */
+function filledUp(texts: readonly string[]): readonly string[] {
+  const last = texts.at(-1);
+  if (last === undefined) return texts;
+  let length = 1;
+  while (length < texts.length) length *= 10;
+  return [...texts, ...new Array<string>(length - texts.length).fill(last)];
 }
 
 function notAmong(value: string, texts: readonly string[]): string {
