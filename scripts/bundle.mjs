@@ -1,5 +1,5 @@
 // Puts the commands, and what they are made of, into a few files in dist/bundle: a start that reads five files instead of five hundred takes a
-// third of the time (docs/decisions/0023-few-files-to-start.md). load-bundle.js runs them. What daemons, workers and tests run is what the compiler
+// third of the time (docs/decisions/0023-few-files-to-start.md). load-bundle.cjs runs them. What daemons, workers and tests run is what the compiler
 // makes of the same source.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -15,8 +15,8 @@ const target = path.join(root, 'dist/bundle');
 const BUNDLED = /^(@oclif\/|zod$|yaml$)/;
 /** oclif looks for them in checkouts whose commands are TypeScript. */
 const NEVER = /^(typescript|ts-node|tsx)$/;
-/** Long-lived: as modules of their own, for stacks and profiles that name files; they have the time. */
-const DAEMONS = ['lib/daemon/run-daemon', 'lib/dev/run-dev'];
+/** Long-lived: as modules of their own, for stacks and profiles that name files; they have the time. And what only an ES module can ask of Node. */
+const MODULES = ['lib/daemon/run-daemon', 'lib/dev/run-dev', 'lib/plugins/resolved-url'];
 
 const posix = (file) => file.split(path.sep).join('/');
 
@@ -28,7 +28,7 @@ const apart = {
     const isOurs = importer.startsWith(source);
     if (id.startsWith('.')) {
       const file = posix(path.relative(source, path.resolve(path.dirname(importer), id))).replace(/\.ts$/, '');
-      return isOurs && DAEMONS.includes(file) ? { id: `../${file}.js`, external: true } : undefined;
+      return isOurs && MODULES.includes(file) ? { id: `../${file}.js`, external: true } : undefined;
     }
     return (isOurs ? BUNDLED.test(id) : !NEVER.test(id)) ? undefined : { id, external: true };
   },
@@ -42,15 +42,14 @@ const places = {
     const compiled = posix(path.relative(source, id)).replace(/\.ts$/, '.js');
     return code
       .replace("new URL('../../index.js', import.meta.url)", "new URL('./index.js', importMeta.url)")
-      .replaceAll('import.meta.url', `new URL('../${compiled}', importMeta.url).href`)
-      .replaceAll('import.meta.resolve', 'importMeta.resolve');
+      .replaceAll('import.meta.url', `new URL('../${compiled}', importMeta.url).href`);
   },
 };
 
 /**
  * oclif requires at once what it may need some day: globs, templates, spinners, a profiler. Here each is loaded when something of it is first
- * asked for. The form is that of TypeScript's CommonJS, whose imports are only ever used as `name_1.member`. And to sort the names of commands it
- * makes Node set up the collation of all languages, 7 ms.
+ * asked for. The form is that of TypeScript's CommonJS, whose imports are only ever used as `name_1.member`. To sort the names of commands it makes
+ * Node set up the collation of all languages, 7 ms; to write in its user agent that this is Linux under Windows it reads files and another package.
  */
 const whenUsed = {
   name: 'when-used',
@@ -61,7 +60,8 @@ const whenUsed = {
         /^const (\w+_1) = ((?:__importDefault\()?require\("[^."][^"]*"\)\)?);$/gm,
         'const $1 = new Proxy({}, { get: (_, member) => ($2)[member] });',
       )
-      .replace('a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)');
+      .replace('a.id.localeCompare(b.id)', '(a.id < b.id ? -1 : 1)')
+      .replace("(await import('wsl-utils')).isWsl ? 'wsl' : (0, node_os_1.platform)()", '(0, node_os_1.platform)()');
   },
 };
 
@@ -164,14 +164,14 @@ function withLateModules(code) {
 
 /** What a plugin imports as `koukan`: an ES module, with the classes of the program around it. */
 function publicModule({ fileName, exports }) {
-  return `import { load } from './load.js';\nexport const { ${exports.join(', ')} } = load('${fileName}');\n`;
+  return `import { load } from './load.cjs';\nexport const { ${exports.join(', ')} } = load('${fileName}');\n`;
 }
 
 mkdirSync(target, { recursive: true });
 // What is imported before what imports it.
 const chunks = output.toSorted((a, b) => Number(a.isEntry) - Number(b.isEntry));
 const files = new Map([
-  ['load.js', readFileSync(new URL('load-bundle.js', import.meta.url), 'utf8')],
+  ['load.cjs', readFileSync(new URL('load-bundle.cjs', import.meta.url), 'utf8')],
   ...chunks.map(({ fileName, code }) => [fileName, loadable(code)]),
   ['index.js', publicModule(chunks.find(({ name }) => name === 'index'))],
   ['LICENSES.txt', licences()],

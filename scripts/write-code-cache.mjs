@@ -1,14 +1,13 @@
 // Runs commands and writes down what V8 made of the bundle meanwhile (dist/bundle/*.cache), which saves every start from doing it again:
-// scripts/load-bundle.js. Functions that none of these commands calls are compiled when they are called, as ever.
+// scripts/load-bundle.cjs. Functions that none of these commands calls are compiled when they are called, as ever.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { load, scripts } from '../dist/bundle/load.js';
+import { load, scripts } from '../dist/bundle/load.cjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const launcher = new URL('../bin/koukan.js', import.meta.url).href;
 
 /** Makes a process of its own write the cache: commands print, and set exit codes. */
 export function writeCodeCache() {
@@ -22,10 +21,10 @@ export function writeCodeCache() {
 async function main() {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'koukan-build-'));
   const { run } = load('run.cjs');
-  for (const args of commands(folder)) await run(args, launcher);
+  for (const args of commands(folder)) await run(args, root);
   rmSync(folder, { recursive: true });
-  for (const [file, { script, mark }] of scripts) {
-    const cache = Buffer.concat([Buffer.from(mark, 'latin1'), script.createCachedData()]);
+  for (const [file, { script, heading }] of scripts) {
+    const cache = Buffer.concat([Buffer.from(heading, 'latin1'), script.createCachedData()]);
     writeFileSync(`${file}.cache.${process.pid}`, cache);
     renameSync(`${file}.cache.${process.pid}`, `${file}.cache`);
   }
@@ -53,7 +52,8 @@ function commands(folder) {
     ['tx', 'list', ...nobody],
     ['tx', 'show', 'x', ...nobody],
     ['tx', 'cancel', 'x', ...nobody],
-    ['tx', 'watch', ...nobody],
+    ['tx', 'watch', 'x', ...nobody],
+    ['tx', 'retry', 'x', ...nobody],
     ['no', 'such', 'command'],
   ];
 }

@@ -1,28 +1,44 @@
 /** Runs a command line through oclif and turns what it throws into a message for people and a sysexits code. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { exitCodes, type StoreUnavailableError, type UserError } from '../core/errors.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { normaliseFlagNames } from './flag-names.ts';
 import { Errors, flush, run as oclifRun } from './oclif.ts';
 
-export async function run(args: readonly string[], launcherUrl: string): Promise<void> {
+/** `root` is the folder of the package, with the manifest of its commands. */
+export async function run(args: readonly string[], root: string): Promise<void> {
+  // When nothing is left to wait for: Node would take its heap apart first, which is a tenth of a short command.
+  process.once('beforeExit', () => process.exit());
   try {
     // Of all commands together oclif knows the long flag only.
     const given = args.length === 1 && args[0] === '-h' ? ['--help'] : normaliseFlagNames(args);
-    await oclifRun(given, fileURLToPath(launcherUrl));
+    await oclifRun(given, frameOptions(root));
     await flush();
   } catch (error) {
-    const { message, exitCode } = describe(error, () => commandNames(launcherUrl));
+    const { message, exitCode } = describe(error, () => commandNames(root));
     if (message !== '') process.stderr.write(`${message}\n`);
     if (process.env.KOUKAN_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     process.exitCode = exitCode;
   }
 }
 
+/** No command comes from anywhere else; and the frame's own diary, a package of its own, is kept only for who asks for it. */
+function frameOptions(root: string): NonNullable<Parameters<typeof oclifRun>[1]> {
+  const quiet = { root, userPlugins: false, devPlugins: false };
+  return process.env.DEBUG === undefined ? { ...quiet, logger: noDiary } : quiet;
+}
+
+const nothing = (): void => undefined;
+const noDiary = {
+  namespace: 'oclif',
+  child: () => noDiary,
+  ...{ debug: nothing, info: nothing, trace: nothing, warn: nothing, error: nothing },
+};
+
 /** All commands as they are typed, from the list that was written when they were built. */
-function commandNames(launcherUrl: string): readonly string[] {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../oclif.manifest.json', launcherUrl), 'utf8'));
+function commandNames(root: string): readonly string[] {
+  const manifest: unknown = JSON.parse(readFileSync(path.join(root, 'oclif.manifest.json'), 'utf8'));
   return Object.keys((manifest as { readonly commands: object }).commands).map((id) => id.replaceAll(':', ' '));
 }
 

@@ -18,7 +18,7 @@ export type LoadedModule =
 
 /** Never rejects for anything the module does. */
 export async function loadModule(entry: ModuleEntry, configFile: string, clock: Clock): Promise<LoadedModule> {
-  const found = findModule(entry.module, configFile);
+  const found = await findModule(entry.module, configFile);
   if ('problem' in found) {
     return { problems: [found.problem], ...(found.suggestion !== undefined && { suggestion: found.suggestion }) };
   }

@@ -13,13 +13,14 @@ export type FoundModule =
   | { readonly problem: string; readonly suggestion?: string };
 
 /** `./plugin.js` and `/…` are files, relative to the configuration file; anything else is a package, found from its folder. */
-export function findModule(module: string, configFile: string): FoundModule {
+export async function findModule(module: string, configFile: string): Promise<FoundModule> {
   const folder = path.dirname(path.resolve(configFile));
   installHook();
   if (/^(?:\.{1,2}\/|\/)/.test(module)) return findFile(module, path.resolve(folder, module));
   try {
     const from = pathToFileURL(path.join(folder, path.basename(configFile))).href;
-    const url = import.meta.resolve(pluginSpecifier({ module, from }));
+    const { resolvedUrl } = await import('./resolved-url.ts');
+    const url = resolvedUrl(pluginSpecifier({ module, from }));
     return { url, file: url.startsWith('file:') ? fileURLToPath(url) : url };
   } catch (error) {
     return notFound(module, folder, error);
