@@ -26,7 +26,8 @@ export async function unfinished(databaseUrl: string): Promise<Unfinished> {
 export async function unanswered(databaseUrl: string): Promise<number> {
   const row = await one(
     databaseUrl,
-    'select count(*) as marks from attempts where dot_sent_at is not null and ended_at is null',
+    `select (select count(*) from attempts where dot_sent_at is not null and ended_at is null)
+      + (select count(*) from transactions where first_dot_sent_at is not null and first_ended_at is null) as marks`,
   );
   return Number(row.marks);
 }

@@ -9,9 +9,10 @@ import { parseStoreUrl } from '../../src/lib/store/url.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { sampleTransaction } from '../helpers/sample-transactions.ts';
 
+/** Bodies are in another form since. */
 const VERSION = 3;
 
-/** As the version before left them when it was killed: one in work, whose body is two pieces, and one that ended and shares it. */
+/** As that version left them when it was killed: one in work, whose body is two pieces, and one that ended and shares it. */
 const ROWS = `
   insert into sessions (uri, opened_at, refreshed_at) values ('http://one:8000', 1, 1);
   insert into transactions (id, sender, origin, mail_from, rcpt_to, filter_output, retry, notification, created_at, updated_at, version,

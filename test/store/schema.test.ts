@@ -47,6 +47,7 @@ describe.each(databases)('the schema on $name', (kind) => {
         { version: 2, name: 'operations' },
         { version: 3, name: 'speed_and_safety' },
         { version: 4, name: 'fewer_pages' },
+        { version: 5, name: 'first_attempt' },
       ],
     });
     const again = await migrate(url, { now: 2000, mayCreate: true });
@@ -89,7 +90,7 @@ describe.each(databases)('the schema on $name', (kind) => {
     it('that is old is brought up to date, whether or not that was asked for', async () => {
       await makeOld();
       await (await open(database.url)).close();
-      expect(await schemaState(parseStoreUrl(database.url))).toEqual({ kind: 'current', version: 4 });
+      expect(await schemaState(parseStoreUrl(database.url))).toEqual({ kind: 'current', version: 5 });
     });
 
   it('is not put into a database that holds something else', async () => {
@@ -117,9 +118,9 @@ describe.each(databases)('the schema on $name', (kind) => {
     expect(premature.stderr).toContain('db init');
     const first = await koukan('init', '--json');
     expect(first.exitCode).toBe(0);
-    expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 4 });
+    expect(JSON.parse(first.stdout)).toMatchObject({ created: true, version: 5 });
     const again = await koukan('init');
-    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 4') });
+    expect(again).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do, schema version 5') });
     const migrated = await koukan('migrate');
     expect(migrated).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing to do') });
     expect(first.stdout + again.stdout + premature.stderr).not.toContain(':test@');

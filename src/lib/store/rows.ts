@@ -94,6 +94,46 @@ export const ATTEMPT_COLUMNS = [
   'dot_sent_at',
 ] as const satisfies readonly (keyof AttemptRow)[];
 
+/**
+ * The first attempt in the row of its transaction: on SQLite, for what is created with one. No replies: it is in `attempts`, as all others, and as the
+ * first ones of earlier versions and of claims; or there is none.
+ */
+export type FirstAttemptColumns = {
+  readonly first_started_at: number | null;
+  readonly first_ended_at: number | null;
+  readonly first_replies: string | null;
+  readonly first_hosts: string | null;
+  readonly first_dot_sent_at: number | null;
+};
+
+export const FIRST_ATTEMPT_COLUMNS = [
+  'first_started_at',
+  'first_ended_at',
+  'first_replies',
+  'first_hosts',
+  'first_dot_sent_at',
+] as const satisfies readonly (keyof FirstAttemptColumns)[];
+
+/** A row as it is read. */
+export type ReadTxRow = TxRow & FirstAttemptColumns;
+
+export const READ_TX_COLUMNS = [
+  ...TX_COLUMNS,
+  ...FIRST_ATTEMPT_COLUMNS,
+] as const satisfies readonly (keyof ReadTxRow)[];
+
+function firstAttempt(row: FirstAttemptColumns): AttemptRow | undefined {
+  if (row.first_replies === null) return undefined;
+  return {
+    number: 1,
+    started_at: row.first_started_at ?? 0,
+    ended_at: row.first_ended_at,
+    replies: row.first_replies,
+    hosts: row.first_hosts,
+    dot_sent_at: row.first_dot_sent_at,
+  };
+}
+
 /** A blob as one of a transaction's. */
 export type BlobRow = {
   readonly id: number;
@@ -191,22 +231,25 @@ export function repliesText(replies: Replies, isDelayReported = false): string {
   return JSON.stringify(isDelayReported ? { ...replies, isDelayReported } : replies);
 }
 
-/** One transaction from its rows. `sessionUri` is that of the leasing session. */
+/** One transaction from its rows. `sessionUri` is that of the leasing session; `attempts` are those with rows of their own. */
 export function storedTransaction(
-  row: TxRow,
+  row: ReadTxRow,
   sessionUri: string | null,
   blobs: readonly BlobRow[],
   attempts: readonly AttemptRow[],
 ): StoredTransaction {
-  return { ...withoutBlobs(row, sessionUri, attempts), blobs: blobs.map(blobStatus) };
+  const first = firstAttempt(row);
+  const all = first === undefined ? attempts : [first, ...attempts];
+  return { ...withoutBlobs(row, sessionUri, all), blobs: blobs.map(blobStatus) };
 }
 
-/** One transaction of a list. */
+/** One transaction of a list. `other` is the newest attempt with a row of its own. */
 export function listedTransaction(
-  row: TxRow,
+  row: ReadTxRow,
   sessionUri: string | null,
-  newest: AttemptRow | undefined,
+  other: AttemptRow | undefined,
 ): ListedTransaction {
+  const newest = other ?? firstAttempt(row);
   return withoutBlobs(row, sessionUri, newest === undefined ? [] : [newest]);
 }
 

@@ -56,9 +56,9 @@ async function start(sql: Sql, txId: string, claim: Claim): Promise<StoredTransa
     ),
     sql.run(
       `insert into attempts (transaction_id, number, started_at, replies)
-        select cast(? as text), coalesce(max(number), 0) + 1, cast(? as bigint), cast(? as text)
-        from attempts where transaction_id = ?`,
-      [txId, claim.now, repliesText({ rcpt: [] }), txId],
+        select t.id, coalesce(max(a.number), case when t.first_replies is null then 0 else 1 end) + 1, cast(? as bigint), cast(? as text)
+        from transactions t left join attempts a on a.transaction_id = t.id where t.id = ? group by t.id`,
+      [claim.now, repliesText({ rcpt: [] }), txId],
     ),
     loadTransaction(sql, { txId }),
   ]);

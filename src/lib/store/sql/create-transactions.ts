@@ -1,6 +1,6 @@
 /** Creates transactions with their attempts and blobs, all or none. Notifications of an outcome are created by the same statements. */
 import { must } from '../../core/errors.ts';
-import { type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
+import { type AttemptRow, FIRST_ATTEMPT_COLUMNS, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
 import { BODY_BLOB } from '../store.ts';
 import { isCompact, keepRows, lockRows, type Sql, type SqlValue } from './sql.ts';
 import { beginBlob, insertChunks, insertWhole, wholeOf } from './write-blob.ts';
@@ -153,7 +153,7 @@ async function shareBlob(sql: Sql, id: number): Promise<number> {
   return id;
 }
 
-const INSERTED = [...NEW_TX_COLUMNS, 'body_blob_id'];
+const INSERTED = [...NEW_TX_COLUMNS, 'body_blob_id', ...FIRST_ATTEMPT_COLUMNS];
 export const INSERT_TRANSACTION = `insert into transactions (${INSERTED.join(', ')}) values (${INSERTED.map(() => '?').join(', ')})`;
 export const INSERT_REFERENCE = 'insert into transaction_blobs (transaction_id, name, blob_id) values (?, ?, ?)';
 
@@ -164,9 +164,12 @@ async function insertTransaction(
 ): Promise<void> {
   const refers = ({ name }: NamedBlob, i: number): Promise<number> | undefined =>
     isInRow(sql, name) ? undefined : sql.run(INSERT_REFERENCE, [row.id, name, blobIds[i] as number]);
+  const first = firstInRow(sql, attempts);
+  const others = attempts.filter((attempt) => attempt !== first);
+  const bodyBlobId = blobIds[blobs.findIndex(({ name }) => isInRow(sql, name))];
   await Promise.all([
-    sql.run(INSERT_TRANSACTION, transactionValues(row, blobIds[blobs.findIndex(({ name }) => isInRow(sql, name))])),
-    ...attempts.map((attempt) => putAttempt(sql, row.id, attempt)),
+    sql.run(INSERT_TRANSACTION, transactionValues(row, bodyBlobId, first)),
+    ...others.map((attempt) => putAttempt(sql, row.id, attempt)),
     ...blobs.map(refers),
   ]);
 }
@@ -176,11 +179,29 @@ export function isInRow(sql: Pick<Sql, 'locks'>, name: string): boolean {
   return name === BODY_BLOB && isCompact(sql);
 }
 
+/** That of the attempts of a new transaction which is in its own row. */
+export function firstInRow(sql: Pick<Sql, 'locks'>, attempts: readonly AttemptRow[]): AttemptRow | undefined {
+  return attempts[0]?.number === 1 && isCompact(sql) ? attempts[0] : undefined;
+}
+
 /** For `INSERT_TRANSACTION`. */
-export function transactionValues(row: NewTxRow, bodyBlobId: number | undefined): readonly SqlValue[] {
+export function transactionValues(
+  row: NewTxRow,
+  bodyBlobId: number | undefined,
+  first: AttemptRow | undefined,
+): readonly SqlValue[] {
   const values: SqlValue[] = NEW_TX_COLUMNS.map((column) => row[column]);
-  values.push(bodyBlobId ?? null);
+  values.push(bodyBlobId ?? null, ...firstAttemptValues(first));
   return values;
+}
+
+const NO_ATTEMPT: readonly SqlValue[] = FIRST_ATTEMPT_COLUMNS.map(() => null);
+
+/** In the order of `FIRST_ATTEMPT_COLUMNS`. */
+export function firstAttemptValues(attempt: AttemptRow | undefined): readonly SqlValue[] {
+  if (attempt === undefined) return NO_ATTEMPT;
+  const { started_at, ended_at, replies, hosts, dot_sent_at } = attempt;
+  return [started_at, ended_at, replies, hosts, dot_sent_at];
 }
 
 export const PUT_ATTEMPT = `insert into attempts (transaction_id, number, started_at, ended_at, replies, hosts, dot_sent_at)

@@ -1,8 +1,9 @@
 /** What a session has leased, and letting go of what of it nobody works on. */
 import { limits } from '../../core/limits.ts';
+import { FIRST_ATTEMPT_COLUMNS } from '../rows.ts';
 import type { Lease } from '../store.ts';
 import { endCancelled } from './end-cancelled.ts';
-import type { Sql } from './sql.ts';
+import { isCompact, type Sql } from './sql.ts';
 
 export interface LeaseQuestion {
   readonly sessionId: number;
@@ -46,9 +47,21 @@ async function letGo(sql: Sql, { txId, version }: Lease, release: Release): Prom
 
 /** Only that one: an earlier one that never ended was begun by a router that died, and counts. Numbers must not have gaps. */
 async function dropNewestAttempt(sql: Sql, txId: string): Promise<void> {
+  if (isCompact(sql) && (await dropFirst(sql, txId))) return;
   await sql.run(
     `delete from attempts where transaction_id = ? and ended_at is null
       and number = (select max(number) from attempts where transaction_id = ?)`,
     [txId, txId],
   );
+}
+
+/** The first one, where that is in the row of its transaction and the newest. */
+async function dropFirst(sql: Sql, txId: string): Promise<boolean> {
+  const dropped = await sql.run(
+    `update transactions set ${FIRST_ATTEMPT_COLUMNS.map((column) => `${column} = null`).join(', ')}
+      where id = ? and first_replies is not null and first_ended_at is null
+        and not exists (select 1 from attempts where transaction_id = ?)`,
+    [txId, txId],
+  );
+  return dropped > 0;
 }

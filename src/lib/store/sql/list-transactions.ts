@@ -5,11 +5,11 @@
  */
 import { limits } from '../../core/limits.ts';
 import type { ListAsk, ListPage, ListPosition } from '../list.ts';
-import { ATTEMPT_COLUMNS, type AttemptRow, listedTransaction, TX_COLUMNS, type TxRow } from '../rows.ts';
+import { ATTEMPT_COLUMNS, type AttemptRow, listedTransaction, READ_TX_COLUMNS, type ReadTxRow } from '../rows.ts';
 import { type Condition, listConditions } from './list-conditions.ts';
 import type { Sql, SqlValue } from './sql.ts';
 
-type ListedRow = TxRow & {
+type ListedRow = ReadTxRow & {
   readonly session_uri: string | null;
   readonly attempt_number: number | null;
   readonly attempt_started_at: number | null;
@@ -21,7 +21,7 @@ type ListedRow = TxRow & {
 
 const ORDER = 'order by created_at desc, id desc';
 
-const SELECT = `select ${TX_COLUMNS.map((column) => `t.${column}`).join(', ')}, s.uri as session_uri,
+const SELECT = `select ${READ_TX_COLUMNS.map((column) => `t.${column}`).join(', ')}, s.uri as session_uri,
     ${ATTEMPT_COLUMNS.map((column) => `a.${column} as attempt_${column}`).join(', ')}`;
 
 const JOINS = `join transactions t on t.id = page.id

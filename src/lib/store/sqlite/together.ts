@@ -8,6 +8,7 @@ import {
   attemptValues,
   type CreatePlan,
   countUses,
+  firstInRow,
   INSERT_REFERENCE,
   INSERT_TRANSACTION,
   isInRow,
@@ -19,7 +20,13 @@ import {
   USE_WRITTEN,
 } from '../sql/create-transactions.ts';
 import { type Operation, writes } from '../sql/index.ts';
-import { type OutcomeRow, outcomeValues, UPDATE_OUTCOME } from '../sql/record-outcome.ts';
+import {
+  type OutcomeRow,
+  outcomeValues,
+  UPDATE_OUTCOME,
+  UPDATE_WITH_FIRST,
+  withFirstValues,
+} from '../sql/record-outcome.ts';
 import type { Sql, SqlAtOnce } from '../sql/sql.ts';
 import { INSERT_BLOB, INSERT_CHUNK, INSERT_WHOLE, wholeOf, wholeValues } from '../sql/write-blob.ts';
 
@@ -99,8 +106,9 @@ class Run {
     for (const { name, source } of blobs) {
       if (source.kind === 'body' && isInRow(SQLITE, name)) bodyBlobId = blobIds[source.index];
     }
-    this.#sql.run(INSERT_TRANSACTION, transactionValues(row, bodyBlobId));
-    for (const attempt of attempts) this.#putAttempt(row.id, attempt);
+    const first = firstInRow(SQLITE, attempts);
+    this.#sql.run(INSERT_TRANSACTION, transactionValues(row, bodyBlobId, first));
+    for (const attempt of attempts) if (attempt !== first) this.#putAttempt(row.id, attempt);
     for (const { name, source } of blobs) {
       if (source.kind !== 'body' || isInRow(SQLITE, name)) continue;
       this.#sql.run(INSERT_REFERENCE, [row.id, name, blobIds[source.index] as number]);
@@ -111,6 +119,7 @@ class Run {
     const { spawn, next, txId, attempt } = outcome;
     const isPlainEnd = next.final_outcome !== null && spawn.transactions.length === 0 && spawn.bodies.length === 0;
     if (!isPlainEnd) return undefined;
+    if (attempt.number === 1 && this.#sql.run(UPDATE_WITH_FIRST, withFirstValues(outcome)) === 1) return RECORDED;
     if (this.#sql.run(UPDATE_OUTCOME, outcomeValues(outcome)) === 0) return LEASE_LOST;
     this.#putAttempt(txId, attempt);
     return RECORDED;
