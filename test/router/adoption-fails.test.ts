@@ -6,6 +6,8 @@ import { itself } from '../../src/lib/http/caller.ts';
 import { StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { eventually, settle, tickUntil } from '../helpers/fake-clock.ts';
+import { FarEnd } from '../helpers/far-end.ts';
+import { gate } from '../helpers/gate.ts';
 import { type Harness, openExchange, startRouter } from '../helpers/router-harness.ts';
 import { storeWith } from '../helpers/store-with.ts';
 
@@ -35,7 +37,7 @@ describe.each(databases)('an adoption that fails on $name', (kind) => {
   let fail: () => void;
   let adoptions: number;
 
-  const start = async (globals = ''): Promise<void> => {
+  const start = async (globals = '', far = new FarEnd()): Promise<void> => {
     adoptions = 0;
     const wrapStore = storeWith(() => ({
       create: () => {
@@ -45,7 +47,7 @@ describe.each(databases)('an adoption that fails on $name', (kind) => {
         });
       },
     }));
-    harness = await startRouter({ databaseUrl: database.url, wrapStore, globals });
+    harness = await startRouter({ databaseUrl: database.url, wrapStore, globals, far });
   };
 
   beforeEach(async () => {
@@ -88,6 +90,35 @@ describe.each(databases)('an adoption that fails on $name', (kind) => {
       expect(harness.far.cancelled).toBe(rcpt.startsWith('datatimeout') ? 1 : 0);
     },
   );
+
+  it('has had the message, though its client left while an attempt was about to end', async () => {
+    const ended = gate();
+    /** Takes its time to say goodbye. */
+    class SlowFarEnd extends FarEnd {
+      override open(ask: Parameters<FarEnd['open']>[0]): ReturnType<FarEnd['open']> {
+        const exchange = super.open(ask);
+        const { close } = exchange;
+        exchange.close = () => ended.pass().then(() => close.call(exchange));
+        return exchange;
+      }
+    }
+    await start('', new SlowFarEnd());
+    const message = harness.spool.hold(memoryBody(Buffer.from('a: b\r\n\r\nc\r\n')));
+    const exchange = openExchange(harness, 'submission');
+    await exchange.mail(mailbox('alice@example.com'));
+    await exchange.rcpt(mailbox('datatemp@example.com'));
+    void exchange.data(message as Body);
+    await eventually(() => ended.isReached);
+    await settle(20);
+    await exchange.close();
+    message?.release();
+    expect(adoptions).toBe(0);
+    ended.open();
+    await eventually(() => adoptions > 0);
+    fail();
+    await eventually(async () => (await unfinished()) === 0);
+    await eventually(() => harness.spool.inMemoryBytes === 0);
+  });
 
   it('gives back the memory of a message that was to be tried later', async () => {
     // One place, which somebody has.

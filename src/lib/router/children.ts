@@ -76,6 +76,8 @@ export class Children implements ChildOpener {
       return child.work;
     });
     for (const work of works) work.isAdopting = true;
+    // Its client may leave, and let go of it, while an attempt that is about to end is waited for.
+    const release = body.retain();
     try {
       if (works.some(isEnding)) await Promise.all(works.filter(isEnding).map((work) => this.#untilEnded(work)));
       // Answered after all, in the last moment: there is nothing to be responsible for any more.
@@ -87,6 +89,7 @@ export class Children implements ChildOpener {
       for (const work of open) work.adopting = settled;
       await commit;
     } finally {
+      release();
       for (const work of works) {
         work.isAdopting = false;
         if (work.isAbandoned) this.#abandon(work);
