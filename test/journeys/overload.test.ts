@@ -55,7 +55,7 @@ describe('a flood towards a destination that does not answer', () => {
       await expect.poll(() => far.received).toEqual(expect.arrayContaining(others.flat()));
       expect(far.held).toBe(PLACES - KEPT);
 
-      // A second flood takes what is left; the rest of it is told so at once.
+      // A second flood takes what is left; the rest of it is told so.
       const clients = Array.from({ length: SMTP_CLIENTS }, (_, i) =>
         sendSmtp(context, { port: mx, rcpts: [`flood-mx${i}@far.example`] }),
       );

@@ -55,7 +55,7 @@ describe('a sender that floods', () => {
     const exchanges = Array.from({ length: 2 * PLACES }, () => openExchange(harness, 'ingress'));
     const replies = exchanges.map(async (exchange, i) => {
       await exchange.mail(mailbox('mallory@example.com'));
-      return (await exchange.rcpt(mailbox(`flood${i}@example.com`))).code;
+      return (await exchange.rcpt(mailbox(`flood${i}@d${i}.example`))).code;
     });
     const busy = replies.map((each) => each.then((code) => codes.push(code)));
     const codes: number[] = [];
@@ -105,6 +105,69 @@ describe('a domain that does not answer', () => {
     await expect.poll(() => putOff.size).toBe(0);
     await tickUntil(harness.clock, () => harness.far.deliveries.length === 2);
     await expect.poll(() => harness.router.load.slots.used).toBe(LANE);
+  });
+});
+
+describe('a domain that does not answer conversations', () => {
+  const LANE = PLACES - Math.floor(PLACES / 3);
+
+  /** Asks as many clients as there are places and more; answers who was sent away. */
+  async function stalled(
+    harness: Harness,
+    sender: string,
+  ): Promise<{ readonly codes: number[]; end(): Promise<void> }> {
+    harness.far.answers = (stage, rcpt) => (stage === 'rcpt' && /@silent\.example$/i.test(rcpt) ? 'hang' : undefined);
+    const codes: number[] = [];
+    const exchanges = Array.from({ length: 2 * PLACES }, () => openExchange(harness, sender));
+    const asked = exchanges.map(async (exchange, i) => {
+      await exchange.mail(mailbox('mallory@example.com'));
+      codes.push((await exchange.rcpt(mailbox(`u${i}@${i % 2 === 0 ? 'silent' : 'Silent'}.Example`))).code);
+    });
+    await expect.poll(() => harness.router.load.slots.used).toBe(LANE);
+    await expect.poll(() => codes.length).toBe(2 * PLACES - LANE);
+    return {
+      codes,
+      async end() {
+        await Promise.all([...exchanges.map((exchange) => exchange.close()), ...asked]);
+      },
+    };
+  }
+
+  it('leaves their sender places for other domains', async () => {
+    const harness = await router();
+    const { codes, end } = await stalled(harness, 'ingress');
+    expect(new Set(codes)).toEqual(new Set([451]));
+    for (let i = 0; i < 10; i += 1) {
+      expect((await sendAs(harness, 'ingress', [`bob${i}@example.com`])).data?.code).toBe(250);
+    }
+    expect((await sendAs(harness, 'ingress', ['bob@example.com', 'u@silent.example'])).rcpts[1]?.code).toBe(451);
+    await end();
+    await expect.poll(() => harness.router.load.slots.used).toBe(0);
+    harness.far.answers = () => undefined;
+    expect((await sendAs(harness, 'ingress', ['u@silent.example'])).data?.code).toBe(250);
+  });
+
+  it('has the rest of it stored where that is a submission', async () => {
+    const harness = await router();
+    const { codes, end } = await stalled(harness, 'submission');
+    expect(new Set(codes)).toEqual(new Set([250]));
+    expect((await sendAs(harness, 'submission', ['u@silent.example'])).data?.code).toBe(250);
+    expect((await sendAs(harness, 'submission', ['bob@example.com'])).data?.code).toBe(250);
+    expect(harness.far.deliveries).toHaveLength(1);
+    await end();
+  });
+
+  it('is kept from all places also where others have most of them: a busy domain is not sent away for that', async () => {
+    const harness = await router();
+    harness.far.answers = (stage) => (stage === 'rcpt' ? 'hang' : undefined);
+    const domains = ['a', 'b', 'c', 'busy', 'busy', 'busy', 'busy', 'busy'].flatMap((name) => [name, name]);
+    const exchanges = domains.map(() => openExchange(harness, 'ingress'));
+    const asked = exchanges.map(async (exchange, i) => {
+      await exchange.mail(mailbox('alice@example.com'));
+      return exchange.rcpt(mailbox(`u${i}@${domains[i]}.example`));
+    });
+    await expect.poll(() => harness.router.load.slots.used).toBe(domains.length);
+    await Promise.all([...exchanges.map((exchange) => exchange.close()), ...asked]);
   });
 });
 

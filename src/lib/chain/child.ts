@@ -17,6 +17,8 @@ export interface ChildAsk extends Origin {
   readonly signals: Signals;
   /** Whom its place counts for (`shareOf`): the sender it came from, not the one it goes out through, which many share. */
   readonly onBehalfOf: string;
+  /** Where it goes, as its client said: one far end must not take all places. */
+  readonly domain: string | undefined;
   /** When there is no room for another attempt: take it all the same, parked, rather than not at all. */
   readonly mayPark: boolean;
 }

@@ -12,7 +12,7 @@ import { withoutDsnParams } from '../core/dsn-request.ts';
 import { originOf } from '../core/envelope.ts';
 import { must } from '../core/errors.ts';
 import { shareOf } from '../core/fair-shares.ts';
-import type { Mailbox } from '../core/mailbox.ts';
+import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import { nearestName } from '../core/nearest-name.ts';
 import { isOk, type Response, reply } from '../core/response.ts';
 
@@ -66,7 +66,8 @@ function waitedFor(c: AddRouteConfig, env: ChainEnv): Filter {
     },
     async rcpt(tx, to, next) {
       must(from !== undefined, 'MAIL comes before RCPT');
-      const child = env.children.open({ ...askOf(c, tx), onBehalfOf: shareOf(env.sender), mayPark: false });
+      const whose = { onBehalfOf: shareOf(env.sender), domain: domainOf(to.address) };
+      const child = env.children.open({ ...askOf(c, tx), ...whose, mayPark: false });
       if (child === undefined) return noRoom;
       const copy = { child, isAccepted: false };
       copies.push(copy);

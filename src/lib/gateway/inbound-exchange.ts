@@ -5,6 +5,7 @@
 import type { Body } from '../core/body.ts';
 import type { Deps, Log } from '../core/deps.ts';
 import type { Exchange } from '../core/exchange.ts';
+import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import { internalErrorReply } from '../core/precondition.ts';
 import { isOk, type Response, reply, responseClass } from '../core/response.ts';
@@ -33,6 +34,9 @@ const rcptTimeout = reply(450, '4.4.7', 'RCPT upstream timeout');
 /** Never 5xx: the message may still be delivered, and the client must keep it until somebody says so. */
 const dataTimeout = reply(451, '4.4.7', 'DATA upstream timeout');
 
+/** There is no room for it, here or further on (RFC 3463 §3.4). */
+const isNoRoom = ({ enhanced }: Response): boolean => enhanced === '4.3.2';
+
 export class InboundExchange implements MailTaker {
   readonly #settings: InboundSettings;
   readonly #upstream: Exchange;
@@ -41,6 +45,9 @@ export class InboundExchange implements MailTaker {
   #refused = 0;
   #sizeBytes: number | undefined;
   #verdict: Response | undefined;
+  /** Tells the client now what it is kept waiting for. */
+  #endWait: (() => void) | undefined;
+  #hasWaited = false;
 
   constructor(upstream: Exchange, settings: InboundSettings) {
     this.#upstream = upstream;
@@ -52,7 +59,7 @@ export class InboundExchange implements MailTaker {
     const step = (): Promise<Response> => this.#upstream.mail(from);
     this.#ask(step, this.#settings.times.mailMs, mailTimeout, (response) => {
       if (!isOk(response)) this.#verdict = response;
-      answered(response);
+      this.#tell(response, answered);
     });
   }
 
@@ -61,8 +68,26 @@ export class InboundExchange implements MailTaker {
     this.#ask(step, this.#settings.times.rcptMs, rcptTimeout, (response) => {
       if (isOk(response)) this.#accepted += 1;
       else this.#refused += 1;
-      answered(response);
+      this.#tell(response, answered);
     });
+  }
+
+  /**
+   * Whoever there is no room for hears so a little later, once in a transaction: he would else try again at once, and keep a busy process busier. It
+   * takes nothing but the session he has anyway.
+   */
+  #tell(response: Response, answered: Answered): void {
+    if (!isNoRoom(response) || this.#hasWaited) {
+      answered(response);
+      return;
+    }
+    this.#hasWaited = true;
+    const forget = this.#settings.clock.after(limits.smtpRefusalMs, () => this.#endWait?.());
+    this.#endWait = () => {
+      this.#endWait = undefined;
+      forget();
+      answered(response);
+    };
   }
 
   data(body: Body, answered: Answered): void {
@@ -85,6 +110,7 @@ export class InboundExchange implements MailTaker {
       end();
     };
     if (!isQuiet) this.#report();
+    this.#endWait?.();
     try {
       this.#upstream.close().then(end, onBug);
     } catch (error) {

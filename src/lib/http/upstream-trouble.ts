@@ -67,6 +67,12 @@ export function isNotOffered(error: unknown): boolean {
 
 export const timeoutReply: Response = reply(450, '4.4.7', 'upstream timeout');
 
+/** RFC 3463 §3.4 and §3.5: not for this message, not for now, or no use at all. */
+function enhancedCodeOf(error: UpstreamTrouble): string {
+  if (error instanceof ParsedMessageTrouble) return '4.3.0';
+  return error.status === 429 || error.status === 503 ? '4.3.2' : '4.4.1';
+}
+
 /** Turns an error of the client into a reply; an error that is a bug is logged as one. */
 export function troubleReply(error: unknown, deadline: Deadline, log: Log): Response {
   if (error instanceof HttpTrouble && error.code === 'aborted') {
@@ -83,7 +89,7 @@ export function troubleReply(error: unknown, deadline: Deadline, log: Log): Resp
   }
   if (error instanceof UpstreamTrouble) {
     log.warn({ why: error.message, ...(error.detail && { detail: error.detail }) }, 'the next hop refused the request');
-    return reply(450, error instanceof ParsedMessageTrouble ? '4.3.0' : '4.4.1', `upstream ${error.message}`);
+    return reply(450, enhancedCodeOf(error), `upstream ${error.message}`);
   }
   log.error({ error }, 'a bug in the REST client');
   return internalErrorReply;

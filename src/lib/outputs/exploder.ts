@@ -10,7 +10,7 @@ import { must } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import { shareOf } from '../core/fair-shares.ts';
 import { answerData, answerRcpt, type FanoutMode, parkedRcpt } from '../core/fanout.ts';
-import type { Mailbox } from '../core/mailbox.ts';
+import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import { cancelledReply } from '../core/precondition.ts';
 import { type Response, reply } from '../core/response.ts';
 import { notStored } from '../core/storage-trouble.ts';
@@ -84,7 +84,7 @@ class ExploderExchange implements Exchange {
   rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
     if (this.#isClosed) return Promise.resolve(cancelledReply);
-    const child = this.#open();
+    const child = this.#open(to);
     if (child === undefined) return Promise.resolve(noRoom);
     const recipient = new Recipient(child);
     this.#recipients.push(recipient);
@@ -106,7 +106,7 @@ class ExploderExchange implements Exchange {
     return standing === 'refused' ? closed(recipient.child, response) : response;
   }
 
-  #open(): Child | undefined {
+  #open({ address }: Mailbox): Child | undefined {
     const { config, env, share } = this.#exploder;
     const { id, signals, remoteHost, localHost, smtpMeta } = this.#tx;
     return env.children.open({
@@ -118,6 +118,7 @@ class ExploderExchange implements Exchange {
       sender: env.upstreamSender,
       tag: env.upstreamTag,
       onBehalfOf: share,
+      domain: domainOf(address),
       mayPark: config.mode === 'msa',
     });
   }

@@ -21,6 +21,7 @@ import type { NewTransaction, Store } from '../store/store.ts';
 import { bodyBlob, isMade, planAdoption, transactionsOf } from './adoption.ts';
 import type { Journal } from './journal.ts';
 import { isFailureHeard, type NotifySettings } from './notify.ts';
+import { partyOf } from './places.ts';
 import type { RouteTable } from './route-table.ts';
 import { newTransactionId } from './transaction-id.ts';
 import { Work } from './work.ts';
@@ -47,8 +48,9 @@ export class Children implements ChildOpener {
   open(ask: ChildAsk): Child | undefined {
     const { deps, notify } = this.#options;
     const workshop = this.#options.workshop();
-    const { sender, tag, parentId, signals, mayPark, onBehalfOf } = ask;
-    const isParked = !workshop.hasRoom(onBehalfOf);
+    const { sender, tag, parentId, signals, mayPark, onBehalfOf, domain } = ask;
+    const party = partyOf(onBehalfOf, domain, true);
+    const isParked = !workshop.hasRoom(party);
     if (isParked && !mayPark) {
       this.#options.admission.refused('rcpt', 'places');
       return undefined;
@@ -57,7 +59,7 @@ export class Children implements ChildOpener {
     const id = newTransactionId(deps, notify.restIdEntropy);
     const now = deps.clock.now();
     const inherited = (): FilterOutput => signals.records();
-    const facts = { id, route, origin: originOf(ask), createdAt: now, parentId, onBehalfOf, inherited };
+    const facts = { id, route, origin: originOf(ask), createdAt: now, parentId, party, inherited };
     const work = new Work(facts, {
       state: {},
       version: 0,

@@ -15,6 +15,7 @@ import type { UncertainPolicy } from '../core/uncertainty.ts';
 import type { BlobView } from '../http/service.ts';
 import type { AttemptRecord, TxRecord } from '../store/store.ts';
 import type { StopReason, WorkEnd } from './attempt.ts';
+import { type Party, partyOf } from './places.ts';
 import type { Report } from './report.ts';
 
 /** A sender with its compiled chain: where a transaction of that sender goes. */
@@ -30,8 +31,8 @@ export interface WorkFacts {
   readonly origin: Origin;
   readonly createdAt: number;
   readonly parentId?: string;
-  /** For whom it is in work, where that is not its own sender: the one that the conversation it came out of belongs to. */
-  readonly onBehalfOf?: string;
+  /** Whom its place counts for, where that is not its own sender: the one that the conversation it came out of belongs to. */
+  readonly party?: Party;
   readonly messageBuilder?: unknown;
   /** What an earlier chain has found out so far, in the form that is kept. */
   readonly inherited?: () => FilterOutput;
@@ -52,8 +53,8 @@ export class Work {
   readonly pastAttempts: readonly AttemptRecord[];
   /** Ends the running attempt from outside; the reason says why. */
   readonly stop = new Stop<StopReason>();
-  /** Where it goes, as far as that was known when it was made: a child of a conversation hears of its recipient later. */
-  readonly domain: string | undefined;
+  /** Whom its place counts for. */
+  readonly party: Party;
   attemptStartedAt = 0;
   /** When the running attempt was about to hand the end of the message to the far end. */
   dotSentAt: number | undefined;
@@ -96,18 +97,13 @@ export class Work {
     this.live = new LiveTransaction(facts.id, { ...NEW_TX, ...init.state }, init.version);
     this.pastAttempts = init.pastAttempts;
     this.isDurable = init.isDurable;
-    this.domain = destinationOf(init.state);
+    this.party = facts.party ?? partyOf(shareOf(facts.route.sender), destinationOf(init.state));
     this.lastHeardAt = init.now;
   }
 
   /** It has ended and who waits for the outcome knows it, or nobody waits. */
   get isSeen(): boolean {
     return this.hasEnded && (this.shownVersion === undefined || this.shownVersion === this.live.version);
-  }
-
-  /** Whom its place counts for. */
-  get share(): string {
-    return this.facts.onBehalfOf ?? shareOf(this.facts.route.sender);
   }
 
   /** What becomes of it when nobody knows whether it was delivered. */

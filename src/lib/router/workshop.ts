@@ -13,7 +13,7 @@ import { Attempt, type AttemptEnv, bugIn, type WorkEnd } from './attempt.ts';
 import { type ConcludeEnv, decide, recordOutcome } from './conclude.ts';
 import type { DotJournal } from './dot-journal.ts';
 import type { Journal } from './journal.ts';
-import { type Backlog, Places } from './places.ts';
+import { type Backlog, type Party, Places } from './places.ts';
 import { settleSuccess } from './success.ts';
 import { viewOfWork } from './view.ts';
 import { SETTLED, type Work } from './work.ts';
@@ -56,16 +56,16 @@ export class Workshop {
     return this.#places.backlog;
   }
 
-  /** Whether an attempt for this sender may start now. */
-  hasRoom(share: string): boolean {
-    return this.#places.isOpenTo(share);
+  /** Whether an attempt for these may start now. */
+  hasRoom(party: Party): boolean {
+    return this.#places.isOpenTo(party);
   }
 
   /** Keeps a place, if there is one, for an attempt that starts as soon as its transaction is stored; the returned function gives it back. */
-  reserve({ share, domain }: Work): (() => void) | undefined {
-    if (!this.#places.isOpenTo(share, domain)) return undefined;
-    this.#places.take(share, domain);
-    return () => this.#places.leave(share, domain);
+  reserve({ party }: Work): (() => void) | undefined {
+    if (!this.#places.isOpenTo(party)) return undefined;
+    this.#places.take(party);
+    return () => this.#places.leave(party);
   }
 
   /** How many may be under way, and are. */
@@ -94,7 +94,7 @@ export class Workshop {
     must(!this.#byId.has(work.facts.id), 'a transaction is in work once');
     this.#byId.set(work.facts.id, work);
     this.#inflight += 1;
-    this.#places.take(work.share, work.domain);
+    this.#places.take(work.party);
     work.running = this.#run(work);
   }
 
@@ -134,7 +134,7 @@ export class Workshop {
   #leave(work: Work): void {
     if (work.isDurable) this.#retire(work);
     this.#inflight -= 1;
-    this.#places.leave(work.share, work.domain);
+    this.#places.leave(work.party);
     this.#options.onSlotFreed();
   }
 

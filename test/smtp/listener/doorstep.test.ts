@@ -4,9 +4,11 @@ import { connect, createServer, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../../src/lib/core/limits.ts';
+import { reply } from '../../../src/lib/core/response.ts';
 import { Doorstep } from '../../../src/lib/smtp/listener/doorstep.ts';
 import { SmtpClient } from '../../helpers/dialog.ts';
 import { eventually, FakeClock, settle, tickUntil } from '../../helpers/fake-clock.ts';
+import { fakeHop } from '../../helpers/fake-hop.ts';
 import { type SmtpService, smtpService, testTls } from '../../helpers/smtp-service.ts';
 
 /** A client that reads, and what it has heard. */
@@ -232,6 +234,52 @@ it('a message that there is no room for is refused after the same while', async 
     expect.stringMatching(/^450 4\.5\.1 /),
     expect.stringMatching(/^450 4\.5\.1 /),
   ]);
+});
+
+describe('a next hop that has no room', () => {
+  const start = async (stage: 'mail' | 'rcpt') => {
+    const clock = new FakeClock();
+    const noRoom = reply(451, '4.3.2', 'too much at work');
+    const hop = fakeHop({ [stage]: () => noRoom });
+    const service = await smtpService({ hop, deps: { clock } });
+    onTestFinished(() => service.close());
+    const client = await SmtpClient.connect(service.port);
+    await client.line();
+    await client.command('EHLO a.example');
+    return { clock, client, hop };
+  };
+
+  it('is told of after the same while, at MAIL', async () => {
+    const { clock, client } = await start('mail');
+    const before = clock.sleeping;
+    await client.send('MAIL FROM:<alice@example.com>\r\n');
+    await eventually(() => clock.sleeping > before);
+    await clock.advance(limits.smtpRefusalMs);
+    expect(await client.line()).toBe('451 4.3.2 too much at work');
+  });
+
+  it('is told of after the same while, at RCPT, once for all recipients of a message', async () => {
+    const { clock, client } = await start('rcpt');
+    await client.command('MAIL FROM:<alice@example.com>');
+    const before = clock.sleeping;
+    await client.send('RCPT TO:<bob@example.com>\r\nRCPT TO:<ben@example.com>\r\n');
+    await eventually(() => clock.sleeping > before);
+    await clock.advance(limits.smtpRefusalMs);
+    expect([await client.line(), await client.line()]).toEqual(Array(2).fill('451 4.3.2 too much at work'));
+    expect(await client.command('RCPT TO:<bea@example.com>')).toEqual(['451 4.3.2 too much at work']);
+  });
+
+  it('leaves nothing behind of a client that does not wait', async () => {
+    const { clock, client, hop } = await start('rcpt');
+    await client.command('MAIL FROM:<alice@example.com>');
+    const before = clock.sleeping;
+    await client.send('RCPT TO:<bob@example.com>\r\n');
+    await eventually(() => clock.sleeping > before);
+    client.destroy();
+    await eventually(() => hop.exchanges[0]?.isClosed === true);
+    await clock.advance(limits.smtpRefusalMs);
+    expect(clock.sleeping).toBe(0);
+  });
 });
 
 describe('the last sessions', () => {
