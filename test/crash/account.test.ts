@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Copy, Ends, isExplained, RECORDED_WITHIN_MS } from './ends.mjs';
 import { isLarge, messageOf, readMessage } from './messages.mjs';
+import { lastWordsIn, takeoversIn } from './takeovers.mjs';
 import { faultsOf, SILENCE_MS } from './verdict.mjs';
 
 const copy = (at: number, life = 'first'): Copy => ({ client: `gateway-${life}`, router: `router-${life}`, at });
@@ -70,6 +71,13 @@ describe('a message that arrived twice', () => {
     expect(isExplained([copy(2500, 'third'), copy(3000, 'second'), copy(4600)], undefined, ends)).toBe(false);
   });
 
+  it('is explained by a kill, also when whoever sent it again had stood still long before', () => {
+    const ends = new Ends();
+    ends.absent('router-second', 2000, 5500);
+    ends.ended('router-first', 20_030);
+    expect(isExplained([copy(20_000), copy(23_000, 'second')], FORGOTTEN, ends)).toBe(true);
+  });
+
   it('is not explained where the store recorded two deliveries, or knows of fewer attempts than copies', () => {
     const ends = new Ends();
     ends.ended('router-first', 1030);
@@ -84,6 +92,36 @@ describe('a message that arrived twice', () => {
     expect(isExplained([...twice, copy(5000, 'second')], undefined, ends)).toBe(false);
     ends.ended('router-second', 3030);
     expect(isExplained([...twice, copy(5000, 'third')], { delivered: 1, unrecorded: 2 }, ends)).toBe(true);
+  });
+});
+
+describe('the log of a router', () => {
+  const time = '2026-01-01T00:00:01.000Z';
+  const line = (released: number): string =>
+    JSON.stringify({
+      level: 'warn',
+      time,
+      released,
+      uris: ['http://127.0.0.1:1', 'http://127.0.0.1:2'],
+      text: 'took over the transactions of a dead replica',
+    });
+
+  it('says who was taken for dead, and when', () => {
+    const at = Date.parse(time);
+    expect(takeoversIn(`{"text":"something else"}\n${line(2)}\nnull\nError: no JSON\n`)).toEqual([
+      { uri: 'http://127.0.0.1:1', at },
+      { uri: 'http://127.0.0.1:2', at },
+    ]);
+  });
+
+  it('says nothing of who had nothing in work, or was alive after all', () => {
+    expect(takeoversIn(`${line(0)}\n`)).toEqual([]);
+  });
+
+  it('has the last words of a program between its lines', () => {
+    expect(lastWordsIn(`${line(1)}\nError: out of memory\n    at x\n${line(1)}`)).toBe(
+      'Error: out of memory\n    at x',
+    );
   });
 });
 

@@ -12,6 +12,8 @@ import { generator } from './ground.mjs';
 import { Ledger } from './ledger.mjs';
 import { UNAVAILABLE } from './node.mjs';
 import { programs } from './programs.mjs';
+import { leftOver } from './queue.mjs';
+import { takeoversIn } from './takeovers.mjs';
 import { SILENCE_MS } from './verdict.mjs';
 
 const DEADLINE_MS = 120_000;
@@ -37,6 +39,8 @@ export class Cluster {
   #returns = [];
   #sent = 0;
   #disturbances = { program: 0, orderly: 0, stopped: 0, database: 0 };
+  /** Routers that others took for dead although nobody had disturbed them: they were slow, as the machine was. */
+  #takenForDead = 0;
   #diedByItself = [];
   #badStops = [];
   #isOver = false;
@@ -61,6 +65,7 @@ export class Cluster {
       await Promise.all([...clients, ...this.#returns]);
       const rest = this.#routers.map(({ ports }) => ports.rest);
       await this.#ledger.close(rest, DEADLINE_MS, ABSENCE_MS);
+      for (const router of this.#routers) this.#takeovers(await router.log());
       return this.#account();
     } finally {
       this.#isOver = true;
@@ -81,6 +86,7 @@ export class Cluster {
       kills: this.#kills,
       ...this.#ledger.account(),
       disturbances: this.#disturbances,
+      takenForDead: this.#takenForDead,
       diedByItself: this.#diedByItself,
       badStops: this.#badStops,
       lives: this.#nodes.map(({ lives }) => lives),
@@ -113,6 +119,8 @@ export class Cluster {
     this.#nodes = built.nodes;
     this.#balancers = built.balancers;
     for (const node of this.#nodes) await node.start();
+    // On a busy machine it takes long until they can promise anything.
+    await Promise.all(this.#routers.map(({ ports }) => leftOver([ports.rest])));
     this.#ledger.begins();
   }
 
@@ -215,6 +223,16 @@ export class Cluster {
       this.#ends.absent(node.life, from, performance.now());
       node.isAway = false;
     });
+  }
+
+  /** Whoever was taken over could not record what it had just sent, whatever it did then. */
+  #takeovers(log) {
+    for (const { uri, at: wallMs } of takeoversIn(log)) {
+      const at = wallMs - performance.timeOrigin;
+      const life = this.#routers.find(({ ports }) => uri.endsWith(`:${ports.rest}`))?.lifeAt(at) ?? '';
+      if (!this.#ends.isAway(life, at)) this.#takenForDead += 1;
+      this.#ends.absent(life, at - 1000 * TTL_SECONDS, at);
+    }
   }
 
   #later(task) {

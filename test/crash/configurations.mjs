@@ -1,7 +1,9 @@
 /** The YAML of the programs that are crashed: an application, a submission that stores, and one that waits for the far end's own answer. */
 
+const FAR_END_SECONDS = 60;
+
 /** Of a router; with `cluster`, one of several. `far` is the port of the far end, `out` that of the gateway; what is finished is kept for `gcSeconds`. */
-export function routerYaml({ url, rest, service, out, far, policy, cluster, gcSeconds, log = 'silent' }, life) {
+export function routerYaml({ url, rest, service, out, far, policy, cluster, gcSeconds, log = 'warn' }, life) {
   const session = cluster
     ? `, session_refresh_interval: ${cluster.refreshSeconds}, session_ttl: ${cluster.ttlSeconds}`
     : '';
@@ -13,7 +15,7 @@ rest_listener:
   session_uri: http://127.0.0.1:${rest}
   service_uri: http://127.0.0.1:${service}
 storage: {url: '${url}'${session}${garbage}}
-log: {level: ${log}, format: text}
+log: {level: ${log}, format: json}
 sender:
 - {name: app, output_chain: deliver, retry: output_chain, notification: output_chain, uncertain: ${policy}}
 - {name: bounces, output_chain: deliver, retry: output_chain, uncertain: ${policy}}
@@ -42,11 +44,14 @@ endpoint:
 `;
 }
 
-/** Of a gateway: one listener for mail that is stored, one for mail that is cut through. */
+/**
+ * Of a gateway: one listener for mail that is stored, one for mail that is cut through. It waits for the far end for longer than a busy machine takes:
+ * an answer that it does not wait for is lost, and nobody was disturbed who could explain that.
+ */
 export function gatewayYaml({ port, smtp, cut, service, log = 'silent' }, life) {
   return `
 rest_listener: {addr: [127.0.0.1, ${port}], session_uri: 'http://127.0.0.1:${port}'}
-smtp_output: {hosts: {outbound: {ehlo_host: ${life}, timeout: 10}}}
+smtp_output: {hosts: {outbound: {ehlo_host: ${life}, timeout: ${FAR_END_SECONDS}}}}
 smtp_listener:
   services:
   - {addr: [127.0.0.1, ${smtp}], endpoint: router, sender: msa, tag: smtp}

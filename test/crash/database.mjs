@@ -12,7 +12,7 @@ const START_TRIES = 200;
 export async function openDatabase(folder, { engine, postgres }) {
   const database = await opened(folder, engine, postgres);
   if (engine === 'postgres') {
-    await new Promise((resolve) => koukan(folder, 'db', 'init', '--url', database.url).once('exit', resolve));
+    await new Promise((resolve) => koukan(folder, ['db', 'init', '--url', database.url]).once('exit', resolve));
   }
   return database;
 }

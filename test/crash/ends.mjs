@@ -33,9 +33,14 @@ export class Ends {
     return this.#troubles.some(([start, end]) => start <= until && from <= end + RECORDED_WITHIN_MS);
   }
 
-  /** Whether its router had stood still or was dead when this copy came. */
+  /** Whether its router was dead, or had just stood still, when this copy came. */
   isStale({ router, at }) {
-    return (this.#absences.get(router) ?? []).some(([from]) => from <= at);
+    return this.isAway(router, at);
+  }
+
+  /** Whether this life was over then, or stood still, or had done so shortly before. */
+  isAway(life, at) {
+    return (this.#absences.get(life) ?? []).some(([from, until]) => from <= at && at <= until + RECORDED_WITHIN_MS);
   }
 
   /** Whether somebody who had to do with this copy was kept from recording its answer, before the message was sent again at `nextAt`. */

@@ -50,9 +50,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-/** `koukan …args`; what it has to complain of goes to our standard error. */
-export function koukan(folder, ...args) {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+/** `koukan …args`; what it has to complain of goes to `stderr`, a file or our own. */
+export function koukan(folder, args, stderr = 'inherit') {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, stdio: ['ignore', 'ignore', stderr] });
   started.add(child);
   child.once('exit', () => started.delete(child));
   return child;

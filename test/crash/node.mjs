@@ -1,7 +1,9 @@
 /** A program that is killed and started again, under another name each time, so that the far end can tell whose copy it has. */
-import { writeFile } from 'node:fs/promises';
+import { closeSync, openSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { end, koukan } from './ground.mjs';
+import { lastWordsIn } from './takeovers.mjs';
 
 /** The exit code of a router that cannot reach its database at start. */
 export const UNAVAILABLE = 69;
@@ -18,7 +20,8 @@ export class Node {
   #folder;
   #files;
   #child;
-  #startedAt = 0;
+  /** Each life and when it began. */
+  #begun = [];
   /** Somebody wants it to end. */
   #isDoomed = false;
   #ends;
@@ -44,9 +47,12 @@ export class Node {
     this.life = life;
     const files = Object.entries(this.#files(life));
     for (const [file, yaml] of files) await writeFile(path.join(this.#folder, file), yaml);
-    const child = koukan(this.#folder, this.kind, ...files.map(([file]) => file));
+    const log = openSync(this.#logFile, 'a');
+    const child = koukan(this.#folder, [this.kind, ...files.map(([file]) => file)], log);
+    closeSync(log);
     this.#child = child;
-    this.#startedAt = performance.now();
+    const startedAt = performance.now();
+    this.#begun.push({ life, at: startedAt });
     this.#isDoomed = false;
     this.isAway = false;
     child.once('exit', (code, signal) => {
@@ -55,7 +61,8 @@ export class Node {
       if (this.#isDoomed) return;
       // Nobody disturbs it until there is another life of it.
       this.isAway = true;
-      this.#onEarlyEnd(this, { life, code, signal, startedAt: this.#startedAt, at });
+      void this.log().then((log) => process.stderr.write(lastWordsIn(log)));
+      this.#onEarlyEnd(this, { life, code, signal, startedAt, at });
     });
   }
 
@@ -83,5 +90,19 @@ export class Node {
 
   signal(name) {
     this.#child.kill(name);
+  }
+
+  /** What all its lives have logged. */
+  log() {
+    return readFile(this.#logFile, 'utf8');
+  }
+
+  /** Which of its lives that was. */
+  lifeAt(at) {
+    return this.#begun.findLast((life) => life.at <= at)?.life ?? '';
+  }
+
+  get #logFile() {
+    return path.join(this.#folder, `${this.name}.log`);
   }
 }

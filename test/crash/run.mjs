@@ -9,7 +9,8 @@
  *
  * after `npm run build`; prints one JSON object for each engine and shape, whose `faults` name what is wrong with it, and exits 1 when there are any.
  * `--between N`: up to so many promises from one kill to the next, so that queues grow and programs become old. `--gc`: what is finished is
- * forgotten after so many seconds. `--routers N` is a cluster: shape `split` on PostgreSQL.
+ * forgotten after so many seconds. `--routers N` is a cluster: shape `split` on PostgreSQL. Of a router that was only slow, as a busy
+ * machine is, and was taken for dead, `takenForDead` tells: what it had sent in that moment goes out again, as after a kill.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,0 +1,34 @@
+/**
+ * Who was taken for dead, by what the routers have logged. One that was killed, or stood still, is known to have been; on a machine with other work it
+ * may also be one that was only slow, and then what it had sent in that moment goes out once more although nobody has disturbed it.
+ */
+
+const TOOK_OVER = 'took over the transactions of a dead replica';
+
+/** The `session_uri` of each, and when it was, in ms since 1970. `log`: lines of JSON; any others are passed over. */
+export function takeoversIn(log) {
+  return log.split('\n').flatMap((line) => {
+    const { text, time, released, uris } = parsed(line);
+    // Those of which nothing was released have given another sign of life, or had nothing in work.
+    if (text !== TOOK_OVER || !(released > 0)) return [];
+    return uris.map((uri) => ({ uri, at: Date.parse(time) }));
+  });
+}
+
+/** What was written by something else than the log, such as the last words of a program. */
+export function lastWordsIn(log) {
+  return log
+    .split('\n')
+    .filter((line) => parsed(line) === NOTHING)
+    .join('\n');
+}
+
+const NOTHING = {};
+
+function parsed(line) {
+  try {
+    return JSON.parse(line) ?? NOTHING;
+  } catch {
+    return NOTHING;
+  }
+}
