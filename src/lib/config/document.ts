@@ -1,5 +1,6 @@
 /** A YAML text as plain data, with the position of every path in it (YAML 1.2, `<<` merges, duplicate keys refused). */
 import {
+  type Document,
   isAlias,
   isMap,
   isPair,
@@ -18,6 +19,8 @@ import type { ConfigPath, ConfigSource } from './source.ts';
 export interface ConfigDocument {
   readonly value: Readonly<Record<string, unknown>>;
   readonly source: ConfigSource;
+  /** A copy, with its comments, for who rewrites it: offsets in it are those of the text as it was. */
+  copy(): { readonly document: Document; readonly lines: LineCounter };
 }
 
 /** The newest: what kind of file it is, its plugins and its settings are asked one after the other, of the same text. */
@@ -52,6 +55,7 @@ function parsed(text: string, file: string): ConfigDocument {
   return {
     value: plainValue(() => document.toJS() as Record<string, unknown>, mistakeAt),
     source: { file, position: (path, key) => linePosition(lines, offsetOf(root, path, key, resolve)) },
+    copy: () => ({ document: document.clone(), lines }),
   };
 }
 

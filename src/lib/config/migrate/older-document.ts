@@ -6,14 +6,13 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
+  type LineCounter,
   type Node,
-  parseDocument,
   visit,
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
-import { InvalidConfigError } from '../invalid-config.ts';
+import { parseConfigDocument } from '../document.ts';
 
 export interface MigrationNote {
   /** In the file as it was; absent for what has no one place. */
@@ -22,7 +21,7 @@ export interface MigrationNote {
 }
 
 export class OlderDocument {
-  readonly #lines = new LineCounter();
+  readonly #lines: LineCounter;
   readonly #document: Document;
   /** What each alias stood for in the file as it was. */
   readonly #sources = new Map<Alias, Node>();
@@ -30,15 +29,10 @@ export class OlderDocument {
 
   /** Throws `InvalidConfigError` when the text is no YAML mapping. */
   constructor(text: string, file: string) {
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false, merge: true });
-    const [error] = this.#document.errors;
-    if (error === undefined && isMap(this.#document.contents)) {
-      this.#rememberAliases();
-      return;
-    }
-    const { line, col } = error === undefined ? { line: 1, col: 1 } : this.#lines.linePos(error.pos[0]);
-    const message = error === undefined ? 'expected a mapping of sections' : `not YAML: ${error.message}`;
-    throw new InvalidConfigError([{ file, line, col, message }]);
+    const { document, lines } = parseConfigDocument(text, file).copy();
+    this.#document = document;
+    this.#lines = lines;
+    this.#rememberAliases();
   }
 
   get root(): YAMLMap {
