@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { memoryBody } from '../../src/lib/core/body.ts';
 import { ConflictError } from '../../src/lib/core/errors.ts';
 import { limits } from '../../src/lib/core/limits.ts';
 import { GroupCommit } from '../../src/lib/store/group-commit.ts';
@@ -80,13 +79,8 @@ describe.each(databases)('group commit on $name', (kind) => {
     await store.flush();
     expect(await store.load('paused')).toBeDefined();
     store.recordHistory(sampleTransaction('flushed', { next: ENDED }), 1000);
-    store.recordHistory(
-      sampleTransaction('large', { next: ENDED, body: memoryBody(Buffer.alloc(limits.blobWriteBytes * 2, 'x')) }),
-      1000,
-    );
     await store.flush();
     expect(await store.load('flushed')).toBeDefined();
-    expect(await store.blobStatus('large', 'body')).toMatchObject({ finalized: true });
   });
 
   it('writes what is left when it is closed, and then takes nothing more', async () => {

@@ -5,13 +5,15 @@ import { limits } from '../../src/lib/core/limits.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { GroupCommit } from '../../src/lib/store/group-commit.ts';
 import { History } from '../../src/lib/store/history.ts';
-import type { Planned } from '../../src/lib/store/plan.ts';
+import { newTxRow, nextColumns } from '../../src/lib/store/rows.ts';
+import type { CreatePlan, PlannedTransaction } from '../../src/lib/store/sql/create-transactions.ts';
 import type { Operation } from '../../src/lib/store/sql/index.ts';
+import type { HistoryRows } from '../../src/lib/store/sql/write-history.ts';
 import { BODY_BLOB, type NewTransaction, type Store, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { databases, openTestStore, type TestDatabase } from '../helpers/databases.ts';
 import { FakeClock, settle } from '../helpers/fake-clock.ts';
 import { memoryLog } from '../helpers/fake-deps.ts';
-import { sampleTransaction } from '../helpers/sample-transactions.ts';
+import { sampleRecord, sampleTransaction } from '../helpers/sample-transactions.ts';
 
 const ENDED = { kind: 'final', final: { outcome: 'failed', text: 'no such user' } } as const;
 
@@ -77,7 +79,7 @@ function poisonable() {
   const down = { isDown: false };
   const clock = new FakeClock(1000);
   const group = new GroupCommit(async (operations: readonly Operation[]) => {
-    const ids = operations.map(({ args }) => idOf(args));
+    const ids = operations.flatMap(idsOf);
     batches.push(ids);
     if (down.isDown || ids.some((id) => id.startsWith('poison'))) throw new StoreUnavailableError('out of order');
     return { results: operations.map(() => ({ kind: 'done' as const, value: undefined })), changed: true };
@@ -87,14 +89,23 @@ function poisonable() {
   return { batches, down, group, log, clock, history };
 }
 
-const idOf = (args: unknown): string => (args as { txId?: string; id?: string }).txId ?? (args as { id: string }).id;
+/** The transactions that an operation is about. */
+function idsOf({ verb, args }: Operation): string[] {
+  if (verb === 'writeHistory') return [...(args as HistoryRows)].map(({ row }) => row.id);
+  if (verb === 'createTransactions') return (args as CreatePlan).transactions.map(({ row }) => row.id);
+  return [(args as { txId: string }).txId];
+}
 
-const row = (id: string): Planned => ({ plan: { id } as never, sizeBytes: 100 });
+const line = (id: string): PlannedTransaction => ({
+  row: newTxRow(sampleRecord(id), nextColumns(ENDED, null), true, 1000),
+  attempts: [],
+  blobs: [],
+});
 
 describe('a line of history that no batch can be committed with', () => {
   it('is the trouble of others once, and is given up soon', async () => {
     const { batches, group, log, clock, history } = poisonable();
-    history.add(row('poison'));
+    history.add(line('poison'));
     const answers: string[] = [];
     for (let i = 0; i < 20; i += 1) {
       await group.write('cancel', { txId: `other${i}`, now: 1 }).then(
@@ -112,7 +123,7 @@ describe('a line of history that no batch can be committed with', () => {
 
   it('costs its neighbours nothing: they are written', async () => {
     const { batches, group, clock, history } = poisonable();
-    for (let i = 0; i < 40; i += 1) history.add(row(i === 23 || i === 31 ? `poison${i}` : `line${i}`));
+    for (let i = 0; i < 40; i += 1) history.add(line(i === 23 || i === 31 ? `poison${i}` : `line${i}`));
     for (let i = 0; i < 100; i += 1) {
       await group.write('cancel', { txId: `other${i}`, now: 1 }).catch(() => undefined);
       await clock.advance(limits.storeHistoryPauseMs);
@@ -126,7 +137,7 @@ describe('a line of history that no batch can be committed with', () => {
   it('is told from a database that is away: then all wait, however long that is', async () => {
     const { batches, down, group, log, clock, history } = poisonable();
     down.isDown = true;
-    for (const id of ['a', 'b', 'c']) history.add(row(id));
+    for (const id of ['a', 'b', 'c']) history.add(line(id));
     for (let i = 0; i < 50; i += 1) {
       await group.write('cancel', { txId: `other${i}`, now: 1 }).catch(() => undefined);
       await clock.advance(limits.storeHistoryPauseMs);

@@ -145,6 +145,8 @@ export const limits = {
   /** History rows that wait to be written; the oldest are dropped, with a warning, when the database is away for long. */
   storeHistoryBacklog: 10_000,
   storeHistoryBytes: 32 * 1024 * 1024,
+  /** History rows that are written together, at most: as many as writes share a commit, and about so many bytes. */
+  storeHistoryLinesBytes: 1024 * 1024,
   /** How often a history row fails alone, while others are written, before it is given up. */
   storeHistoryTries: 3,
   /** How long a history row waits for a commit to join before it gets its own. */

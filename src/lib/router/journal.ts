@@ -170,7 +170,7 @@ export class Journal {
       filterOutput,
     };
     const attempts = [{ number: 1, startedAt: openedAt, endedAt: now, replies }];
-    store.recordHistory({ record, blobs: [], attempts, next: { kind: 'final', final } }, now);
+    store.recordHistory({ record, attempts, next: { kind: 'final', final } }, now);
   }
 }
 

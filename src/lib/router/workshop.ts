@@ -177,7 +177,7 @@ export class Workshop {
     const next = { kind: 'final', final } as const;
     work.inherit();
     const attempts = [work.attemptRecord(now)];
-    this.#options.store.recordHistory({ record: work.record(), blobs: [], attempts, next }, now);
+    this.#options.store.recordHistory({ record: work.record(), attempts, next }, now);
     this.#retire(work);
   }
 

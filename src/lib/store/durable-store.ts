@@ -17,12 +17,14 @@ import { blobStatus, hostsText, repliesText } from './rows.ts';
 import type { Operation } from './sql/index.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
 import type { DotRow } from './sql/mark-dot-sent.ts';
+import type { HistoryRows } from './sql/write-history.ts';
 import type {
   AppendResult,
   BlobPiece,
   BlobStatus,
   DotMark,
   GcResult,
+  HistoryLine,
   Lease,
   NewTransaction,
   Outcome,
@@ -178,8 +180,8 @@ export class DurableStore implements Store {
     return this.#engine.read('nextDueAt', undefined);
   }
 
-  recordHistory(transaction: NewTransaction, now: number): void {
-    this.#writes.recordHistory(transaction, this.#sessionId, now);
+  recordHistory(line: HistoryLine, now: number): void {
+    this.#writes.recordHistory(line, this.#sessionId, now);
   }
 
   async flush(): Promise<void> {
@@ -260,6 +262,13 @@ async function measured(
   try {
     return await engine.commit(operations);
   } finally {
-    meter?.batch(operations.length, clock.monotonicMs() - startedAt);
+    meter?.batch(writesIn(operations), clock.monotonicMs() - startedAt);
   }
+}
+
+/** Lines of history are one operation, and each of them a write. */
+function writesIn(operations: readonly Operation[]): number {
+  let count = 0;
+  for (const { verb, args } of operations) count += verb === 'writeHistory' ? (args as HistoryRows).count : 1;
+  return count;
 }

@@ -82,6 +82,9 @@ export interface NewTransaction {
   readonly next: NextStep;
 }
 
+/** What is kept of a transaction that needed no durability: its bytes went to the next hop. */
+export type HistoryLine = Omit<NewTransaction, 'blobs'>;
+
 export interface BlobStatus {
   readonly name: string;
   /** Bytes stored so far. */
@@ -248,7 +251,7 @@ export interface Store {
   /** The instant at which the next transaction falls due, to sleep until then. */
   nextDueAt(): Promise<number | undefined>;
   /** Writes the history row of a transaction that needed no durability; joins a later commit, nobody waits for it. */
-  recordHistory(transaction: NewTransaction, now: number): void;
+  recordHistory(line: HistoryLine, now: number): void;
   /** Waits until everything handed to `recordHistory` is written. */
   flush(): Promise<void>;
 

@@ -8,10 +8,10 @@ import type { BodyFiles } from './body-files.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
 import { giveBack, type Planned, planAtOnce, planCreate } from './plan.ts';
-import { attemptRow, filterOutputText, nextColumns } from './rows.ts';
+import { attemptRow, filterOutputText, newTxRow, nextColumns } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
 import type { OutcomeResult, OutcomeRow } from './sql/record-outcome.ts';
-import { BlobReuseError, type NewTransaction, type Outcome } from './store.ts';
+import { BlobReuseError, type HistoryLine, type NewTransaction, type Outcome } from './store.ts';
 
 export interface TransactionWritesOptions {
   readonly group: GroupCommit;
@@ -24,8 +24,6 @@ export interface TransactionWritesOptions {
 export class TransactionWrites {
   readonly #options: TransactionWritesOptions;
   readonly #history: History;
-  /** History whose bodies are being read, or written when they are too large for one commit. */
-  readonly #plannedHistory = new Set<Promise<void>>();
   #leasesOnTheWay = 0;
 
   constructor(options: TransactionWritesOptions) {
@@ -109,29 +107,9 @@ export class TransactionWrites {
     });
   }
 
-  recordHistory(transaction: NewTransaction, sessionId: number | undefined, now: number): void {
-    const planned = this.#plan([transaction], sessionId, now);
-    if (!(planned instanceof Promise)) {
-      this.#history.add(planned);
-      return;
-    }
-    const done = this.#planHistory(transaction, planned).finally(() => this.#plannedHistory.delete(done));
-    this.#plannedHistory.add(done);
-  }
-
-  async #planHistory(transaction: NewTransaction, planned: Promise<Planned>): Promise<void> {
-    // Nobody waits, so the bodies must outlive whoever made them.
-    const releases = transaction.blobs.map(({ source }) => (source.kind === 'body' ? source.body.retain() : undefined));
-    try {
-      const plan = await planned;
-      this.#history.add(plan);
-      // Should it take so long that its files are collected, the line is lost, and nothing refers to them.
-      plan.filed?.end();
-    } catch (error) {
-      this.#options.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'cannot write history');
-    } finally {
-      for (const release of releases) release?.();
-    }
+  recordHistory({ record, attempts, next }: HistoryLine, sessionId: number | undefined, now: number): void {
+    const row = newTxRow(record, nextColumns(next, sessionId ?? null), true, now);
+    this.#history.add({ row, attempts: attempts.map(attemptRow), blobs: [] });
   }
 
   /** At once, unless something has to be read, or written in pieces, before. */
@@ -150,9 +128,8 @@ export class TransactionWrites {
   }
 
   /** Waits until everything handed to `recordHistory` is written. */
-  async flush(): Promise<void> {
-    await Promise.all(this.#plannedHistory);
-    await this.#history.flush();
+  flush(): Promise<void> {
+    return this.#history.flush();
   }
 
   close(): void {

@@ -6,6 +6,7 @@
  */
 import { type Operation, type WriteName, writes } from '../sql/index.ts';
 import type { Sql } from '../sql/sql.ts';
+import { historyPlan } from '../sql/write-history.ts';
 import { ConnectionTrouble } from './connection.ts';
 import { createTogether, isOnlyInserts } from './create-together.ts';
 import { markTogether } from './marks-together.ts';
@@ -27,6 +28,10 @@ class Group {
     if (isVerb(operation, 'createTransactions')) {
       if (!isOnlyInserts(operation.args)) return false;
       this.#creates.push({ at, args: operation.args });
+      return true;
+    }
+    if (isVerb(operation, 'writeHistory')) {
+      this.#creates.push({ at, args: historyPlan(operation.args) });
       return true;
     }
     if (isVerb(operation, 'markDotSent')) {

@@ -18,6 +18,7 @@ import { readChunk } from './read-chunk.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { refreshSession } from './refresh-session.ts';
 import { beginBlob, beginFileBlob, fileBlobs, newestBlobId, writeBlob } from './write-blob.ts';
+import { writeHistory } from './write-history.ts';
 
 export const writes = {
   appendBlob,
@@ -37,6 +38,7 @@ export const writes = {
   refreshSession,
   releaseLeases,
   writeBlob,
+  writeHistory,
 } as const;
 
 export const reads = {

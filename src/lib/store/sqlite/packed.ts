@@ -1,41 +1,48 @@
 /**
- * A batch on its way to the writer thread: what creates and outcomes consist of as one flat list, and all their bytes as one piece of memory
- * that is handed over. Cloning the same as objects costs both threads several times as much, and they are nearly all there is under load.
+ * A batch on its way to the writer thread: the rows that creates, outcomes and history consist of, and all their bytes, as one piece of memory that is
+ * handed over. Cloning the same as objects costs both threads several times as much, and they are nearly all there is under load.
  *
  * A body comes out of it in as few pieces as it may be stored in, however many it went in as: each is a row.
  */
 import { limits } from '../../core/limits.ts';
 import type { BatchResult, Settled } from '../batch.ts';
-import { ATTEMPT_COLUMNS, type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
-import type { CreatePlan, PlannedBody, PlannedSource, PlannedTransaction } from '../sql/create-transactions.ts';
+import { RowReader, RowWriter } from '../packed-rows.ts';
+import { packAttempt, packTransaction, unpackAttempt, unpackTransaction } from '../packed-transaction.ts';
+import type { CreatePlan, PlannedBody, PlannedTransaction } from '../sql/create-transactions.ts';
 import type { Operation } from '../sql/index.ts';
 import type { OutcomeRow } from '../sql/record-outcome.ts';
+import type { HistoryRows } from '../sql/write-history.ts';
 
-type Value = string | number | null;
-
+/** The memory of a batch. */
 export interface PackedBatch {
-  readonly values: readonly Value[];
+  /** Numbers, then texts, then bodies. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many numbers there are. */
+  readonly numbers: number;
+  readonly textBytes: number;
   /** The operations that travel as they are, in their order. */
   readonly others: readonly Operation[];
 }
 
-/** The bytes are put into `memory`, that of a batch which is over, where it is large enough. */
-export function packBatch(operations: readonly Operation[], memory?: ArrayBuffer): PackedBatch {
-  const packer = new Packer();
-  for (const operation of operations) packer.operation(operation);
-  return packer.batch(memory);
-}
+const CREATE = 1;
+const OUTCOME = 2;
+const HISTORY = 3;
+const OTHER = 4;
 
+const INLINE = 1;
+const WRITTEN = 2;
+
+const NUMBER_BYTES = Float64Array.BYTES_PER_ELEMENT;
 const PAGE_BYTES = 4096;
 /** Pages of inner and outer ends of indexes that change with any batch; and how much of it fills another. */
 const BATCH_PAGES = 16;
-const VALUES_PER_PAGE = 50;
+const NUMBERS_PER_PAGE = 50;
 const ROOM_STEP_BYTES = 65_536;
 
 /** How many pages of the database a batch changes, roughly. */
-export function loggedPages({ values, bytes, others }: PackedBatch): number {
-  return BATCH_PAGES + others.length + values.length / VALUES_PER_PAGE + bytes.length / PAGE_BYTES;
+export function loggedPages({ bytes, numbers, textBytes, others }: PackedBatch): number {
+  const bodyBytes = bytes.length - numbers * NUMBER_BYTES - textBytes;
+  return BATCH_PAGES + others.length + numbers / NUMBERS_PER_PAGE + bodyBytes / PAGE_BYTES;
 }
 
 /** Some more than is needed, so that the next batches find room in it, too. */
@@ -43,208 +50,192 @@ function roomFor(sizeBytes: number): number {
   return Math.ceil(sizeBytes / ROOM_STEP_BYTES) * ROOM_STEP_BYTES;
 }
 
+/** What rows are written to before it is known how much memory they need: one for all, because a batch is packed in one go. */
+const scratch = new RowWriter();
+
+/** The rows and bytes are put into `memory`, that of a batch which is over, where it is large enough. */
+export function packBatch(operations: readonly Operation[], memory?: ArrayBuffer): PackedBatch {
+  scratch.clear();
+  const packer = new Packer(scratch);
+  for (const operation of operations) packer.operation(operation);
+  return packer.batch(memory);
+}
+
 export function unpackBatch(batch: PackedBatch): Operation[] {
   return new Unpacker(batch).operations();
 }
 
 class Packer {
-  readonly #values: Value[] = [];
+  readonly #rows: RowWriter;
   readonly #others: Operation[] = [];
   readonly #chunks: Uint8Array[] = [];
-  #sizeBytes = 0;
+  #bodyBytes = 0;
 
+  constructor(rows: RowWriter) {
+    this.#rows = rows;
+  }
+
+  /** Each is a row, those of its transactions included. */
   operation(operation: Operation): void {
+    this.#rows.begin();
+    const history = this.#content(operation);
+    this.#rows.end();
+    if (history !== undefined) this.#rows.append(history.packed);
+  }
+
+  /** Answers the history it has, which is in rows already. */
+  #content(operation: Operation): HistoryRows | undefined {
     const { verb } = operation;
     if (verb === 'createTransactions') {
-      this.#values.push(verb);
+      this.#rows.number(CREATE);
       this.#create(operation.args as CreatePlan);
     } else if (verb === 'recordOutcome') {
-      this.#values.push(verb);
+      this.#rows.number(OUTCOME);
       this.#outcome(operation.args as OutcomeRow);
+    } else if (verb === 'writeHistory') {
+      const history = operation.args as HistoryRows;
+      this.#rows.number(HISTORY);
+      this.#rows.number(history.count);
+      return history;
     } else {
-      this.#values.push(null);
+      this.#rows.number(OTHER);
       this.#others.push(operation);
     }
+    return undefined;
   }
 
   batch(memory: ArrayBuffer | undefined): PackedBatch {
-    const sizeBytes = this.#sizeBytes;
+    const { numbers, text } = this.#rows.rows;
+    const bodiesAt = numbers.byteLength + text.length;
+    const sizeBytes = bodiesAt + this.#bodyBytes;
     const isEnough = memory !== undefined && memory.byteLength >= sizeBytes;
     const bytes = new Uint8Array(isEnough ? memory : new ArrayBuffer(roomFor(sizeBytes)), 0, sizeBytes);
-    let at = 0;
+    new Float64Array(bytes.buffer).set(numbers);
+    bytes.set(text, numbers.byteLength);
+    let at = bodiesAt;
     for (const chunk of this.#chunks) {
       bytes.set(chunk, at);
       at += chunk.byteLength;
     }
-    return { values: this.#values, bytes, others: this.#others };
+    return { bytes, numbers: numbers.length, textBytes: text.length, others: this.#others };
   }
 
   #create({ bodies, transactions, now }: CreatePlan): void {
-    this.#values.push(now, bodies.length, transactions.length);
+    this.#rows.number(now);
+    this.#rows.number(bodies.length);
     for (const body of bodies) this.#body(body);
-    for (const transaction of transactions) this.#transaction(transaction);
+    this.#rows.number(transactions.length);
+    for (const transaction of transactions) packTransaction(this.#rows, transaction);
   }
 
   #body(body: PlannedBody): void {
     if (body.kind === 'written') {
-      this.#values.push(body.blobId, null);
+      this.#rows.number(WRITTEN);
+      this.#rows.number(body.blobId);
       return;
     }
-    this.#values.push(body.size, 'inline');
+    this.#rows.number(INLINE);
+    this.#rows.number(body.size);
     for (const chunk of body.chunks) {
       this.#chunks.push(chunk);
-      this.#sizeBytes += chunk.byteLength;
+      this.#bodyBytes += chunk.byteLength;
     }
-  }
-
-  #transaction({ row, attempts, blobs }: PlannedTransaction): void {
-    const values = this.#values;
-    for (const column of NEW_TX_COLUMNS) values.push(row[column]);
-    values.push(attempts.length, blobs.length);
-    for (const attempt of attempts) this.#attempt(attempt);
-    for (const { name, source } of blobs) {
-      if (source.kind === 'body') values.push(name, source.index);
-      else if (source.kind === 'open') values.push(name, null);
-      else values.push(name, source.txId, source.name);
-    }
-  }
-
-  #attempt(attempt: AttemptRow): void {
-    for (const column of ATTEMPT_COLUMNS) this.#values.push(attempt[column]);
   }
 
   #outcome({ txId, sessionId, attempt, filterOutput, next, version, spawn }: OutcomeRow): void {
-    const { final_outcome, final_text, next_attempt_at, lease_session_id, uncertain } = next;
-    this.#values.push(txId, sessionId, filterOutput, version);
-    this.#values.push(final_outcome, final_text, next_attempt_at, lease_session_id, uncertain);
-    this.#attempt(attempt);
+    const rows = this.#rows;
+    rows.text(txId);
+    rows.number(sessionId);
+    rows.text(filterOutput);
+    rows.number(version);
+    rows.text(next.final_outcome);
+    rows.text(next.final_text);
+    rows.number(next.next_attempt_at);
+    rows.number(next.lease_session_id);
+    rows.number(next.uncertain);
+    packAttempt(rows, attempt);
     this.#create(spawn);
   }
 }
 
 class Unpacker {
-  readonly #batch: PackedBatch;
-  #at = 0;
-  #bytesAt = 0;
+  readonly #rows: RowReader;
+  readonly #others: readonly Operation[];
+  readonly #bytes: Uint8Array;
+  #bodiesAt: number;
 
-  constructor(batch: PackedBatch) {
-    this.#batch = batch;
+  constructor({ bytes, numbers, textBytes, others }: PackedBatch) {
+    const textAt = numbers * NUMBER_BYTES;
+    this.#bytes = bytes;
+    this.#bodiesAt = textAt + textBytes;
+    this.#rows = new RowReader({
+      numbers: new Float64Array(bytes.buffer, 0, numbers),
+      text: bytes.subarray(textAt, this.#bodiesAt),
+    });
+    this.#others = others;
   }
 
   operations(): Operation[] {
-    const { values, others } = this.#batch;
     const operations: Operation[] = [];
-    for (let other = 0; this.#at < values.length; ) {
-      const verb = this.#next<'createTransactions' | 'recordOutcome' | null>();
-      if (verb === 'createTransactions') operations.push({ verb, args: this.#create() });
-      else if (verb === 'recordOutcome') operations.push({ verb, args: this.#outcome() });
-      else operations.push(others[other++] as Operation);
+    for (let other = 0; !this.#rows.isAtEnd; ) {
+      this.#rows.begin();
+      const kind = this.#rows.number();
+      if (kind === CREATE) operations.push({ verb: 'createTransactions', args: this.#create() });
+      else if (kind === OUTCOME) operations.push({ verb: 'recordOutcome', args: this.#outcome() });
+      else if (kind === HISTORY) operations.push({ verb: 'createTransactions', args: this.#history() });
+      else operations.push(this.#others[other++] as Operation);
     }
     return operations;
   }
 
-  #next<T extends Value>(): T {
-    return this.#batch.values[this.#at++] as T;
-  }
-
   #create(): CreatePlan {
-    const now = this.#next<number>();
-    const bodyCount = this.#next<number>();
-    const count = this.#next<number>();
+    const now = this.#rows.number();
     const bodies: PlannedBody[] = [];
-    for (let i = 0; i < bodyCount; i += 1) bodies.push(this.#body());
+    for (let left = this.#rows.number(); left > 0; left -= 1) bodies.push(this.#body());
     const transactions: PlannedTransaction[] = [];
-    for (let i = 0; i < count; i += 1) transactions.push(this.#transaction());
+    for (let left = this.#rows.number(); left > 0; left -= 1) transactions.push(unpackTransaction(this.#rows));
     return { bodies, transactions, now };
   }
 
   #body(): PlannedBody {
-    const number = this.#next<number>();
-    if (this.#next<'inline' | null>() === null) return { kind: 'written', blobId: number };
+    const isWritten = this.#rows.number() === WRITTEN;
+    const number = this.#rows.number();
+    if (isWritten) return { kind: 'written', blobId: number };
     const chunks: Uint8Array[] = [];
-    const end = this.#bytesAt + number;
-    while (this.#bytesAt < end) {
-      const next = Math.min(end, this.#bytesAt + limits.blobChunkBytes);
-      chunks.push(this.#batch.bytes.subarray(this.#bytesAt, next));
-      this.#bytesAt = next;
+    const end = this.#bodiesAt + number;
+    while (this.#bodiesAt < end) {
+      const next = Math.min(end, this.#bodiesAt + limits.blobChunkBytes);
+      chunks.push(this.#bytes.subarray(this.#bodiesAt, next));
+      this.#bodiesAt = next;
     }
     return { kind: 'inline', size: number, chunks };
   }
 
-  #transaction(): PlannedTransaction {
-    const row = this.#row();
-    const attemptCount = this.#next<number>();
-    const blobCount = this.#next<number>();
-    const attempts: AttemptRow[] = [];
-    for (let i = 0; i < attemptCount; i += 1) attempts.push(this.#attempt());
-    const blobs: PlannedTransaction['blobs'][number][] = [];
-    for (let i = 0; i < blobCount; i += 1) blobs.push({ name: this.#next<string>(), source: this.#source() });
-    return { row, attempts, blobs };
-  }
-
-  #source(): PlannedSource {
-    const value = this.#next();
-    if (value === null) return { kind: 'open' };
-    if (typeof value === 'number') return { kind: 'body', index: value };
-    return { kind: 'reuse', txId: value, name: this.#next<string>() };
-  }
-
-  /** In the order of `NEW_TX_COLUMNS`. */
-  #row(): NewTxRow {
-    return {
-      id: this.#next<string>(),
-      sender: this.#next<string>(),
-      tag: this.#next<string | null>(),
-      parent_id: this.#next<string | null>(),
-      origin: this.#next<string>(),
-      mail_from: this.#next<string | null>(),
-      rcpt_to: this.#next<string>(),
-      message_builder: this.#next<string | null>(),
-      filter_output: this.#next<string>(),
-      retry: this.#next<number>(),
-      notification: this.#next<number>(),
-      created_at: this.#next<number>(),
-      updated_at: this.#next<number>(),
-      version: this.#next<number>(),
-      input_done: this.#next<number>(),
-      cancelled: this.#next<number>(),
-      final_outcome: this.#next<string | null>(),
-      final_text: this.#next<string | null>(),
-      next_attempt_at: this.#next<number | null>(),
-      lease_session_id: this.#next<number | null>(),
-      uncertain: this.#next<number>(),
-      rcpt_address: this.#next<string | null>(),
-      rcpt_domain: this.#next<string | null>(),
-      mail_from_address: this.#next<string | null>(),
-    };
-  }
-
-  /** In the order of `ATTEMPT_COLUMNS`. */
-  #attempt(): AttemptRow {
-    return {
-      number: this.#next<number>(),
-      started_at: this.#next<number>(),
-      ended_at: this.#next<number | null>(),
-      replies: this.#next<string>(),
-      hosts: this.#next<string | null>(),
-      dot_sent_at: this.#next<number | null>(),
-    };
+  /** To be written as any other transactions: one create for all of them. */
+  #history(): CreatePlan {
+    const transactions: PlannedTransaction[] = [];
+    for (let left = this.#rows.number(); left > 0; left -= 1) {
+      this.#rows.begin();
+      transactions.push(unpackTransaction(this.#rows));
+    }
+    return { bodies: [], transactions, now: 0 };
   }
 
   #outcome(): OutcomeRow {
+    const rows = this.#rows;
     return {
-      txId: this.#next<string>(),
-      sessionId: this.#next<number>(),
-      filterOutput: this.#next<string>(),
-      version: this.#next<number>(),
+      txId: rows.text(),
+      sessionId: rows.number(),
+      filterOutput: rows.text(),
+      version: rows.number(),
       next: {
-        final_outcome: this.#next<string | null>(),
-        final_text: this.#next<string | null>(),
-        next_attempt_at: this.#next<number | null>(),
-        lease_session_id: this.#next<number | null>(),
-        uncertain: this.#next<number>(),
+        final_outcome: rows.textOrNull(),
+        final_text: rows.textOrNull(),
+        next_attempt_at: rows.numberOrNull(),
+        lease_session_id: rows.numberOrNull(),
+        uncertain: rows.number(),
       },
-      attempt: this.#attempt(),
+      attempt: unpackAttempt(rows),
       spawn: this.#create(),
     };
   }
