@@ -80,7 +80,14 @@ describe('koukan config check', () => {
     const unclear = file('unclear.yaml', 'log: {level: info}\n');
     expect((await check(unclear)).stderr).toContain("neither a router's nor a gateway's");
     expect((await check('--kind', 'gateway', unclear)).stderr).toContain("missing 'rest_listener'");
-    expect((await check(path.join(folder, 'none.yaml'))).stderr).toContain('there is no file');
+  });
+
+  it('exits with 66 when all that is wrong is that a file is not there', async () => {
+    const none = path.join(folder, 'none.yaml');
+    const { exitCode, stderr } = await check(none);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 66, stderr: `there is no file ${none}` });
+    const bad = file('also-bad.yaml', 'log: {level: info}\n');
+    expect((await check(none, bad)).exitCode).toBe(78);
   });
 
   it('wants a file', async () => {

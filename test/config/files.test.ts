@@ -68,10 +68,10 @@ describe('files named in a configuration', () => {
 
 describe('a configuration file', () => {
   it('that is not there is a clear error', () => {
-    expect(() => loadRouterConfig('/no/such/router.yaml')).toThrow('/no/such/router.yaml:1:1: there is no file');
+    expect(() => loadRouterConfig('/no/such/router.yaml')).toThrow(/^there is no file \/no\/such\/router\.yaml$/);
   });
 
   it('that is a directory is a clear error', () => {
-    expect(() => loadRouterConfig(folder)).toThrow(`${folder}:1:1: expected a file, not the directory ${folder}`);
+    expect(() => loadRouterConfig(folder)).toThrow(`expected a file, not the directory ${folder}`);
   });
 });

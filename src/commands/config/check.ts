@@ -29,14 +29,14 @@ export default class ConfigCheck extends Command {
     const { checkConfigs } = await import('../../lib/chain/check-config.ts');
     const { stepsOf } = await import('../../lib/plugins/steps-of.ts');
     const { systemClock } = await import('../../lib/ops/clock.ts');
-    const { formatMistake } = await import('../../lib/config/invalid-config.ts');
-    const { exitCodes } = await import('../../lib/core/errors.ts');
+    const { formatMistake, mistakesExitCode } = await import('../../lib/config/invalid-config.ts');
     const reports = await checkConfigs(argv.map(String), stepsOf(systemClock), flags.kind);
     for (const { file, kind, mistakes, warnings } of reports) {
       for (const line of [...warnings, ...mistakes.map(formatMistake)]) process.stderr.write(`${line}\n`);
       if (mistakes.length === 0) this.log(`${file}: ok (${kind})`);
     }
-    if (reports.some((report) => report.mistakes.length > 0)) process.exitCode = exitCodes.config;
+    const mistakes = reports.flatMap((report) => report.mistakes);
+    if (mistakes.length > 0) process.exitCode = mistakesExitCode(mistakes);
     return reports;
   }
 }

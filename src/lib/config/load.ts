@@ -87,7 +87,7 @@ export function readConfigFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new InvalidConfigError([{ file, line: 1, col: 1, message: readProblem(file, error) }]);
+    throw new InvalidConfigError([{ file, message: readProblem(file, error) }]);
   }
 }
 
