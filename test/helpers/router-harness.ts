@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { registry } from '../../src/lib/chain/registry.ts';
+import type { StepRegistry } from '../../src/lib/chain/step-registry.ts';
 import { parseRouterConfig } from '../../src/lib/config/load.ts';
 import { memoryBody } from '../../src/lib/core/body.ts';
 import type { Clock, Deps } from '../../src/lib/core/deps.ts';
@@ -33,6 +34,8 @@ export interface HarnessOptions {
   /** What all messages may hold in memory together. */
   readonly inMemoryBytes?: number;
   readonly meter?: RouterMeter;
+  /** With the steps of plugins. */
+  readonly registry?: StepRegistry;
 }
 
 export interface Harness {
@@ -110,7 +113,7 @@ ${options.chains ?? DEFAULT_CHAINS}`,
   const router = new Router({
     config,
     deps,
-    registry,
+    registry: options.registry ?? registry,
     store,
     spool,
     hop: () => far,
