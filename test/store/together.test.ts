@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HistoryLines } from '../../src/lib/store/history-lines.ts';
 import { migrate } from '../../src/lib/store/migrate.ts';
 import { NOBODY } from '../../src/lib/store/passed-over.ts';
 import { openPostgresSchema } from '../../src/lib/store/postgres/schema.ts';
@@ -10,6 +11,7 @@ import type { CreatePlan, PlannedSource } from '../../src/lib/store/sql/create-t
 import { type Operation, writes } from '../../src/lib/store/sql/index.ts';
 import type { OutcomeRow } from '../../src/lib/store/sql/record-outcome.ts';
 import type { Sql } from '../../src/lib/store/sql/sql.ts';
+import { type HistoryRows, historyPlan } from '../../src/lib/store/sql/write-history.ts';
 import { packBatch, packResult, unpackBatch, unpackResult } from '../../src/lib/store/sqlite/packed.ts';
 import { openSqliteSchema } from '../../src/lib/store/sqlite/schema.ts';
 import { runTogether as runOnSqlite } from '../../src/lib/store/sqlite/together.ts';
@@ -89,6 +91,25 @@ const anyOther = fc.constantFrom<Operation>(
   { verb: 'claimDue', args: { sessionId: SESSION, now: 6, limit: 1, passedOver: NOBODY } },
 );
 
+/** Lines of history, of any texts and any number of attempts. */
+const anyHistory = fc
+  .array(
+    fc.record({ tag: fc.string({ unit: 'binary' }), text: fc.string({ unit: 'grapheme' }), tries: fc.nat({ max: 2 }) }),
+  )
+  .map((lines) => (id: string): Operation<'writeHistory'> => {
+    const rows = new HistoryLines();
+    for (const [i, { tag, text, tries }] of lines.entries()) {
+      const replies = { rcpt: [{ code: 250, text }] };
+      const next = nextColumns({ kind: 'final', final: { outcome: 'delivered', text } }, null);
+      rows.add({
+        row: newTxRow(sampleRecord(`${id} line ${i}`, { tag: tag.replaceAll('\0', '-') }), next, true, 5),
+        attempts: Array.from({ length: tries }, (_, n) => attemptRow({ number: n + 1, startedAt: 5, replies })),
+        blobs: [],
+      });
+    }
+    return { verb: 'writeHistory', args: rows };
+  });
+
 const anyMark = fc
   .record({
     txId: fc.constantFrom(...KNOWN),
@@ -105,6 +126,7 @@ const anyBatch = fc
     fc.oneof(
       anyCreate,
       anyOutcome,
+      anyHistory,
       anyMark.map((operation) => () => operation),
       anyOther.map((operation) => () => operation),
     ),
@@ -129,7 +151,7 @@ async function connect({ url: text }: TestDatabase): Promise<SchemaConnection> {
   return url.kind === 'postgres' ? openPostgresSchema(url.url, url.shown) : openSqliteSchema(url.file, false);
 }
 
-/** The same with each body in one piece. */
+/** The same with each body in one piece, and history as the transactions it consists of. */
 function inOnePiece(operation: Operation): Operation {
   const joined = ({ bodies, ...rest }: CreatePlan): CreatePlan => ({
     ...rest,
@@ -139,6 +161,8 @@ function inOnePiece(operation: Operation): Operation {
     }),
   });
   if (operation.verb === 'createTransactions') return { ...operation, args: joined(operation.args as CreatePlan) };
+  if (operation.verb === 'writeHistory')
+    return { verb: 'createTransactions', args: historyPlan(operation.args as HistoryRows) };
   if (operation.verb !== 'recordOutcome') return operation;
   const args = operation.args as OutcomeRow;
   return { ...operation, args: { ...args, spawn: joined(args.spawn) } };

@@ -145,8 +145,6 @@ export const limits = {
   /** History rows that wait to be written; the oldest are dropped, with a warning, when the database is away for long. */
   storeHistoryBacklog: 10_000,
   storeHistoryBytes: 32 * 1024 * 1024,
-  /** History rows that are written together, at most: as many as writes share a commit, and about so many bytes. */
-  storeHistoryLinesBytes: 1024 * 1024,
   /** How often a history row fails alone, while others are written, before it is given up. */
   storeHistoryTries: 3,
   /** How long a history row waits for a commit to join before it gets its own. */
@@ -282,9 +280,8 @@ export const limits = {
   knownPeers: 1000,
   /** Series of one metric; what is one too many is counted as `other`. */
   metricSeries: 500,
-  /** How long the depth of the queue is not asked for again. */
+  /** How long the depth of the queue is not asked for again, and up to how many transactions are counted for it. */
   queueDepthMs: 10_000,
-  /** Up to this many transactions are counted for a metric. */
   queueCountRows: 1_000_000,
   /** One check of a message's sender (SPF, DKIM, DMARC, ARC, the peer's name): DNS questions, and how long they may take together. */
   authDnsQuestions: 150,

@@ -20,9 +20,9 @@ export class HistoryLines implements HistoryRows {
     return this.#writer.sizeBytes;
   }
 
-  /** As many as may hold up those who wait for the same commit. */
+  /** As many, and as large, as may hold up those who wait for the same commit. */
   get isFull(): boolean {
-    return this.#count >= limits.storeBatchOperations || this.sizeBytes >= limits.storeHistoryLinesBytes;
+    return this.#count >= limits.storeBatchOperations || this.sizeBytes >= limits.blobWriteBytes;
   }
 
   get packed(): HistoryRows['packed'] {

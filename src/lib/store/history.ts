@@ -68,7 +68,7 @@ export class History {
   }
 
   #begin(): HistoryLines {
-    this.#dropExcess(limits.storeBatchOperations, limits.storeHistoryLinesBytes);
+    this.#dropExcess(limits.storeBatchOperations, limits.blobWriteBytes);
     const lines = this.#spare ?? new HistoryLines();
     this.#spare = undefined;
     this.#waiting.push(lines);
