@@ -75,6 +75,7 @@ export class RowWriter {
   clear(): void {
     this.#count = 0;
     this.#sizeBytes = 0;
+    this.#text = '';
     if (this.#bytes.length > KEPT_TEXT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(FIRST_TEXT_BYTES);
   }
 
