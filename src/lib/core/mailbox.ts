@@ -25,6 +25,7 @@ export function isPathTooLong(address: string): boolean {
 
 /** Finds a parameter by keyword, which is case-insensitive (RFC 5321 §2.4). */
 export function findParam(box: Mailbox, keyword: string): EsmtpParam | undefined {
+  if (box.params.length === 0) return undefined;
   const wanted = keyword.toUpperCase();
   return box.params.find((param) => param.keyword.toUpperCase() === wanted);
 }

@@ -56,16 +56,14 @@ export class InboundExchange implements MailTaker {
   }
 
   mail(from: Mailbox, answered: Answered): void {
-    const step = (): Promise<Response> => this.#upstream.mail(from);
-    this.#ask(step, this.#settings.times.mailMs, mailTimeout, (response) => {
+    this.#ask(this.#upstream.mail, from, this.#settings.times.mailMs, mailTimeout, (response) => {
       if (!isOk(response)) this.#verdict = response;
       this.#tell(response, answered);
     });
   }
 
   rcpt(to: Mailbox, answered: Answered): void {
-    const step = (): Promise<Response> => this.#upstream.rcpt(to);
-    this.#ask(step, this.#settings.times.rcptMs, rcptTimeout, (response) => {
+    this.#ask(this.#upstream.rcpt, to, this.#settings.times.rcptMs, rcptTimeout, (response) => {
       if (isOk(response)) this.#accepted += 1;
       else this.#refused += 1;
       this.#tell(response, answered);
@@ -92,8 +90,7 @@ export class InboundExchange implements MailTaker {
 
   data(body: Body, answered: Answered): void {
     this.#sizeBytes = body.size;
-    const step = (): Promise<Response> => this.#upstream.data(body);
-    this.#ask(step, this.#settings.times.dataMs, dataTimeout, (response) => {
+    this.#ask(this.#upstream.data, body, this.#settings.times.dataMs, dataTimeout, (response) => {
       this.#verdict = response;
       answered(response);
     });
@@ -138,7 +135,13 @@ export class InboundExchange implements MailTaker {
   }
 
   /** Hears the answer to a step in a form we may give, or `late` when it does not come in time. */
-  #ask(step: () => Promise<Response>, ms: number, late: Response, hear: Answered): void {
+  #ask<V>(
+    step: (this: Exchange, value: V) => Promise<Response>,
+    value: V,
+    ms: number,
+    late: Response,
+    hear: Answered,
+  ): void {
     let isOver = false;
     const end = (response: Response): void => {
       if (isOver) return;
@@ -149,7 +152,7 @@ export class InboundExchange implements MailTaker {
     const forget = this.#settings.clock.after(ms, () => end(late));
     const onBug = (error: unknown): void => end(this.#onBug(error));
     try {
-      step().then(end, onBug);
+      step.call(this.#upstream, value).then(end, onBug);
     } catch (error) {
       onBug(error);
     }

@@ -65,6 +65,10 @@ function cutPath(text: string): { path: string; rest: string } | undefined {
 
 /** Index of the `>` that is not inside a quoted local part. */
 function closingBracket(text: string): number | undefined {
+  const end = text.indexOf('>');
+  const quote = text.indexOf('"');
+  // Nearly all addresses have none.
+  if (quote === -1 || quote > end) return end === -1 ? undefined : end;
   let isQuoted = false;
   for (let i = 1; i < text.length; i += 1) {
     const char = text[i];
