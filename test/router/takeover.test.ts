@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
-import { FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
+import { eventually, FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
 import { gate } from '../helpers/gate.ts';
-import { type Harness, sendAs, startRouter } from '../helpers/router-harness.ts';
+import { type Harness, type HarnessOptions, sendAs, startRouter } from '../helpers/router-harness.ts';
 import { storeWith } from '../helpers/store-with.ts';
 
 const never = new AbortController().signal;
@@ -106,63 +106,112 @@ describe.each(postgres)('two routers on one $name', (kind) => {
   });
 });
 
-describe.each(postgres)('a router on $name that is taken for dead while it reads a message', (kind) => {
+/** Holds whoever asks about a recipient, and whoever sends a message, until they may pass. */
+class GatedFarEnd extends FarEnd {
+  readonly recipient = gate();
+  readonly message = gate();
+
+  override open(ask: Parameters<FarEnd['open']>[0]): ReturnType<FarEnd['open']> {
+    const exchange = super.open(ask);
+    const { rcpt, data } = exchange;
+    exchange.rcpt = (to) => this.recipient.pass().then(() => rcpt.call(exchange, to));
+    exchange.data = (body) => this.message.pass().then(() => data.call(exchange, body));
+    return exchange;
+  }
+}
+
+const ONE = 'http://one.example:8000';
+
+describe.each(postgres)('a router on $name that is taken for dead', (kind) => {
   let database: TestDatabase;
+  const clock = new FakeClock();
+  let late: GatedFarEnd;
+  let far: FarEnd;
+  let started: Harness[];
+
+  const start = async (options: Pick<HarnessOptions, 'far' | 'wrapStore' | 'sessionUri' | 'seed'>) => {
+    const storage = ', session_refresh_interval: 2, session_ttl: 6';
+    const harness = await startRouter({ databaseUrl: database.url, clock, storage, ...options });
+    started.push(harness);
+    return harness;
+  };
+
+  /** Another router does what this one was about to do. */
+  const takeOver = async (): Promise<Harness> => {
+    const two = await start({ far, sessionUri: 'http://two.example:8000', seed: 2 });
+    const sessions = await two.store.sessions();
+    await two.store.expireSessions(sessions.filter(({ uri }) => uri === ONE));
+    return two;
+  };
+
+  /** The one that was taken for dead knows it, and has another session. */
+  const untilReopened = ({ store }: Harness): Promise<void> =>
+    tickUntil(clock, async () => (await store.sessions()).some(({ uri }) => uri === ONE));
 
   beforeEach(async () => {
     database = await kind.create();
+    late = new GatedFarEnd();
+    far = new FarEnd();
+    started = [];
   });
 
-  afterEach(() => database.drop());
+  afterEach(async () => {
+    for (const harness of started) await harness.stop();
+    await database.drop();
+  });
 
-  it('does not send it under the session it has next', async () => {
-    const clock = new FakeClock();
-    const [read, reopened, answered] = [gate(), gate(), gate()];
-    /** Answers a recipient late, which is when the message is asked for. */
-    class LateFarEnd extends FarEnd {
-      override open(ask: Parameters<FarEnd['open']>[0]): ReturnType<FarEnd['open']> {
-        const exchange = super.open(ask);
-        const { rcpt } = exchange;
-        exchange.rcpt = (to) => answered.pass().then(() => rcpt.call(exchange, to));
-        return exchange;
-      }
-    }
+  it('does not send under its next session what it was reading then', async () => {
+    const [read, reopened] = [gate(), gate()];
     let lives = 0;
+    let hasRead = false;
     const slow = storeWith((real) => ({
-      openBlob: (id, name) => read.pass().then(() => real.openBlob(id, name)),
+      openBlob: async (id, name) => {
+        await read.pass();
+        const body = await real.openBlob(id, name);
+        hasRead = true;
+        return body;
+      },
       openSession: async (uri, now, terms) => {
         lives += 1;
         if (lives > 1) await reopened.pass();
         return real.openSession(uri, now, terms);
       },
     }));
-    const storage = ', session_refresh_interval: 2, session_ttl: 6';
-    const shared = { databaseUrl: database.url, clock, storage };
-    const late = new LateFarEnd();
-    const one = await startRouter({ ...shared, far: late, wrapStore: slow, sessionUri: 'http://one.example:8000' });
-    late.answers = (stage) => (stage === 'rcpt' ? { code: 450, text: 'not yet' } : undefined);
-    answered.open();
+    const one = await start({ far: late, wrapStore: slow, sessionUri: ONE });
+    late.answers = () => ({ code: 450, text: 'not yet' });
+    late.recipient.open();
     await one.router.service.create('native', inlineAsk('bob@example.com'));
     await tickUntil(clock, () => read.isReached);
     late.answers = () => undefined;
-    answered.close();
+    late.recipient.close();
 
-    // The database answers it late, and so it is declared dead, and finds out, before it has read what it has claimed.
-    const far = new FarEnd();
-    const two = await startRouter({ ...shared, far, sessionUri: 'http://two.example:8000', seed: 2 });
-    const sessions = await two.store.sessions();
-    await two.store.expireSessions(sessions.filter(({ uri }) => uri === 'http://one.example:8000'));
+    const two = await takeOver();
     await tickUntil(clock, () => reopened.isReached && far.deliveries.length > 0);
     read.open();
+    await eventually(() => hasRead);
     await settle(30);
     reopened.open();
-    await tickUntil(clock, async () => (await two.store.sessions()).length === 2);
-    answered.open();
+    await untilReopened(two);
+    late.recipient.open();
+    late.message.open();
     await clock.advance(2000);
     await settle(30);
+    expect(far.deliveries).toHaveLength(1);
+    expect(late.deliveries).toHaveLength(0);
+  });
 
-    await one.stop();
-    await two.stop();
+  it('does not send under its next session the end of what was on its way then', async () => {
+    const one = await start({ far: late, sessionUri: ONE });
+    late.recipient.open();
+    await one.router.service.create('native', inlineAsk('bob@example.com'));
+    await tickUntil(clock, () => late.message.isReached);
+
+    const two = await takeOver();
+    await tickUntil(clock, () => far.deliveries.length > 0);
+    await untilReopened(two);
+    late.message.open();
+    await clock.advance(2000);
+    await settle(30);
     expect(far.deliveries).toHaveLength(1);
     expect(late.deliveries).toHaveLength(0);
   });
