@@ -159,7 +159,7 @@ export function refused(what: string, answer: HttpAnswer, ofUnknown: number = ex
   const detail = typeof json?.detail === 'string' ? json.detail : answer.body.toString('utf8').slice(0, 200).trim();
   return new UserError(
     `${what}: ${answer.status} ${pointer}${detail}`.trimEnd(),
-    answer.status === 404 ? ofUnknown : exitCodeOf(answer.status),
+    answer.status === 404 || answer.status === 405 ? ofUnknown : exitCodeOf(answer.status),
   );
 }
 

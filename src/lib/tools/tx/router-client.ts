@@ -37,7 +37,9 @@ export async function withRouter<T>(ask: RouterAsk, use: (router: RouterClient) 
         url.search = new URLSearchParams(query).toString();
         const answer = await requestRouter(deps, { method: 'GET', url }, limits.sendRequestMs);
         const json = jsonObject(answer);
-        if (answer.status !== 200) throw refused('the router refused', answer, exitCodes.noInput);
+        // Whatever is under `transactions/` may have gone; the list is there unless --url names something else.
+        const ofUnknown = path === 'transactions' ? exitCodes.usage : exitCodes.noInput;
+        if (answer.status !== 200) throw refused(`${base.href} refused`, answer, ofUnknown);
         if (json === undefined) throw new UserError(`${url.href} did not answer as a router`, exitCodes.protocol);
         return json;
       },
