@@ -134,6 +134,32 @@ endpoint:
     ]);
   });
 
+  it('asks for retries at tags with a chain of their own as that chain did', () => {
+    const tags = `
+rest_listener: {addr: [127.0.0.1, 8000], session_uri: "http://127.0.0.1:8000"}
+storage: {url: "sqlite:///test.sqlite"}
+sender:
+- name: app
+  output_chain: out
+  tag: [{name: same}, {name: once, output_chain: once}, {name: own, output_chain: once, retry: output_chain}]
+- name: list
+  output_chain: once
+  tag: [{name: same}, {name: later, output_chain: out}]
+endpoint:
+- {name: out, output_handler: {retry_params: {mode: per_request}}, chain: [{filter: rest_output}]}
+- {name: once, chain: [{filter: rest_output}]}
+`;
+    expect(parse(migrateConfig(tags, 'router.yaml', 'router').text)).toMatchObject({
+      sender: [
+        {
+          retry: 'output_chain',
+          tag: [{ name: 'same' }, { name: 'once', retry: null }, { name: 'own', retry: 'output_chain' }],
+        },
+        { name: 'list', tag: [{ name: 'same' }, { name: 'later', retry: 'output_chain' }] },
+      ],
+    });
+  });
+
   it('names the sender of a copy, and finds hosts by a filter', () => {
     expect(migrated.endpoint[0]?.chain).toEqual([
       { filter: 'add_route', sender: 'archive' },

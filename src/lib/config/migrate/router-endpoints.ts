@@ -18,7 +18,7 @@ export function migrateEndpoints(doc: OlderDocument): void {
   const facts = endpoints.map((endpoint) => factsOf(doc, endpoint, isOldest));
   for (const endpoint of endpoints) migrateEndpoint(doc, endpoint, isOldest);
   if (isOldest) makeSenders(doc, facts);
-  else for (const each of facts) tellSenders(doc, each);
+  else tellSenders(doc, facts);
 }
 
 /** The oldest files have no senders: the name of the endpoint was what a client named. */
@@ -122,11 +122,24 @@ function makeSenders(doc: OlderDocument, facts: readonly EndpointFacts[]): void 
   }
 }
 
-function tellSenders(doc: OlderDocument, { name, retry, notification }: EndpointFacts): void {
+const ASKED = ['retry', 'notification'] as const;
+
+function tellSenders(doc: OlderDocument, facts: readonly EndpointFacts[]): void {
+  const factsBy = (holder: YAMLMap): EndpointFacts | undefined =>
+    facts.find(({ name }) => name === textOf(holder, 'output_chain'));
   for (const sender of mapsAt(doc.root, 'sender')) {
-    if (textOf(sender, 'output_chain') !== name) continue;
-    if (retry && !sender.has('retry')) sender.set('retry', 'output_chain');
-    if (notification && !sender.has('notification')) sender.set('notification', 'output_chain');
+    const told = ASKED.filter((key) => factsBy(sender)?.[key] === true && !sender.has(key));
+    for (const key of told) sender.set(key, 'output_chain');
+    for (const tag of mapsAt(sender, 'tag')) tellTag(tag, factsBy(tag), sender, told);
+  }
+}
+
+/** A tag with a chain of its own did as that chain said; what it does not say now is the sender's. */
+function tellTag(tag: YAMLMap, own: EndpointFacts | undefined, sender: YAMLMap, told: readonly string[]): void {
+  if (own === undefined) return;
+  for (const key of ASKED.filter((each) => !tag.has(each))) {
+    if (own[key] && !sender.has(key)) tag.set(key, 'output_chain');
+    if (!own[key] && told.includes(key)) tag.set(key, null);
   }
 }
 
