@@ -109,7 +109,8 @@ describe('a domain that does not answer', () => {
 });
 
 describe('a domain that does not answer conversations', () => {
-  const LANE = PLACES - Math.floor(PLACES / 3);
+  /** One client alone gets all but the last tenth. */
+  const LANE = PLACES - Math.floor(PLACES / 3) - 1;
 
   /** Asks as many clients as there are places and more; answers who was sent away. */
   async function stalled(
@@ -145,6 +146,22 @@ describe('a domain that does not answer conversations', () => {
     await expect.poll(() => harness.router.load.slots.used).toBe(0);
     harness.far.answers = () => undefined;
     expect((await sendAs(harness, 'ingress', ['u@silent.example'])).data?.code).toBe(250);
+  });
+
+  it('leaves other clients a place for it, however many one has taken', async () => {
+    const harness = await router();
+    const { end } = await stalled(harness, 'ingress');
+    const other = harness.router.hop.open({
+      sender: 'ingress',
+      remoteHost: { host: '192.0.2.2', port: 4711 },
+      rcptTimeoutMs: 60_000,
+      dataTimeoutMs: 600_000,
+      createAt: 'mail',
+    });
+    harness.far.answers = () => undefined;
+    await other.mail(mailbox('alice@example.com'));
+    expect((await other.rcpt(mailbox('bob@silent.example'))).code).toBe(250);
+    await Promise.all([other.close(), end()]);
   });
 
   it('has the rest of it stored where that is a submission', async () => {

@@ -5,10 +5,10 @@
 
 /** The same for every spelling of an address; text that is none stands for itself. */
 export function peerKey(address: string): string {
+  if (!address.includes(':')) return address.toLowerCase();
   const host = address.replace(/%.*$/, '').toLowerCase();
   const mapped = /^(?:0*:)*(?:0*):?ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(host)?.[1];
   if (mapped !== undefined) return mapped;
-  if (!host.includes(':')) return host;
   const [head = '', tail] = host.split('::');
   const before = groupsOf(head);
   const after = tail === undefined ? [] : groupsOf(tail);

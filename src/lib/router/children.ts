@@ -14,6 +14,7 @@ import type { Exchange } from '../core/exchange.ts';
 import { inTime } from '../core/in-time.ts';
 import { limits } from '../core/limits.ts';
 import type { Mailbox } from '../core/mailbox.ts';
+import { peerKey } from '../core/peer-key.ts';
 import { isOk, type Response } from '../core/response.ts';
 import type { RetryDecision } from '../core/retry.ts';
 import { decisive, type FilterOutput } from '../core/transaction.ts';
@@ -49,7 +50,7 @@ export class Children implements ChildOpener {
     const { deps, notify } = this.#options;
     const workshop = this.#options.workshop();
     const { sender, tag, parentId, signals, mayPark, onBehalfOf, domain } = ask;
-    const party = partyOf(onBehalfOf, domain, true);
+    const party = partyOf(onBehalfOf, domain, peerKey(ask.remoteHost?.host ?? ''));
     const isParked = !workshop.hasRoom(party);
     if (isParked && !mayPark) {
       this.#options.admission.refused('rcpt', 'places');
