@@ -3,6 +3,7 @@ import type { HostPort, Origin } from '../core/envelope.ts';
 import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import type { Response } from '../core/response.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
+import { FIRST_ATTEMPT_COLUMNS, type FirstAttemptColumns, firstAttempt } from './first-attempt.ts';
 import type { ListedTransaction } from './list.ts';
 import type { AttemptRecord, BlobStatus, NextStep, StoredTransaction, TxRecord } from './store.ts';
 
@@ -94,26 +95,6 @@ export const ATTEMPT_COLUMNS = [
   'dot_sent_at',
 ] as const satisfies readonly (keyof AttemptRow)[];
 
-/**
- * The first attempt in the row of its transaction: on SQLite, for what is created with one. No replies: it is in `attempts`, as all others, and as the
- * first ones of earlier versions and of claims; or there is none.
- */
-export type FirstAttemptColumns = {
-  readonly first_started_at: number | null;
-  readonly first_ended_at: number | null;
-  readonly first_replies: string | null;
-  readonly first_hosts: string | null;
-  readonly first_dot_sent_at: number | null;
-};
-
-export const FIRST_ATTEMPT_COLUMNS = [
-  'first_started_at',
-  'first_ended_at',
-  'first_replies',
-  'first_hosts',
-  'first_dot_sent_at',
-] as const satisfies readonly (keyof FirstAttemptColumns)[];
-
 /** A row as it is read. */
 export type ReadTxRow = TxRow & FirstAttemptColumns;
 
@@ -121,18 +102,6 @@ export const READ_TX_COLUMNS = [
   ...TX_COLUMNS,
   ...FIRST_ATTEMPT_COLUMNS,
 ] as const satisfies readonly (keyof ReadTxRow)[];
-
-function firstAttempt(row: FirstAttemptColumns): AttemptRow | undefined {
-  if (row.first_replies === null) return undefined;
-  return {
-    number: 1,
-    started_at: row.first_started_at ?? 0,
-    ended_at: row.first_ended_at,
-    replies: row.first_replies,
-    hosts: row.first_hosts,
-    dot_sent_at: row.first_dot_sent_at,
-  };
-}
 
 /** A blob as one of a transaction's. */
 export type BlobRow = {

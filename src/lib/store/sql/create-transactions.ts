@@ -1,6 +1,7 @@
 /** Creates transactions with their attempts and blobs, all or none. Notifications of an outcome are created by the same statements. */
 import { must } from '../../core/errors.ts';
-import { type AttemptRow, FIRST_ATTEMPT_COLUMNS, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
+import { FIRST_ATTEMPT_COLUMNS } from '../first-attempt.ts';
+import { type AttemptRow, NEW_TX_COLUMNS, type NewTxRow } from '../rows.ts';
 import { BODY_BLOB } from '../store.ts';
 import { isCompact, keepRows, lockRows, type Sql, type SqlValue } from './sql.ts';
 import { beginBlob, insertChunks, insertWhole, wholeOf } from './write-blob.ts';

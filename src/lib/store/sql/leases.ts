@@ -1,6 +1,6 @@
 /** What a session has leased, and letting go of what of it nobody works on. */
 import { limits } from '../../core/limits.ts';
-import { FIRST_ATTEMPT_COLUMNS } from '../rows.ts';
+import { FIRST_ATTEMPT_COLUMNS } from '../first-attempt.ts';
 import type { Lease } from '../store.ts';
 import { endCancelled } from './end-cancelled.ts';
 import { isCompact, type Sql } from './sql.ts';

@@ -1,5 +1,6 @@
 /** Ends an attempt: its replies, what happens next, and the notifications it causes, in one commit. Only the owner of the lease may. */
-import { type AttemptRow, FIRST_ATTEMPT_COLUMNS, type NextColumns } from '../rows.ts';
+import { FIRST_ATTEMPT_COLUMNS } from '../first-attempt.ts';
+import type { AttemptRow, NextColumns } from '../rows.ts';
 import {
   type CreatePlan,
   type CreateResult,

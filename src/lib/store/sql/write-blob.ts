@@ -13,16 +13,16 @@ export interface NewBlobRow {
   readonly now: number;
 }
 
-export const INSERT_BLOB =
-  'insert into blobs (length, total_length, reference_count, touched_at) values (?, ?, ?, ?) returning id';
+const BLOB = 'length, total_length, reference_count, touched_at';
+/** With an id that was drawn before. */
+export const INSERT_BLOB = `insert into blobs (id, ${BLOB}) values (?, ?, ?, ?, ?)`;
 /** The same with its bytes. */
-export const INSERT_WHOLE =
-  'insert into blobs (length, total_length, reference_count, touched_at, content) values (?, ?, ?, ?, ?)';
+export const INSERT_WHOLE = `insert into blobs (id, ${BLOB}, content) values (?, ?, ?, ?, ?, ?)`;
 export const INSERT_CHUNK = 'insert into blob_chunks (blob_id, start_offset, content) values (?, ?, ?)';
 
 /** Answers the id of a new blob, whose bytes are yet to be inserted. */
 export async function beginBlob(sql: Sql, blob: NewBlobRow): Promise<number> {
-  const rows = await sql.all<{ id: number }>(INSERT_BLOB, [
+  const rows = await sql.all<{ id: number }>(`insert into blobs (${BLOB}) values (?, ?, ?, ?) returning id`, [
     blob.length,
     blob.totalLength ?? null,
     blob.referenceCount,
@@ -44,14 +44,17 @@ export interface WholeBlob {
   readonly now: number;
 }
 
-/** For `INSERT_WHOLE`. */
+/** For `INSERT_WHOLE`, after the id. */
 export function wholeValues({ content, referenceCount, now }: WholeBlob): readonly SqlValue[] {
   return [content.byteLength, content.byteLength, referenceCount, now, content];
 }
 
 /** Answers the id of a new blob that is complete. */
 export async function insertWhole(sql: Sql, blob: WholeBlob): Promise<number> {
-  const rows = await sql.all<{ id: number }>(`${INSERT_WHOLE} returning id`, wholeValues(blob));
+  const rows = await sql.all<{ id: number }>(
+    `insert into blobs (${BLOB}, content) values (?, ?, ?, ?, ?) returning id`,
+    wholeValues(blob),
+  );
   return (rows[0] as { id: number }).id;
 }
 

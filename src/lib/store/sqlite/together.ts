@@ -29,19 +29,38 @@ import {
 } from '../sql/record-outcome.ts';
 import type { Sql, SqlAtOnce } from '../sql/sql.ts';
 import { INSERT_BLOB, INSERT_CHUNK, INSERT_WHOLE, wholeOf, wholeValues } from '../sql/write-blob.ts';
+import { BlobIds } from './blob-ids.ts';
 
 /** Answers the result of each. Throws when one of them fails; which one it was is for `runBatch` to find out. */
-export async function runTogether(sql: Sql, operations: readonly Operation[]): Promise<readonly unknown[]> {
+export async function runTogether(
+  sql: Sql,
+  operations: readonly Operation[],
+  ids = new BlobIds(),
+): Promise<readonly unknown[]> {
   must(sql.atOnce !== undefined, 'SQLite answers at once');
   const results: unknown[] = [];
-  let run = new Run(sql.atOnce);
+  let run = new Run(sql.atOnce, ids);
   for (const operation of operations) {
     const result = run.tryOne(operation);
     results.push(result ?? (await writes[operation.verb](sql, operation.args as never)));
     // What it has changed, sessions for one, is looked at again.
-    if (result === undefined) run = new Run(sql.atOnce);
+    if (result === undefined) run = new Run(sql.atOnce, ids);
   }
   return results;
+}
+
+/** For the batches of one file, one after the other: ids that were reserved in one serve the next. */
+export function batchRunner(): (sql: Sql, operations: readonly Operation[]) => Promise<readonly unknown[]> {
+  let ids = new BlobIds();
+  return async (sql, operations) => {
+    try {
+      return await runTogether(sql, operations, ids);
+    } catch (error) {
+      // What it reserved is rolled back.
+      ids = new BlobIds();
+      throw error;
+    }
+  };
 }
 
 const SQLITE = { locks: 'database' } as const;
@@ -55,8 +74,13 @@ class Run {
   /** The session that was seen to be there. */
   #liveSession: number | undefined;
 
-  constructor(sql: SqlAtOnce) {
+  /** Ids of blobs that are free; asked for when the first one is needed. */
+  #hasIds = false;
+  readonly #ids: BlobIds;
+
+  constructor(sql: SqlAtOnce, ids: BlobIds) {
     this.#sql = sql;
+    this.#ids = ids;
   }
 
   /** `undefined`, and nothing is done, for what is not of the usual kind. */
@@ -88,17 +112,25 @@ class Run {
       mustBeThere(this.#sql.run(USE_WRITTEN, [uses, body.blobId]));
       return body.blobId;
     }
+    const id = this.#blobId();
     const content = wholeOf(SQLITE, body.chunks);
-    if (content !== undefined)
-      return this.#sql.insert(INSERT_WHOLE, wholeValues({ content, referenceCount: uses, now }));
-    const [blob] = this.#sql.all<{ id: number }>(INSERT_BLOB, [body.size, body.size, uses, now]);
-    const { id } = blob as { id: number };
+    if (content !== undefined) {
+      this.#sql.run(INSERT_WHOLE, [id, ...wholeValues({ content, referenceCount: uses, now })]);
+      return id;
+    }
+    this.#sql.run(INSERT_BLOB, [id, body.size, body.size, uses, now]);
     let at = 0;
     for (const chunk of body.chunks) {
       this.#sql.run(INSERT_CHUNK, [id, at, chunk]);
       at += chunk.byteLength;
     }
     return id;
+  }
+
+  #blobId(): number {
+    if (!this.#hasIds) this.#ids.begin(this.#sql);
+    this.#hasIds = true;
+    return this.#ids.draw(this.#sql);
   }
 
   #insert({ row, attempts, blobs }: PlannedTransaction, blobIds: readonly number[]): void {
