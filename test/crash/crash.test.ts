@@ -5,7 +5,7 @@ import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { databases } from '../helpers/databases.ts';
 
 /** Several lives of several processes, on a machine that may have other work. */
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const RUN = path.join(import.meta.dirname, 'run.mjs');
 
