@@ -95,7 +95,7 @@ describe('a start with a mistake in the configuration', () => {
     const journey = await Journey.open(context);
     await rm(journey.gatewayFile);
     const daemon = journey.run('serve', journey.routerFile, journey.gatewayFile);
-    expect(await daemon.exited).toEqual(CONFIG_ERROR);
+    expect(await daemon.exited).toEqual({ code: 66, signal: null });
     expect(daemon.stderr).toContain(journey.gatewayFile);
   });
 
