@@ -7,6 +7,18 @@ import { keep } from './kept.ts';
 
 export type SqliteDatabase = Database.Database;
 
+/** The log of SQLite in pages: all of it, and how much of it counts as copied into the file. In the library's words. */
+export interface LogLength {
+  readonly log: number;
+  readonly checkpointed: number;
+}
+
+export interface SqliteSql extends Sql {
+  /** Copies what no reader needs, waits for nobody, and answers what there is then; `undefined` while another process copies. */
+  copyLog(): LogLength | undefined;
+  logLength(): LogLength;
+}
+
 /** Opens for writing; creates the file unless `mustExist`. */
 export function openWriter(file: string, mustExist: boolean): SqliteDatabase {
   const db = keep(new Database(file, { fileMustExist: mustExist, timeout: limits.sqliteBusyMs }));
@@ -29,8 +41,8 @@ function configure(db: SqliteDatabase): void {
   db.exec('pragma journal_size_limit = 67108864');
   // Who writes much copies the log into the file earlier, when nobody waits; this is for what he has not seen coming.
   db.exec('pragma wal_autocheckpoint = 6000');
-  // In KB. In the 2 MB it has by itself, the inner pages of a large database's indexes do not stay.
-  db.exec('pragma cache_size = -16384');
+  // In KB. The inner pages of a large database's indexes are to stay in it; but a commit that has split pages looks through all that is in it.
+  db.exec('pragma cache_size = -4096');
 }
 
 export function openReader(file: string): SqliteDatabase {
@@ -38,7 +50,7 @@ export function openReader(file: string): SqliteDatabase {
 }
 
 /** Statements are compiled once per connection. */
-export function sqliteSql(db: SqliteDatabase): Sql {
+export function sqliteSql(db: SqliteDatabase): SqliteSql {
   const statements = new Map<string, Database.Statement>();
   const prepare = (text: string): Database.Statement => {
     let statement = statements.get(text);
@@ -54,11 +66,18 @@ export function sqliteSql(db: SqliteDatabase): Sql {
     run: (text, params) => prepare(text).run(...params).changes,
     insert: (text, params) => Number(prepare(text).run(...params).lastInsertRowid),
   };
+  const checkpoint = (mode: 'PASSIVE' | 'NOOP'): LogLength & { readonly busy: number } =>
+    prepare(`pragma wal_checkpoint(${mode})`).get() as LogLength & { readonly busy: number };
   return {
     locks: 'database',
     all: async <R extends object>(text: string, params: readonly SqlValue[]) => atOnce.all<R>(text, params),
     run: async (text, params) => atOnce.run(text, params),
     atOnce,
+    copyLog: () => {
+      const length = checkpoint('PASSIVE');
+      return length.busy === 0 ? length : undefined;
+    },
+    logLength: () => checkpoint('NOOP'),
   };
 }
 
@@ -69,6 +88,10 @@ const TROUBLE =
 /** The disk is full, or the file has its largest size. */
 export function isFull(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code === 'SQLITE_FULL';
+}
+
+export function syncFailed(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_IOERR_FSYNC';
 }
 
 export function sqliteFailureKind(error: unknown): FailureKind {

@@ -8,21 +8,40 @@ import { openReader, type SqliteDatabase, sqliteFailureKind, sqliteSql } from '.
 import { SqliteWriter } from './writer.ts';
 
 export class SqliteEngine implements Engine {
+  readonly #file: string;
   readonly #writer: SqliteWriter;
-  readonly #reader: SqliteDatabase;
-  readonly #sql: Sql;
+  #reader: SqliteDatabase;
+  #sql: Sql;
   /** Reads take turns: each is a transaction of the one connection. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** The file must exist and have its schema. */
   constructor(file: string) {
+    this.#file = file;
     this.#writer = new SqliteWriter(file);
     this.#reader = openReader(file);
     this.#sql = sqliteSql(this.#reader);
   }
 
   commit(operations: readonly Operation[]): Promise<BatchResult> {
-    return this.#writer.commit(operations);
+    if (!this.#writer.mustStartAgain) return this.#writer.commit(operations);
+    return this.#startAgain().then(() => this.#writer.commit(operations));
+  }
+
+  /** As after a crash: nobody has the file open, so the log is read anew, and all of it will be copied. */
+  #startAgain(): Promise<void> {
+    const again = this.#turn.then(async () => {
+      await this.#writer.close();
+      this.#reader.close();
+      try {
+        this.#reader = openReader(this.#file);
+      } catch (error) {
+        throw new StoreUnavailableError(`cannot open ${this.#file}`, { cause: error });
+      }
+      this.#sql = sqliteSql(this.#reader);
+    });
+    this.#turn = again.catch(() => undefined);
+    return again;
   }
 
   read<V extends ReadName>(verb: V, args: Args<V>): Promise<Result<V>> {

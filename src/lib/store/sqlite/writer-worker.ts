@@ -2,10 +2,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { must } from '../../core/errors.ts';
 import { runBatch } from '../batch.ts';
-import type { Sql } from '../sql/sql.ts';
-import { isFull, openWriter, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
+import {
+  isFull,
+  openReader,
+  openWriter,
+  type SqliteDatabase,
+  type SqliteSql,
+  sqliteFailureKind,
+  sqliteSql,
+} from './connection.ts';
 import { loggedPages, type PackedBatch, type PackedResult, packResult, unpackBatch } from './packed.ts';
-import { runTogether } from './together.ts';
+import { batchRunner } from './together.ts';
+import { type LogOwner, type LogSizes, WriteAheadLog } from './write-ahead-log.ts';
 
 /** One at a time: the next request comes after the answer to this one. */
 export type WriterRequest = { readonly kind: 'commit'; readonly batch: PackedBatch } | { readonly kind: 'close' };
@@ -14,30 +22,60 @@ type Outcome =
   | { readonly kind: 'committed'; readonly result: PackedResult }
   | { readonly kind: 'unavailable'; readonly message: string; readonly isFull: boolean };
 
-/** `memory` is what the bytes of the batch were in. */
-export type WriterAnswer = Outcome & { readonly memory: ArrayBuffer };
+/** `memory` is what the bytes of the batch were in. `in doubt` may come at any time: what of the log is in the file may not be on disk. */
+export type WriterAnswer = (Outcome & { readonly memory: ArrayBuffer }) | { readonly kind: 'in doubt' };
+
+/** `again`: the copy of the log was in doubt, so the file has been closed by everybody. */
+export interface WriterData {
+  readonly file: string;
+  readonly again: boolean;
+  readonly sizes: LogSizes | undefined;
+}
 
 must(parentPort, 'this file runs as a worker thread');
 const port = parentPort;
-const { file } = workerData as { readonly file: string };
+let runAll = batchRunner();
+const { file, sizes, ...started } = workerData as WriterData;
+let { again } = started;
 
-/** So many pages of log (16 MB) are worth a copy into the file: one that is written again and again is copied once for all of them. */
-const WORTH_COPYING_PAGES = 4000;
+let open: { readonly db: SqliteDatabase; readonly sql: SqliteSql } | undefined;
 
-let open: { readonly db: SqliteDatabase; readonly sql: Sql } | undefined;
+/** Waits until the log has been copied. */
+let held: PackedBatch | undefined;
+
+const owner: LogOwner = {
+  sql: () => open?.sql,
+  inDoubt: () => port.postMessage({ kind: 'in doubt' } satisfies WriterAnswer),
+  copied: () => {
+    const batch = held;
+    held = undefined;
+    if (batch !== undefined) take(batch);
+  },
+};
+
+const log = new WriteAheadLog(file, owner, sizes);
+
+function openDatabase(): SqliteSql {
+  const db = openWriter(file, true);
+  // Not by a commit, which would not tell when it fails.
+  db.exec('pragma wal_autocheckpoint = 0');
+  const sql = sqliteSql(db);
+  open = { db, sql };
+  log.opened(sql, again);
+  again = false;
+  return sql;
+}
 
 async function commit(batch: PackedBatch): Promise<Outcome> {
   try {
-    if (open === undefined) {
-      const db = openWriter(file, true);
-      open = { db, sql: sqliteSql(db) };
-    }
-    const { sql } = open;
-    const connection = { sql, begin: 'begin immediate', failureKind: sqliteFailureKind, runAll: runTogether };
+    const sql = open?.sql ?? openDatabase();
+    if (log.isFull()) return { kind: 'unavailable', message: 'its log has the largest size', isFull: true };
+    const connection = { sql, begin: 'begin immediate', failureKind: sqliteFailureKind, runAll };
     return { kind: 'committed', result: packResult(await runBatch(connection, unpackBatch(batch))) };
   } catch (error) {
     // After a failed write or sync nothing is known about what the connection believes to be on disk: the next batch opens it afresh.
     closeDatabase();
+    log.closed();
     return {
       kind: 'unavailable',
       message: error instanceof Error ? error.message : String(error),
@@ -46,42 +84,32 @@ async function commit(batch: PackedBatch): Promise<Outcome> {
   }
 }
 
-/** What was logged since the log was copied last, roughly. */
-let pages = 0;
-
-/**
- * Copies the log into the file when there is much of it: as long as that takes, those who have just been answered go on. What cannot be copied, or
- * synced, stays in the log and is copied again.
- */
-function copyLog(): void {
-  if (pages < WORTH_COPYING_PAGES || open === undefined) return;
-  pages = 0;
-  try {
-    open.db.exec('pragma wal_checkpoint(PASSIVE)');
-  } catch (error) {
-    if (sqliteFailureKind(error) !== 'unavailable') throw error;
-    closeDatabase();
-  }
-}
-
 function closeDatabase(): void {
   open?.db.close();
   open = undefined;
+  runAll = batchRunner();
 }
 
-port.on('message', (request: WriterRequest) => {
-  if (request.kind === 'close') {
+/** The last one to close copies the rest of the log and removes it: not where the copy is in doubt, and a reader cannot. */
+async function close(): Promise<void> {
+  await log.close();
+  if (log.isInDoubt) {
+    const reader = openReader(file);
+    reader.exec('select 1 from sqlite_schema');
     closeDatabase();
-    port.close();
-    return;
+    reader.close();
   }
-  const { batch } = request;
+  closeDatabase();
+  port.close();
+}
+
+function take(batch: PackedBatch): void {
   commit(batch).then(
     (outcome) => {
-      pages += loggedPages(batch);
       const memory = batch.bytes.buffer;
+      const pages = loggedPages(batch);
       port.postMessage({ ...outcome, memory } satisfies WriterAnswer, [memory]);
-      copyLog();
+      log.logged(pages);
     },
     (error: unknown) => {
       // Nothing is answered by a writer in an unknown state: the thread ends, and whoever waits hears of that.
@@ -90,4 +118,10 @@ port.on('message', (request: WriterRequest) => {
       });
     },
   );
+}
+
+port.on('message', (request: WriterRequest) => {
+  if (request.kind === 'close') void close();
+  else if (log.mustWait) held = request.batch;
+  else take(request.batch);
 });

@@ -5,7 +5,8 @@ import type { BatchResult } from '../batch.ts';
 import type { Operation } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
 import { packBatch, unpackResult } from './packed.ts';
-import type { WriterAnswer, WriterRequest } from './writer-worker.ts';
+import type { LogSizes } from './write-ahead-log.ts';
+import type { WriterAnswer, WriterData, WriterRequest } from './writer-worker.ts';
 
 /** The compiled file in both cases: from `dist` it lies beside this one, and Node 20 cannot run the source. */
 const WORKER = new URL('../../../../dist/lib/store/sqlite/writer-worker.js', import.meta.url);
@@ -21,14 +22,26 @@ interface InFlight {
 export class SqliteWriter {
   readonly #file: string;
   readonly #code: URL;
+  readonly #sizes: LogSizes | undefined;
   #worker: Worker | undefined;
   #inFlight: InFlight | undefined;
   /** Goes back and forth between the threads: new memory for each batch would have to be cleared, faulted in and collected on both sides. */
   #memory: ArrayBuffer | undefined;
+  #isInDoubt = false;
+  #lastCommitted = false;
 
-  constructor(file: string, code: URL = WORKER) {
+  constructor(file: string, code: URL = WORKER, sizes?: LogSizes) {
     this.#file = file;
+    this.#sizes = sizes;
     this.#code = code;
+  }
+
+  /**
+   * What of the log is in the file may not be on disk, and only the log has it: everybody has to close the file, so that the log is read anew. Not
+   * right after a commit that failed, which the log might then turn out to have: one that succeeded is written over it.
+   */
+  get mustStartAgain(): boolean {
+    return this.#isInDoubt && this.#lastCommitted;
   }
 
   commit(operations: readonly Operation[]): Promise<BatchResult> {
@@ -54,7 +67,9 @@ export class SqliteWriter {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#code, { workerData: { file: this.#file }, execArgv: [], name: 'sqlite-writer' });
+    const workerData: WriterData = { file: this.#file, again: this.#isInDoubt, sizes: this.#sizes };
+    this.#isInDoubt = false;
+    const worker = new Worker(this.#code, { workerData, execArgv: [], name: 'sqlite-writer' });
     worker.on('message', (answer: WriterAnswer) => this.#answered(answer));
     worker.on('error', (error) => this.#died(worker, error.message));
     worker.on('exit', (code) => this.#died(worker, `exit code ${code}`));
@@ -62,9 +77,14 @@ export class SqliteWriter {
   }
 
   #answered(answer: WriterAnswer): void {
+    if (answer.kind === 'in doubt') {
+      this.#isInDoubt = true;
+      return;
+    }
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
     if (answer.memory.byteLength <= KEPT_MAX_BYTES) this.#memory = answer.memory;
+    this.#lastCommitted = answer.kind === 'committed';
     if (answer.kind === 'committed') inFlight?.resolve(unpackResult(answer.result));
     else {
       const { message, isFull } = answer;
