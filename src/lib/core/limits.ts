@@ -272,8 +272,9 @@ export const limits = {
   /** Transactions on one page of a list, and how many it may look at to find them. */
   listPageRows: 200,
   listScanRows: 2000,
-  /** An address in a line of the log. */
+  /** An address in a line of the log, and what of the log is kept while it cannot be written. */
   logAddressChars: 320,
+  logWaitingBytes: 1 << 20,
   /** Transactions that one `koukan tx` command changes. */
   bulkTransactions: 100_000,
   /** Addresses of peers of which it is remembered whether they are in a network. */
@@ -291,9 +292,8 @@ export const limits = {
   dkimKeyBits: 8192,
   /** An SPF record that is looked at; longer ones are mistakes or worse (RFC 7208 §3.4 hopes for 450). */
   spfRecordChars: 4096,
-  /** Names of one peer that are confirmed. */
+  /** Names of one peer that are confirmed; author domains of one message whose DMARC policy is looked up. */
   ptrNames: 10,
-  /** Author domains of one message whose DMARC policy is looked up. */
   dmarcAuthorDomains: 4,
   /** RFC 8617 §4.2.1. */
   arcSets: 50,

@@ -33,6 +33,8 @@ export async function runDaemon(ask: RunAsk): Promise<void> {
   const relays = loaded ? openRelays(loaded.config, gateway, loaded.registry) : [];
   if (joint.length + relays.length > 0) throw new InvalidConfigError([...joint, ...relays]);
   for (const config of [router, gateway]) {
+    // Where it cannot be written (a full disk), the daemon runs nevertheless.
+    process.stderr.on('error', () => undefined);
     for (const warning of config?.source.warnings ?? []) process.stderr.write(`${warning}\n`);
   }
   const deps = systemDeps((router ?? gateway)?.log ?? { level: 'info', format: 'text' });

@@ -2,9 +2,10 @@
  * Logging over pino: one JSON object a line for machines, or one readable line for people. Lines are written synchronously, so that the
  * last one before a crash is there and nothing is queued without bound behind a slow reader.
  */
-import { type DestinationStream, destination as fileDestination, type Logger, pino, stdSerializers } from 'pino';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 import type { Clock, Log } from '../core/deps.ts';
 import { systemClock } from './clock.ts';
+import { LogOutput } from './log-output.ts';
 
 export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -17,10 +18,10 @@ export interface LogOptions {
 /** Fields come first and never carry message content above `debug`; an error goes under `error`. */
 export function createLog(options: LogOptions): Log {
   const { level, format, destination = 'stderr', clock = systemClock } = options;
+  const tellLost = (lines: number): void =>
+    logger.warn({ lines }, 'lines of the log were lost: they could not be written');
   const lines =
-    typeof destination === 'string'
-      ? fileDestination({ fd: destination === 'stdout' ? 1 : 2, sync: true })
-      : destination;
+    typeof destination === 'string' ? new LogOutput(destination === 'stdout' ? 1 : 2, tellLost) : destination;
   const target = format === 'text' ? { write: (line: string) => lines.write(textLine(line)) } : lines;
   const logger = pino(
     {
