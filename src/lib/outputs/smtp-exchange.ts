@@ -78,7 +78,7 @@ export class SmtpExchange implements Exchange {
       if (this.#mail !== undefined && !isOk(this.#mail)) rcpt.settle(this.#mail);
       else if (this.#isMailSent) {
         this.#send(rcpt);
-        this.#connection?.flushSoon();
+        this.#connection?.flush();
       }
     });
   }

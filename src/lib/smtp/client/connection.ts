@@ -106,14 +106,14 @@ export class SmtpConnection {
   mail(from: Mailbox): Promise<Response> {
     return new Promise((resolve) => {
       this.askMail(from, resolve);
-      this.#dialogue.flushSoon();
+      this.#dialogue.flush();
     });
   }
 
   rcpt(to: Mailbox): Promise<Response> {
     return new Promise((resolve) => {
       this.askRcpt(to, resolve);
-      this.#dialogue.flushSoon();
+      this.#dialogue.flush();
     });
   }
 
@@ -132,14 +132,9 @@ export class SmtpConnection {
     this.#command(rcptLine(to), 'at RCPT', hear);
   }
 
-  /** Writes what was asked for. */
+  /** Has what was asked for written at the end of the turn, together with what else is asked for until then. */
   flush(): void {
     this.#dialogue.flush();
-  }
-
-  /** The same at the end of the turn, together with what else is asked for until then. */
-  flushSoon(): void {
-    this.#dialogue.flushSoon();
   }
 
   /** Sends the message; the answers are those to its recipients, or one for all in SMTP. */

@@ -8,6 +8,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/deps.ts';
 import { type Response, reply } from '../../core/response.ts';
+import { Outgoing } from './outgoing.ts';
 import { ReplyParser } from './reply-parser.ts';
 import type { ShortReads } from './short-reads.ts';
 
@@ -45,15 +46,13 @@ export class Dialogue {
   pipelining = false;
   readonly #options: DialogueOptions;
   readonly #closed = new AbortController();
+  readonly #outgoing: Outgoing;
   #socket: Socket;
   #parser = new ReplyParser();
   /** In the order of their replies. Those of commands are in it as soon as the command may go out. */
   readonly #pending: Awaiting[] = [];
   readonly #unsent: Unsent[] = [];
-  /** Lines that leave with the next write. */
-  #text = '';
   #failure: Failure | undefined;
-  #isFlushScheduled = false;
   #isWatched = false;
   #deadline = 0;
   #lastError = '';
@@ -62,6 +61,7 @@ export class Dialogue {
 
   constructor(socket: Socket, options: DialogueOptions) {
     this.#socket = socket;
+    this.#outgoing = new Outgoing(socket);
     this.#options = options;
     this.#listen(socket, options.reads);
   }
@@ -88,7 +88,7 @@ export class Dialogue {
   ask(line: string, step: string): Promise<Response> {
     return new Promise((settle) => {
       this.command(line, { step, settle });
-      this.flushSoon();
+      this.flush();
     });
   }
 
@@ -116,19 +116,9 @@ export class Dialogue {
     void this.#watch();
   }
 
-  /** Writes the commands that were put in line, now. */
+  /** Has the commands that were put in line written at the end of this turn: what it asks for until then goes out in the same segment. */
   flush(): void {
-    const text = this.#text;
-    if (text === '') return;
-    this.#text = '';
-    if (this.#failure === undefined) this.#socket.write(text, 'utf8');
-  }
-
-  /** The same once every promise that can go on now has gone on: what the same turn asks for goes out in the same segment. */
-  flushSoon(): void {
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    queueMicrotask(this.#onTurn);
+    this.#outgoing.flush();
   }
 
   /**
@@ -136,23 +126,21 @@ export class Dialogue {
    * bytes any longer, whether they went out or not.
    */
   write(chunks: readonly Buffer[], onOver?: () => void): boolean {
-    if (this.#failure !== undefined) {
-      onOver?.();
-      return true;
-    }
-    const isMany = chunks.length > 1;
-    // Also those that are never begun are called back, before those that are under way: so all of them are counted.
-    const onEach = onOver && countdown(chunks.length, onOver);
-    if (isMany) this.#socket.cork();
-    for (const chunk of chunks) this.#socket.write(chunk, onEach);
-    if (isMany) this.#socket.uncork();
+    this.#outgoing.write(chunks, onOver);
+    if (this.#failure !== undefined) return true;
     this.#postpone();
-    return !this.#socket.writableNeedDrain;
+    return !this.#outgoing.isFull;
+  }
+
+  /** As `write`, at the end of this turn. For the only bytes of a message. */
+  writeSoon(bytes: Buffer, onOver: () => void): void {
+    this.#outgoing.writeSoon(bytes, onOver);
+    this.#postpone();
   }
 
   /** Resolves when there is room again, or the dialogue is over. */
   drained(): Promise<void> {
-    if (this.#failure !== undefined || !this.#socket.writableNeedDrain) return Promise.resolve();
+    if (this.#failure !== undefined || !this.#outgoing.isFull) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wakeWriter = resolve;
     });
@@ -165,6 +153,7 @@ export class Dialogue {
     this.#stopListening();
     this.#parser = new ReplyParser();
     this.#socket = wrap(this.#socket);
+    this.#outgoing.moveTo(this.#socket);
     this.#listen(this.#socket);
     return true;
   }
@@ -177,6 +166,7 @@ export class Dialogue {
   /** `replies` are those that still came; who gets them finds the dialogue over already. */
   #end(why: Failure, replies: readonly Response[] = []): void {
     this.#failure = why;
+    this.#outgoing.end();
     this.#socket.destroy();
     this.#closed.abort();
     this.#wakeWriter?.();
@@ -208,16 +198,9 @@ export class Dialogue {
     };
   }
 
-  readonly #onTurn = (): void => process.nextTick(this.#onTick);
-  readonly #onTick = (): void => {
-    this.#isFlushScheduled = false;
-    this.flush();
-  };
-
   #put(line: string, awaiting: Awaiting): void {
     this.#options.trace?.('>', line.startsWith('AUTH ') ? 'AUTH (hidden)' : line);
-    // Always UTF-8: one byte per character would turn some letters into line ends.
-    this.#text += `${line}\r\n`;
+    this.#outgoing.say(line);
     this.await(awaiting);
   }
 
@@ -285,12 +268,4 @@ export class Dialogue {
       this.#options.trace?.('<', `${response.code}${i < lines.length - 1 ? '-' : ' '}${enhanced}${line}`);
     });
   }
-}
-
-function countdown(count: number, done: () => void): () => void {
-  let left = count;
-  return () => {
-    left -= 1;
-    if (left === 0) done();
-  };
 }

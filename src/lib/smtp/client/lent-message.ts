@@ -59,7 +59,7 @@ export class LentMessage {
       slab = copies.take(sizeBytes);
       return slab;
     });
-    this.#dialogue.write([bytes], () => slab && copies.give(slab));
+    this.#dialogue.writeSoon(bytes, () => slab && copies.give(slab));
   }
 
   /** Nothing more is written. To be called once, in any case. */

@@ -8,6 +8,7 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import type { HostPort } from '../../core/envelope.ts';
 import { limits } from '../../core/limits.ts';
 import { type Response, reply, responseFromText } from '../../core/response.ts';
+import { atTurnEnd } from '../turn-end.ts';
 import { InputStream } from './input-stream.ts';
 import { encodeReply } from './reply-lines.ts';
 import { SmtpSession } from './session.ts';
@@ -36,7 +37,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   #authFailures = 0;
   /** Replies that are not written yet. */
   #unsent = '';
-  #isFlushDue = false;
+  #isSendDue = false;
   /** The client does not read its replies. */
   #isBlocked = false;
 
@@ -100,7 +101,7 @@ export class Connection extends SMTPConnection implements SessionPort {
       onLate: () => this.hangUp(timedOut),
       // A line may begin when the idle time is nearly over.
       lineMs: () => 2 * this.#options.idleMs,
-      onPause: () => this.#send(),
+      onPause: () => this.flush(),
       onBug: (error) => {
         this.#options.settings.deps.log.error({ error, session: this.id }, 'an SMTP session failed');
         this.hangUp(reply(421, '4.3.0', 'internal error, try again later'));
@@ -114,20 +115,16 @@ export class Connection extends SMTPConnection implements SessionPort {
     if (this.#unsent.length >= UNSENT_MAX_CHARS) this.#send();
   }
 
+  /** Replies to pipelined commands leave in one segment, too (RFC 2920 §3.2). */
   flush(): void {
-    // Replies to pipelined commands leave in one segment (RFC 2920 §3.2).
-    if (this.#input?.isRunning !== true) this.#send();
+    if (this.#isSendDue || this.#unsent === '') return;
+    this.#isSendDue = true;
+    atTurnEnd(this.#sendDue);
   }
 
-  flushSoon(): void {
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    process.nextTick(this.#flushDue);
-  }
-
-  readonly #flushDue = (): void => {
-    this.#isFlushDue = false;
-    this.flush();
+  readonly #sendDue = (): void => {
+    this.#isSendDue = false;
+    this.#send();
   };
 
   /** Writes the replies that are there. */

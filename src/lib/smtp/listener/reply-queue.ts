@@ -5,10 +5,8 @@ import type { Answered } from './mail-taker.ts';
 export interface ReplyWriter {
   /** Takes the next reply; it leaves with `flush`, or with more of them. */
   write(response: Response): void;
-  /** Nothing more is known to come. */
+  /** What was written is to leave when this turn of the loop is over. */
   flush(): void;
-  /** More may be said before this turn of the loop is over. */
-  flushSoon(): void;
 }
 
 interface Slot {
@@ -59,9 +57,7 @@ export class ReplyQueue {
       this.#slots.shift();
       this.#writer.write(next);
     }
-    // Whoever waits goes on with the next line, whose answer leaves together with these (RFC 2920 §3.2).
-    if (this.#slots.length > 0 || this.#onIdle.length > 0) this.#writer.flushSoon();
-    else this.#writer.flush();
+    this.#writer.flush();
     if (this.#slots.length > 0 || this.#onIdle.length === 0) return;
     const waiting = this.#onIdle;
     this.#onIdle = [];

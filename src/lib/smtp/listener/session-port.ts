@@ -41,12 +41,10 @@ export interface SessionPort {
   readonly isAuthenticated: boolean;
   /** The next line belongs to an AUTH exchange. */
   readonly isInAuth: boolean;
-  /** Text leaves with one of the next two, or when there is much of it. */
+  /** Text leaves with the next `flush`, or when there is much of it. */
   write(text: string): void;
-  /** What was written leaves now; while lines are dealt with, when that is over. */
-  flush(): void;
   /** What was written leaves when this turn of the loop is over, together with what comes until then. */
-  flushSoon(): void;
+  flush(): void;
   /** Resolves when the client has read enough of what was written; absent when it has. */
   writable(): Promise<void> | undefined;
   /** AUTH or a line of its exchange; answers by itself and resolves when the next line may be read. */

@@ -67,7 +67,6 @@ export class SmtpSession {
         port.write(encodeReply(response));
       },
       flush: () => port.flush(),
-      flushSoon: () => port.flushSoon(),
     });
     const refuse = (response: Response): undefined => this.#refuse(response);
     this.#hello = new HelloDialog(settings, port, refuse);

@@ -1,0 +1,17 @@
+/**
+ * What one turn of the event loop has to say, on all its connections, is written at the end of the turn. Each write of a server that is busy wakes
+ * somebody, another process or the network's, and to be woken once for many is much cheaper for both than to be woken for each.
+ */
+
+let waiting: (() => void)[] = [];
+
+/** Calls `write` when the events that have come so far are dealt with: before the loop looks for others, or sleeps. It must not throw. */
+export function atTurnEnd(write: () => void): void {
+  if (waiting.push(write) === 1) setImmediate(writeAll);
+}
+
+function writeAll(): void {
+  const writes = waiting;
+  waiting = [];
+  for (const write of writes) write();
+}
