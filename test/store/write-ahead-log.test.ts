@@ -67,6 +67,14 @@ describe('the write-ahead log of SQLite', () => {
     expect(loggedPages()).toBeLessThan((32 * 1024 * 1024) / PAGE_BYTES);
   });
 
+  it('is as short when messages are uploaded in pieces', async () => {
+    const open = { name: 'body', source: { kind: 'open' } } as const;
+    await store.create([{ ...sampleTransaction('upload'), blobs: [open] }], 1000);
+    const bytes = Buffer.alloc(1024 * 1024, 'x');
+    for (let i = 0; i < 64; i += 1) await store.append('upload', 'body', { offset: i * bytes.length, bytes }, 1000);
+    expect(loggedPages()).toBeLessThan((32 * 1024 * 1024) / PAGE_BYTES);
+  });
+
   it('is gone when the store is closed', async () => {
     await storeMebibytes(20);
     await store.close();

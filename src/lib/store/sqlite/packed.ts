@@ -39,10 +39,11 @@ const BATCH_PAGES = 16;
 const NUMBERS_PER_PAGE = 50;
 const ROOM_STEP_BYTES = 65_536;
 
-/** How many pages of the database a batch changes, roughly. */
-export function loggedPages({ bytes, numbers, textBytes, others }: PackedBatch): number {
+/** How many pages of the database a batch changes, roughly; `undefined` when it has operations that may change any number. */
+export function loggedPages({ bytes, numbers, textBytes, others }: PackedBatch): number | undefined {
+  if (others.length > 0) return undefined;
   const bodyBytes = bytes.length - numbers * NUMBER_BYTES - textBytes;
-  return BATCH_PAGES + others.length + numbers / NUMBERS_PER_PAGE + bodyBytes / PAGE_BYTES;
+  return BATCH_PAGES + numbers / NUMBERS_PER_PAGE + bodyBytes / PAGE_BYTES;
 }
 
 /** Some more than is needed, so that the next batches find room in it, too. */

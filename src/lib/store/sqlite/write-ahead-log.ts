@@ -12,7 +12,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { limits } from '../../core/limits.ts';
-import { type SqliteSql, syncFailed } from './connection.ts';
+import { type LogLength, type SqliteSql, syncFailed } from './connection.ts';
 import type { CopierAnswer, CopierRequest } from './log-copier.ts';
 
 const COPIER = new URL('../../../../dist/lib/store/sqlite/log-copier.js', import.meta.url);
@@ -89,8 +89,11 @@ export class WriteAheadLog {
     this.#ask('reopen');
   }
 
-  logged(pages: number): void {
-    this.#pages += pages;
+  /** `undefined` when nobody knows how many: then SQLite is asked. */
+  logged(pages: number | undefined): void {
+    const sql = pages === undefined ? this.#owner.sql() : undefined;
+    if (sql !== undefined) this.#pages = pagesIn(sql.logLength());
+    else this.#pages += pages ?? 0;
     if (this.#pages >= this.#dueAtPages) this.#copy();
   }
 
@@ -154,7 +157,7 @@ export class WriteAheadLog {
     if (sql === undefined) return;
     try {
       const length = sql.copyLog();
-      if (length !== undefined) this.#pages = length.log === length.checkpointed ? 0 : length.log;
+      if (length !== undefined) this.#pages = pagesIn(length);
       this.#dueAtPages = this.#pages + this.#sizes.worthCopyingPages;
     } catch (error) {
       this.#failed(syncFailed(error));
@@ -171,4 +174,9 @@ export class WriteAheadLog {
     this.isInDoubt = true;
     this.#owner.inDoubt();
   }
+}
+
+/** A log that has been copied begins anew with the next commit. */
+function pagesIn({ log, checkpointed }: LogLength): number {
+  return log === checkpointed ? 0 : log;
 }
