@@ -139,3 +139,36 @@ describe('the thread that copies the log', () => {
     }
   });
 });
+
+/** A thread that gives these answers, one to each batch; the copy of the log is in doubt from the first on. */
+function answering(answers: readonly object[]): URL {
+  const code = `import { parentPort } from 'node:worker_threads';
+    const answers = ${JSON.stringify(answers)};
+    parentPort.postMessage({ kind: 'in doubt' });
+    parentPort.on('message', ({ kind, batch }) => {
+      if (kind === 'close') parentPort.close();
+      else parentPort.postMessage({ ...answers.shift(), memory: batch.bytes.buffer });
+    });`;
+  return new URL(`data:text/javascript,${encodeURIComponent(code)}`);
+}
+
+describe('a copy in doubt', () => {
+  const written = { kind: 'committed', result: { results: [], changed: true } };
+  const onlyRead = { kind: 'committed', result: { results: [], changed: false } };
+  const failed = { kind: 'unavailable', message: 'SQLITE_IOERR_FSYNC', isFull: false };
+
+  it.each([
+    ['after a batch that was written', [written], true],
+    ['not after one that failed: the log might turn out to have it', [written, failed], false],
+    ['nor when batches have only read since, which write over nothing', [failed, onlyRead], false],
+    ['but when one was written since', [failed, onlyRead, written], true],
+  ] as const)('has the log read anew %s', async (_, answers, expected) => {
+    const writer = new SqliteWriter(file, answering(answers));
+    try {
+      for (const _answer of answers) await writer.commit([]).catch(() => undefined);
+      expect(writer.mustStartAgain).toBe(expected);
+    } finally {
+      await writer.close();
+    }
+  });
+});

@@ -28,7 +28,8 @@ export class SqliteWriter {
   /** Goes back and forth between the threads: new memory for each batch would have to be cleared, faulted in and collected on both sides. */
   #memory: ArrayBuffer | undefined;
   #isInDoubt = false;
-  #lastCommitted = false;
+  /** What lies behind the end of the log is not a commit that has failed. */
+  #isEndSound = false;
 
   constructor(file: string, code: URL = WORKER, sizes?: LogSizes) {
     this.#file = file;
@@ -38,10 +39,10 @@ export class SqliteWriter {
 
   /**
    * What of the log is in the file may not be on disk, and only the log has it: everybody has to close the file, so that the log is read anew. Not
-   * right after a commit that failed, which the log might then turn out to have: one that succeeded is written over it.
+   * after a commit that failed, which the log might then turn out to have, before one that succeeded was written over it.
    */
   get mustStartAgain(): boolean {
-    return this.#isInDoubt && this.#lastCommitted;
+    return this.#isInDoubt && this.#isEndSound;
   }
 
   commit(operations: readonly Operation[]): Promise<BatchResult> {
@@ -84,7 +85,9 @@ export class SqliteWriter {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
     if (answer.memory.byteLength <= KEPT_MAX_BYTES) this.#memory = answer.memory;
-    this.#lastCommitted = answer.kind === 'committed';
+    // A batch that only looked writes over nothing.
+    if (answer.kind === 'unavailable') this.#isEndSound = false;
+    else if (answer.result.changed) this.#isEndSound = true;
     if (answer.kind === 'committed') inFlight?.resolve(unpackResult(answer.result));
     else {
       const { message, isFull } = answer;
