@@ -156,12 +156,14 @@ describe('a copy in doubt', () => {
   const written = { kind: 'committed', result: { results: [], changed: true } };
   const onlyRead = { kind: 'committed', result: { results: [], changed: false } };
   const failed = { kind: 'unavailable', message: 'SQLITE_IOERR_FSYNC', isFull: false };
+  const noRoom = { kind: 'log is full', message: 'its log has the largest size' };
 
   it.each([
     ['after a batch that was written', [written], true],
     ['not after one that failed: the log might turn out to have it', [written, failed], false],
     ['nor when batches have only read since, which write over nothing', [failed, onlyRead], false],
     ['but when one was written since', [failed, onlyRead, written], true],
+    ['and when the log is so long that none is tried any more', [written, noRoom, noRoom], true],
   ] as const)('has the log read anew %s', async (_, answers, expected) => {
     const writer = new SqliteWriter(file, answering(answers));
     try {

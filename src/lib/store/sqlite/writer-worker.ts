@@ -20,6 +20,8 @@ export type WriterRequest = { readonly kind: 'commit'; readonly batch: PackedBat
 
 type Outcome =
   | { readonly kind: 'committed'; readonly result: PackedResult }
+  /** Nothing was written, or failed to be: there is no room in the log. */
+  | { readonly kind: 'log is full'; readonly message: string }
   | { readonly kind: 'unavailable'; readonly message: string; readonly isFull: boolean };
 
 /** `memory` is what the bytes of the batch were in. `in doubt` may come at any time: what of the log is in the file may not be on disk. */
@@ -69,7 +71,7 @@ function openDatabase(): SqliteSql {
 async function commit(batch: PackedBatch): Promise<Outcome> {
   try {
     const sql = open?.sql ?? openDatabase();
-    if (log.isFull()) return { kind: 'unavailable', message: 'its log has the largest size', isFull: true };
+    if (log.isFull()) return { kind: 'log is full', message: 'its log has the largest size' };
     const connection = { sql, begin: 'begin immediate', failureKind: sqliteFailureKind, runAll };
     return { kind: 'committed', result: packResult(await runBatch(connection, unpackBatch(batch))) };
   } catch (error) {

@@ -85,14 +85,15 @@ export class SqliteWriter {
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
     if (answer.memory.byteLength <= KEPT_MAX_BYTES) this.#memory = answer.memory;
-    // A batch that only looked writes over nothing.
-    if (answer.kind === 'unavailable') this.#isEndSound = false;
-    else if (answer.result.changed) this.#isEndSound = true;
-    if (answer.kind === 'committed') inFlight?.resolve(unpackResult(answer.result));
-    else {
-      const { message, isFull } = answer;
-      inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${message}`, { isFull }));
+    if (answer.kind === 'committed') {
+      // One that only looked writes over nothing.
+      if (answer.result.changed) this.#isEndSound = true;
+      inFlight?.resolve(unpackResult(answer.result));
+      return;
     }
+    if (answer.kind === 'unavailable') this.#isEndSound = false;
+    const isFull = answer.kind === 'log is full' || answer.isFull;
+    inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${answer.message}`, { isFull }));
   }
 
   /** The next batch starts another thread. */
