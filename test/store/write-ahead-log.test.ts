@@ -115,29 +115,34 @@ describe('a log that has its largest size', () => {
 });
 
 describe('the thread that copies the log', () => {
-  it('may die: what it has not copied stays in the log, the writer goes on, and the next copy starts another', async () => {
-    const db = openWriter(file, true);
-    const sql = sqliteSql(db);
-    const ended: (() => void)[] = [];
-    const owner = { sql: () => sql, inDoubt: () => undefined, copied: () => ended.shift()?.() };
-    const log = new WriteAheadLog(file, owner, SIZES, new URL('data:text/javascript,process.exit(3)'));
-    try {
-      log.opened(sql, false);
-      for (let i = 0; i < 2; i += 1) {
-        const over = new Promise<void>((resolve) => {
-          ended.push(resolve);
-        });
-        log.logged(SIZES.waitPages);
-        expect(log.mustWait).toBe(true);
-        await over;
-        expect(log.mustWait).toBe(false);
+  it.each([
+    ['may die', 'data:text/javascript,process.exit(3)'],
+    ['may not even start, when there are as many threads as there may be', 'http://no.such.thread'],
+  ])(
+    '%s: what it has not copied stays in the log, the writer goes on, and the next copy starts another',
+    async (_, code) => {
+      const db = openWriter(file, true);
+      const sql = sqliteSql(db);
+      const ended: (() => void)[] = [];
+      const owner = { sql: () => sql, inDoubt: () => undefined, copied: () => ended.shift()?.() };
+      const log = new WriteAheadLog(file, owner, SIZES, new URL(code));
+      try {
+        log.opened(sql, false);
+        for (let i = 0; i < 2; i += 1) {
+          const over = new Promise<void>((resolve) => {
+            ended.push(resolve);
+          });
+          log.logged(SIZES.waitPages);
+          await over;
+          expect(log.mustWait).toBe(false);
+        }
+        expect(log.isInDoubt).toBe(false);
+      } finally {
+        await log.close();
+        db.close();
       }
-      expect(log.isInDoubt).toBe(false);
-    } finally {
-      await log.close();
-      db.close();
-    }
-  });
+    },
+  );
 });
 
 /** A thread that gives these answers, one to each batch; the copy of the log is in doubt from the first on. */
@@ -172,5 +177,12 @@ describe('a copy in doubt', () => {
     } finally {
       await writer.close();
     }
+  });
+});
+
+describe('the writer', () => {
+  it('that cannot start, because there are as many threads as there may be, is storage that is away', async () => {
+    const writer = new SqliteWriter(file, new URL('http://no.such.thread'));
+    await expect(writer.commit([])).rejects.toThrow(StoreUnavailableError);
   });
 });

@@ -111,7 +111,14 @@ export class WriteAheadLog {
   #copy(): void {
     if (this.#isCopying || this.isInDoubt) return;
     this.#isCopying = true;
-    this.#copier ??= this.#start();
+    try {
+      this.#copier ??= this.#start();
+    } catch {
+      // There are as many threads as there may be. Messages are stored all the same.
+      this.#failed(false);
+      this.#ended();
+      return;
+    }
     this.#ask('copy');
   }
 

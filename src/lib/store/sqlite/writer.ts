@@ -48,10 +48,10 @@ export class SqliteWriter {
   commit(operations: readonly Operation[]): Promise<BatchResult> {
     must(this.#inFlight === undefined, 'one batch at a time, or their order would be lost');
     return new Promise((resolve, reject) => {
-      this.#worker ??= this.#start();
+      const worker = this.#workerHere();
       const batch = packBatch(operations, this.#memory);
       this.#memory = undefined;
-      this.#worker.postMessage({ kind: 'commit', batch } satisfies WriterRequest, [batch.bytes.buffer]);
+      worker.postMessage({ kind: 'commit', batch } satisfies WriterRequest, [batch.bytes.buffer]);
       this.#inFlight = { resolve, reject };
     });
   }
@@ -67,10 +67,21 @@ export class SqliteWriter {
     await ended;
   }
 
+  #workerHere(): Worker {
+    try {
+      this.#worker ??= this.#start();
+      return this.#worker;
+    } catch (error) {
+      // There are as many threads as there may be.
+      const why = error instanceof Error ? error.message : String(error);
+      throw new StoreUnavailableError(`the writer of ${this.#file} cannot start: ${why}`, { cause: error });
+    }
+  }
+
   #start(): Worker {
     const workerData: WriterData = { file: this.#file, again: this.#isInDoubt, sizes: this.#sizes };
-    this.#isInDoubt = false;
     const worker = new Worker(this.#code, { workerData, execArgv: [], name: 'sqlite-writer' });
+    this.#isInDoubt = false;
     worker.on('message', (answer: WriterAnswer) => this.#answered(answer));
     worker.on('error', (error) => this.#died(worker, error.message));
     worker.on('exit', (code) => this.#died(worker, `exit code ${code}`));
