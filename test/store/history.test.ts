@@ -87,6 +87,14 @@ describe('lines of history', () => {
     expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'warn']);
   });
 
+  it('are all written at the end but for the one that is wrong, however many batches come after it', async () => {
+    const { history, ids } = historyOf({ refused: '5' });
+    for (const id of numbered(4 * limits.storeBatchOperations)) history.add(line(id));
+    await expect(history.flush()).rejects.toThrow('wrong');
+    expect(new Set(ids().flat()).size).toBe(4 * limits.storeBatchOperations);
+    expect(history.backlog).toBe(0);
+  });
+
   it('are dropped, the oldest first, when the database takes none for long', async () => {
     const database = { isDown: true };
     const { history, clock, log, ids } = historyOf(database);

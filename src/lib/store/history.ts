@@ -53,14 +53,24 @@ export class History {
     this.#schedule();
   }
 
-  /** Resolves when everything added so far is written; rejects when the database would not take it. */
+  /** Resolves when everything added so far is written; rejects when the database would not take it, or, in the end, one of the lines. */
   async flush(): Promise<void> {
     this.#failure = undefined;
+    let refused: Error | undefined;
     while (this.#waiting.length > 0 || this.#writing !== undefined || this.#suspects.count > 0) {
       this.#write();
       await Promise.all([this.#written, this.#writtenApart]);
-      if (this.#failure !== undefined) throw this.#failure;
+      const failure = this.#takeFailure();
+      if (failure instanceof StoreUnavailableError) throw failure;
+      refused ??= failure;
     }
+    if (refused !== undefined) throw refused;
+  }
+
+  #takeFailure(): Error | undefined {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
   }
 
   close(): void {
