@@ -15,7 +15,7 @@ import { leftOut } from './left-out.ts';
 const whyNot = whyNoFaultyMachine();
 leftOut(whyNot, 'No copy of the log is made to fail');
 
-/** For each line creates so many transactions, 40 kB each, one after the other, and prints the ids it was promised, then `done`. */
+/** For each line creates so many transactions, 40 kB each, one after the other, and prints the ids it was promised, or why not, then `done`. */
 const CREATE_ON_DEMAND = `
   import { createInterface } from 'node:readline';
   import { openStore } from './dist/lib/store/open.js';
@@ -30,8 +30,7 @@ const CREATE_ON_DEMAND = `
       const body = memoryBody(Buffer.alloc(40_000, 'x'));
       const tx = { record: { ...record, id: 'tx' + i }, attempts: [], next: { kind: 'due', at: 1 },
         blobs: [{ name: 'body', source: { kind: 'body', body } }] };
-      await store.create([tx], 1000);
-      console.log(tx.record.id);
+      console.log(await store.create([tx], 1000).then(() => tx.record.id, String));
     }
     console.log('done');
   }
@@ -100,6 +99,19 @@ describe.runIf(whyNot === undefined)('while the log is copied into the file', ()
     await child;
     accountFor();
   }, 60_000);
+
+  it('what is refused because its sync fails does not turn up, though nobody has read from the file before', async () => {
+    await create(3);
+    machine.fails({ syncErrno: EIO });
+    await create(1);
+    expect(promised.pop()).toContain('disk I/O error');
+    machine.recovers();
+    await create(3);
+    accountFor();
+    const db = open();
+    expect(keep(db.prepare('select id from transactions order by id')).pluck().all()).toEqual(promised);
+    db.close();
+  });
 
   /** What had been written to the file since `before` was taken, and not been synced, has not reached the disk. */
   function lose(before: Buffer): void {

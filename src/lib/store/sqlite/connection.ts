@@ -45,8 +45,19 @@ function configure(db: SqliteDatabase): void {
   db.exec('pragma cache_size = -4096');
 }
 
+/**
+ * Opens for reading, and has read: only then it holds on to the log. As long as it does, the log is not read anew when the writer opens the file again
+ * after a commit that has failed, and which could turn up in it.
+ */
 export function openReader(file: string): SqliteDatabase {
-  return keep(new Database(file, { readonly: true, fileMustExist: true, timeout: limits.sqliteBusyMs }));
+  const db = keep(new Database(file, { readonly: true, fileMustExist: true, timeout: limits.sqliteBusyMs }));
+  try {
+    db.exec('select 1 from sqlite_schema');
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /** Statements are compiled once per connection. */

@@ -97,7 +97,6 @@ async function close(): Promise<void> {
   await log.close();
   if (log.isInDoubt) {
     const reader = openReader(file);
-    reader.exec('select 1 from sqlite_schema');
     closeDatabase();
     reader.close();
   }
