@@ -246,7 +246,7 @@ describe('a next hop that has no room', () => {
     const client = await SmtpClient.connect(service.port);
     await client.line();
     await client.command('EHLO a.example');
-    return { clock, client, hop };
+    return { clock, client, hop, service };
   };
 
   it('is told of after the same while, at MAIL', async () => {
@@ -269,6 +269,21 @@ describe('a next hop that has no room', () => {
     expect(await client.command('RCPT TO:<bea@example.com>')).toEqual(['451 4.3.2 too much at work']);
   });
 
+  it.each(['mail', 'rcpt'] as const)('does not keep a listener that has to close at once, at %s', async (stage) => {
+    const { clock, client, service } = await start(stage);
+    const before = clock.sleeping;
+    await client.send('MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@example.com>\r\n');
+    await eventually(() => clock.sleeping > before);
+    await settle(20);
+    let isClosed = false;
+    void service.close().then(() => {
+      isClosed = true;
+    });
+    await settle(20);
+    await clock.advance(10_000);
+    await eventually(() => isClosed);
+  });
+
   it('leaves nothing behind of a client that does not wait', async () => {
     const { clock, client, hop } = await start('rcpt');
     await client.command('MAIL FROM:<alice@example.com>');
@@ -280,6 +295,24 @@ describe('a next hop that has no room', () => {
     await clock.advance(limits.smtpRefusalMs);
     expect(clock.sleeping).toBe(0);
   });
+});
+
+it('a message that is being refused for want of room does not keep a listener that has to close at once', async () => {
+  const clock = new FakeClock();
+  const service = await smtpService({ maxTransactions: 0, deps: { clock } });
+  const client = await SmtpClient.connect(service.port);
+  await client.line();
+  await client.command('EHLO a.example');
+  const before = clock.sleeping;
+  await client.send('MAIL FROM:<alice@example.com>\r\n');
+  await eventually(() => clock.sleeping > before);
+  let isClosed = false;
+  void service.close().then(() => {
+    isClosed = true;
+  });
+  await settle(20);
+  await clock.advance(10_000);
+  await eventually(() => isClosed);
 });
 
 describe('the last sessions', () => {

@@ -42,8 +42,8 @@ export class MailTransaction {
   mail(answered: Answered): void {
     this.#taker.mail(forwardedMail(this.#from), (response) => {
       this.#mailReply = response;
-      // Nothing can come of it, and the client may stay long without another command.
-      if (!isOk(response)) this.close(() => undefined);
+      // Nothing can come of it, and the client may stay long without another command. Who closes it already, and has it answered by that, hears of the end.
+      if (!isOk(response) && this.#onClosed === undefined) this.close(() => undefined);
       answered(response);
       const waiting = this.#onMailReply;
       this.#onMailReply = undefined;
