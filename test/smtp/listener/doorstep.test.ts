@@ -191,6 +191,25 @@ describe('a listener with TLS from the first byte that has no session left', () 
     expect(next.heard).not.toMatch(/421/);
   });
 
+  it('begins no handshake with who has ended his side while he waited', async () => {
+    const { service, clock, first } = await start();
+    const next = await newcomer(service);
+    next.client.write(Buffer.from([22, 3, 1, 2, 0, 1]));
+    await eventually(() => clock.sleeping > 0);
+    await settle(20);
+    next.client.end();
+    await eventually(() => next.isOver);
+    expect(next.heard).toBe('');
+    await first.command('QUIT');
+    await first.end();
+    await settle(50);
+    await clock.advance(limits.smtpRefusalMs);
+    const other = await SmtpClient.connectTls(service.port);
+    expect(await other.line()).toMatch(/^220 /);
+    await other.command('QUIT');
+    await other.end();
+  });
+
   it('counts who is still at his handshake, and no longer when he gives up', async () => {
     const clock = new FakeClock();
     const service = await smtpService({ maxSessions: 1, deps: { clock }, config: { tls: testTls, smtps: true } });

@@ -48,7 +48,11 @@ export class Doorstep {
     }
     socket.on('error', ignore);
     const stopTimer = clock.after(waitMs, () => this.#decide(socket));
-    const stopListening = onMoreBytes(socket, expectedBytes, () => this.#decide(socket));
+    const stopListening = onMoreBytes(socket, expectedBytes, {
+      notice: () => this.#decide(socket),
+      // Who has said his last word does not wait any longer; to begin a handshake with him would end the process (Node 20).
+      end: () => socket.destroy(),
+    });
     const cancel = (): void => {
       stopTimer();
       stopListening();
@@ -81,13 +85,24 @@ export class Doorstep {
   }
 }
 
-/** Calls back when more bytes than that have come in, which stay in the socket; the returned function ends that. */
-function onMoreBytes(socket: Socket, expectedBytes: number, notice: () => void): () => void {
+interface Heard {
+  /** More than was expected. */
+  readonly notice: () => void;
+  /** Nothing more will come. */
+  readonly end: () => void;
+}
+
+/** Calls back when more bytes than that have come in, which stay in the socket, or the last one; the returned function ends that. */
+function onMoreBytes(socket: Socket, expectedBytes: number, { notice, end }: Heard): () => void {
   const { push } = socket;
   let heardBytes = 0;
   socket.push = (chunk: Buffer | null): boolean => {
     const goesOn = push.call(socket, chunk);
-    heardBytes += chunk?.length ?? 0;
+    if (chunk === null) {
+      end();
+      return goesOn;
+    }
+    heardBytes += chunk.length;
     if (heardBytes > expectedBytes) notice();
     return goesOn;
   };
