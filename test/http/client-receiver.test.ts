@@ -179,6 +179,7 @@ describe('an application that does not take what was parsed', () => {
 
   it.each([
     ['refuses the JSON', {}, { json: poison, blobs: new Map() }],
+    ['names a place for the JSON that takes none', { instead: always(isBuilder, 405) }, notes().parsed],
     ['says nothing of where parts go', { instead: once(isBuilder, withoutParts).instead }, notes().parsed],
     ['refuses a part', { instead: always(isPart, 400) }, notes().parsed],
     ['finds a part too large', { instead: always(isPart, 413) }, notes().parsed],

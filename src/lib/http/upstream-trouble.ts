@@ -40,8 +40,8 @@ export function peerRefusal(answer: HttpAnswer): UpstreamTrouble {
   });
 }
 
-/** Client errors that say something about the moment, or the URL that was configured, and not about what was sent. */
-const PASSING_STATUSES = new Set([404, 405, 408, 412, 425, 429]);
+/** Client errors that say something about the moment and not about what was sent. */
+const PASSING_STATUSES = new Set([404, 408, 412, 425, 429]);
 
 /** Whether the peer judged what was sent, and would judge the same again: a 4xx that is not about the moment. */
 export function isJudgement(error: unknown): boolean {
