@@ -1,7 +1,9 @@
 /** Wrong usage of the command line: one exit code, words that say what to do, no stack. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 
 const koukan = path.resolve(import.meta.dirname, '../../bin/koukan.js');
 const HINT = 'Run the command with --help for its flags and examples.';
@@ -33,4 +35,25 @@ it.each([
   const [brief, full] = await Promise.all([short, long].map((flag) => execa('node', [koukan, flag])));
   expect(brief?.stdout).toBe(full?.stdout);
   expect(brief?.stdout).not.toBe('');
+});
+
+it('a command that waits for what never comes ends with 70, not as if it had done its work', async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'koukan-never-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(path.join(folder, 'commands'));
+  const frame = path.resolve(import.meta.dirname, '../../node_modules/@oclif/core/lib/index.js');
+  writeFileSync(
+    path.join(folder, 'commands/never.cjs'),
+    `const { Command } = require(${JSON.stringify(frame)});
+    module.exports = class Never extends Command { run() { return new Promise(() => {}); } };`,
+  );
+  const oclif = { bin: 'koukan', commands: './commands' };
+  writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'never', version: '1.0.0', oclif }));
+  const bundle = path.resolve(import.meta.dirname, '../../dist/bundle/load.cjs');
+  const program = `require(${JSON.stringify(bundle)}).load('run.cjs').run(['never'], ${JSON.stringify(folder)})`;
+  const { exitCode, stderr } = await execa('node', ['--eval', program], { reject: false });
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 70,
+    stderr: 'internal error: the command ended before it was done',
+  });
 });

@@ -8,19 +8,31 @@ import { Errors, flush, run as oclifRun } from './oclif.ts';
 
 /** `root` is the folder of the package, with the manifest of its commands. */
 export async function run(args: readonly string[], root: string): Promise<void> {
+  let isDone = false;
   // When nothing is left to wait for: Node would take its heap apart first, which is a tenth of a short command.
-  process.once('beforeExit', () => process.exit());
+  process.once('beforeExit', () => {
+    if (!isDone) complainOfEnd();
+    process.exit();
+  });
   try {
     // Of all commands together oclif knows the long flag only.
     const given = args.length === 1 && args[0] === '-h' ? ['--help'] : normaliseFlagNames(args);
     await oclifRun(given, frameOptions(root));
+    isDone = true;
     await flush();
   } catch (error) {
     const { message, exitCode } = describe(error, () => commandNames(root));
     if (message !== '') process.stderr.write(`${message}\n`);
     if (process.env.KOUKAN_DEBUG !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     process.exitCode = exitCode;
+    isDone = true;
   }
+}
+
+/** It waits for something that will never come; that it did its work must not be believed. */
+function complainOfEnd(): void {
+  process.stderr.write('internal error: the command ended before it was done\n');
+  process.exitCode = exitCodes.software;
 }
 
 /** No command comes from anywhere else; and the frame's own diary, a package of its own, is kept only for who asks for it. */
