@@ -120,6 +120,30 @@ describe.each(databases)('an adoption that fails on $name', (kind) => {
     await eventually(() => harness.spool.inMemoryBytes === 0);
   });
 
+  it('leaves nothing in work when there is no message any more', async () => {
+    await start();
+    const message = new CountedBody('a: b\r\n\r\nc\r\n');
+    const exchange = openExchange(harness, 'submission');
+    await exchange.mail(mailbox('alice@example.com'));
+    expect((await exchange.rcpt(mailbox('datatimeout@example.com'))).code).toBe(250);
+    const answer = exchange.data(message.body);
+    await settle(20);
+    Object.assign(message.body, {
+      retain: () => {
+        throw new Error('nobody holds it');
+      },
+    });
+    let isAnswered = false;
+    void answer.then(() => {
+      isAnswered = true;
+    });
+    await tickUntil(harness.clock, () => isAnswered);
+    expect((await answer).code).toBe(451);
+    await exchange.close();
+    await eventually(async () => (await unfinished()) === 0);
+    fail = () => undefined;
+  });
+
   it('gives back the memory of a message that was to be tried later', async () => {
     // One place, which somebody has.
     await start(', executor: {output: {max_inflight: 1}}');

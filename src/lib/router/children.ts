@@ -78,9 +78,9 @@ export class Children implements ChildOpener {
       must(child instanceof WorkChild, 'only children opened here can be adopted');
       return child.work;
     });
-    for (const work of works) work.isAdopting = true;
-    // Its client may leave, and let go of it, while an attempt that is about to end is waited for.
+    // Its client may leave, and let go of it, while an attempt that is about to end is waited for. One that has let go already is a bug that ends here.
     const release = body.retain();
+    for (const work of works) work.isAdopting = true;
     try {
       if (works.some(isEnding)) await Promise.all(works.filter(isEnding).map((work) => this.#untilEnded(work)));
       // Answered after all, in the last moment: there is nothing to be responsible for any more.
