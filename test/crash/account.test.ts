@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Copy, Ends, isExplained, RECORDED_WITHIN_MS } from './ends.mjs';
 import { isLarge, messageOf, readMessage } from './messages.mjs';
-import { lastWordsIn, takeoversIn } from './takeovers.mjs';
+import { lastWordsIn, lifeTakenOver, takeoversIn } from './takeovers.mjs';
 import { faultsOf, SILENCE_MS } from './verdict.mjs';
 
 const copy = (at: number, life = 'first'): Copy => ({ client: `gateway-${life}`, router: `router-${life}`, at });
@@ -116,6 +116,16 @@ describe('the log of a router', () => {
 
   it('says nothing of who had nothing in work, or was alive after all', () => {
     expect(takeoversIn(`${line(0)}\n`)).toEqual([]);
+  });
+
+  it('does not excuse the next life at the same address, which began when the one before was dead and not yet missed', () => {
+    const lives = [
+      { life: 'router-first', at: 0 },
+      { life: 'router-second', at: 9000 },
+    ];
+    expect(lifeTakenOver(lives, 10_000, 2000)).toBe('router-first');
+    expect(lifeTakenOver(lives, 12_000, 2000)).toBe('router-second');
+    expect(lifeTakenOver(lives, 1000, 2000)).toBe('');
   });
 
   it('has the last words of a program between its lines', () => {

@@ -20,6 +20,7 @@ const DEADLINE_MS = 120_000;
 const DELAY_MS = 50;
 const REFRESH_SECONDS = 0.5;
 const TTL_SECONDS = 2;
+const TTL_MS = 1000 * TTL_SECONDS;
 /** Longer than a session lives: the others have taken over. */
 const ABSENCE_MS = 1000 * (TTL_SECONDS + 3 * REFRESH_SECONDS);
 /** How a client hands its messages in. */
@@ -229,9 +230,9 @@ export class Cluster {
   #takeovers(log) {
     for (const { uri, at: wallMs } of takeoversIn(log)) {
       const at = wallMs - performance.timeOrigin;
-      const life = this.#routers.find(({ ports }) => uri.endsWith(`:${ports.rest}`))?.lifeAt(at) ?? '';
+      const life = this.#routers.find(({ ports }) => uri.endsWith(`:${ports.rest}`))?.lifeTakenOver(at, TTL_MS) ?? '';
       if (!this.#ends.isAway(life, at)) this.#takenForDead += 1;
-      this.#ends.absent(life, at - 1000 * TTL_SECONDS, at);
+      this.#ends.absent(life, at - TTL_MS, at);
     }
   }
 

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { end, koukan } from './ground.mjs';
-import { lastWordsIn } from './takeovers.mjs';
+import { lastWordsIn, lifeTakenOver } from './takeovers.mjs';
 
 /** The exit code of a router that cannot reach its database at start. */
 export const UNAVAILABLE = 69;
@@ -97,9 +97,9 @@ export class Node {
     return readFile(this.#logFile, 'utf8');
   }
 
-  /** Which of its lives that was. */
-  lifeAt(at) {
-    return this.#begun.findLast((life) => life.at <= at)?.life ?? '';
+  /** Which of its lives was taken over then. */
+  lifeTakenOver(at, ttlMs) {
+    return lifeTakenOver(this.#begun, at, ttlMs);
   }
 
   get #logFile() {

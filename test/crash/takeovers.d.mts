@@ -7,4 +7,11 @@ export interface Takeover {
 
 export function takeoversIn(log: string): readonly Takeover[];
 
+export interface Begun {
+  readonly life: string;
+  readonly at: number;
+}
+
+export function lifeTakenOver(lives: readonly Begun[], at: number, ttlMs: number): string;
+
 export function lastWordsIn(log: string): string;

@@ -15,6 +15,14 @@ export function takeoversIn(log) {
   });
 }
 
+/**
+ * Which of a program's lives was taken over then; the names of all of them and when they began, in order. That was the one which had given its last sign so
+ * long before: one that has begun since may only have the same address.
+ */
+export function lifeTakenOver(lives, at, ttlMs) {
+  return lives.findLast((life) => life.at <= at - ttlMs)?.life ?? '';
+}
+
 /** What was written by something else than the log, such as the last words of a program. */
 export function lastWordsIn(log) {
   return log
