@@ -149,7 +149,9 @@ endpoint:
 - {name: out, output_handler: {retry_params: {mode: per_request}}, chain: [{filter: rest_output}]}
 - {name: once, chain: [{filter: rest_output}]}
 `;
-    expect(parse(migrateConfig(tags, 'router.yaml', 'router').text)).toMatchObject({
+    const { text } = migrateConfig(tags, 'router.yaml', 'router');
+    expect(text).toContain('{name: once, output_chain: once, retry: null}');
+    expect(parse(text)).toMatchObject({
       sender: [
         {
           retry: 'output_chain',

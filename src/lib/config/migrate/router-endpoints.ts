@@ -1,5 +1,5 @@
 /** Endpoints, senders and storage of older routers: what selects a chain, and who asks for retries and bounces (protocol §0.1). */
-import type { YAMLMap } from 'yaml';
+import { Scalar, type YAMLMap } from 'yaml';
 import { mapAt, mapsAt, type OlderDocument, take, textOf } from './older-document.ts';
 
 /** What older files said at the endpoint and newer ones say at the sender. */
@@ -139,8 +139,15 @@ function tellTag(tag: YAMLMap, own: EndpointFacts | undefined, sender: YAMLMap, 
   if (own === undefined) return;
   for (const key of ASKED.filter((each) => !tag.has(each))) {
     if (own[key] && !sender.has(key)) tag.set(key, 'output_chain');
-    if (!own[key] && told.includes(key)) tag.set(key, null);
+    if (!own[key] && told.includes(key)) tag.set(key, none());
   }
+}
+
+/** Written out: a key without a value, as `{retry}`, would read as if it were asked for. */
+function none(): Scalar {
+  const scalar = new Scalar(null);
+  scalar.source = 'null';
+  return scalar;
 }
 
 function migrateTimeout(doc: OlderDocument, endpoints: readonly YAMLMap[]): void {
