@@ -115,44 +115,12 @@ describe('an exchange in the incremental dialect', () => {
     });
     const exchange = openExchange(fake.url, { ask: { createAt: 'mail' } });
     const rcpts = Array.from({ length: 20 }, (_, i) => mailbox(`u${i}@dest.test`));
-    expect((await exchange.mail(FROM)).code).toBe(250);
-    const replies = await Promise.all(rcpts.map((to) => exchange.rcpt(to)));
-    expect(replies.map((r) => r.code)).toEqual(Array(20).fill(250));
+    const replies = await Promise.all([exchange.mail(FROM), ...rcpts.map((to) => exchange.rcpt(to))]);
+    expect(replies.map((r) => r.code)).toEqual(Array(21).fill(250));
     const sent = fake.asked.flatMap(({ method, json }) =>
       method === 'PATCH' ? (json as { rcpt_to: { m: string }[] }).rcpt_to.map(({ m }) => m) : [],
     );
     expect(sent).toEqual(rcpts.map(({ address }) => address));
-  });
-
-  it('creates the transaction with the recipients that are asked in the same turn as MAIL', async () => {
-    const { url, asked, lines } = await upstream();
-    const exchange = openExchange(url, { ask: { createAt: 'mail' } });
-    const together = [exchange.mail(FROM), exchange.rcpt(KIM), exchange.rcpt(ZED)];
-    expect((await Promise.all(together)).map(({ code }) => code)).toEqual([250, 250, 250]);
-    expect((await exchange.rcpt(mailbox('late@dest.test'))).code).toBe(250);
-    expect((await exchange.data(BODY)).code).toBe(250);
-    expect(asked[0]?.json).toMatchObject({
-      mail_from: { m: FROM.address },
-      rcpt_to: [{ m: KIM.address }, { m: ZED.address }],
-    });
-    expect(asked[1]?.json).toEqual({ rcpt_to: [{ m: 'late@dest.test' }], rcpt_to_list_offset: 2 });
-    expect(lines().slice(0, 3)).toEqual([
-      'POST /senders/router/transactions',
-      'PATCH /transactions/1',
-      'PUT /transactions/1/body',
-    ]);
-  });
-
-  it('asks nothing of a peer when it is closed in the same turn as MAIL', async () => {
-    const { url, asked } = await upstream();
-    const exchange = openExchange(url, { ask: { createAt: 'mail' } });
-    const replies = [exchange.mail(FROM), exchange.rcpt(KIM)];
-    await exchange.close();
-    expect((await Promise.all(replies)).map(({ code }) => code)).toEqual([450, 450]);
-    const other = openExchange(url, { ask: { createAt: 'mail' } });
-    expect((await other.mail(FROM)).code).toBe(250);
-    expect(asked.filter(({ method }) => method === 'POST')).toHaveLength(1);
-    await other.close();
   });
 
   it('reads the new version and tries again when it lost a race (412)', async () => {

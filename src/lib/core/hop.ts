@@ -15,7 +15,7 @@ export interface HopAsk extends Origin {
   readonly rcptTimeoutMs: number;
   readonly dataTimeoutMs: number;
   /**
-   * What the first request must carry: `mail` creates the transaction at MAIL and adds each recipient that is asked later (the incremental dialect);
+   * What the first request must carry: `mail` creates the transaction at MAIL and adds each recipient (the incremental dialect);
    * `rcpt` creates it whole with its single recipient, as a native REST endpoint demands.
    */
   readonly createAt: 'mail' | 'rcpt';

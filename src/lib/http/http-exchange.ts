@@ -44,8 +44,6 @@ export class HttpExchange implements Exchange {
   /** Recipients that are asked but not yet sent, and how many were sent. */
   #unsent: Mailbox[] = [];
   #sent = 0;
-  /** The create is about to be sent: what is asked now goes with it. */
-  #isCreateDue = false;
   #remote: RemoteTransaction | undefined;
   /** The end of the line of requests that change something; never rejects. */
   #writes: Promise<void> = Promise.resolve();
@@ -74,14 +72,14 @@ export class HttpExchange implements Exchange {
     must(this.#from === undefined, 'MAIL is asked once');
     this.#from = from;
     const answer = this.#reply((view) => view.mail, this.#ask.rcptTimeoutMs);
-    if (this.#ask.createAt === 'mail') this.#createSoon();
+    if (this.#ask.createAt === 'mail') this.#create([]);
     return answer;
   }
 
   rcpt(to: Mailbox): Promise<Response> {
     must(this.#from !== undefined, 'MAIL comes before RCPT');
     const index = this.#rcpts.length;
-    if (this.#ask.createAt === 'rcpt' && index === 0) this.#writes = this.#create([to]);
+    if (this.#ask.createAt === 'rcpt' && index === 0) this.#create([to]);
     else this.#send(to);
     // Asked first and waited for then, so that the next poll comes after the PATCH.
     const answer = this.#reply((view) => refusedMail(view) ?? view.rcpt[index], this.#ask.rcptTimeoutMs);
@@ -122,26 +120,20 @@ export class HttpExchange implements Exchange {
     return Promise.resolve();
   }
 
-  /** Who does not wait for the answer to MAIL has its recipients already: they are asked in this turn, and spare a request of their own. */
-  #createSoon(): void {
-    this.#isCreateDue = true;
-    this.#writes = Promise.resolve().then(() => {
-      this.#isCreateDue = false;
-      const rcpts = this.#unsent;
-      this.#unsent = [];
-      // Closed in the same turn: nobody has heard of it.
-      return this.#replies.failure === undefined ? this.#create(rcpts) : undefined;
-    });
-  }
-
   /** The create is not cut short by `close`: only a transaction whose URL is known can be cancelled. */
-  #create(rcpts: readonly Mailbox[]): Promise<void> {
+  #create(rcpts: readonly Mailbox[]): void {
     const { rcptTimeoutMs } = this.#ask;
     const { clock, log } = this.#peer.deps;
     this.#sent = rcpts.length;
     const deadline = startDeadline(clock, rcptTimeoutMs);
     const json = createJson(this.#ask, this.#from as Mailbox, rcpts);
-    return RemoteTransaction.create(this.#peer, this.#options.endpoint, json, deadline, this.#replies.listener())
+    this.#writes = RemoteTransaction.create(
+      this.#peer,
+      this.#options.endpoint,
+      json,
+      deadline,
+      this.#replies.listener(),
+    )
       .then(
         (remote) => {
           this.#remote = remote;
@@ -157,7 +149,7 @@ export class HttpExchange implements Exchange {
   /** Recipients that come while a request is on its way go together in the next one. */
   #send(to: Mailbox): void {
     this.#unsent.push(to);
-    if (this.#isCreateDue || this.#unsent.length > 1) return;
+    if (this.#unsent.length > 1) return;
     const deadline = this.#deadline(this.#ask.rcptTimeoutMs);
     void this.#write(async (remote) => {
       const batch = this.#unsent;
