@@ -7,7 +7,7 @@ import { systemClock } from '../../src/lib/ops/clock.ts';
 import { openStore } from '../../src/lib/store/open.ts';
 import { BODY_BLOB, type Store } from '../../src/lib/store/store.ts';
 import { databases, type TestDatabase } from '../helpers/databases.ts';
-import { FakeClock, tickUntil } from '../helpers/fake-clock.ts';
+import { eventually, FakeClock, tickUntil } from '../helpers/fake-clock.ts';
 import { memoryLog } from '../helpers/fake-deps.ts';
 import { DEFAULT_CHAINS, type Harness, startRouter } from '../helpers/router-harness.ts';
 
@@ -129,6 +129,9 @@ describe.each(databases)('a message that may have been delivered, on $name,', (k
     await cutOff('held', 3);
     const { store, clock } = await start(new FakeClock(T0));
     await tickUntil(clock, async () => (await store.load('cut-off'))?.uncertain === true);
+    // What is recorded is seen by others before the router hears that it is.
+    await eventually(() => meter.counted.length > 0);
+    await clock.advance(600_000);
     expect(meter.counted).toEqual(['held crash hold']);
   });
 });
