@@ -1,46 +1,59 @@
 /** Leases that nobody works on: which are let go of, and which only look so. */
 import { expect, it } from 'vitest';
+import { limits } from '../../src/lib/core/limits.ts';
 import { LeaseKeeper } from '../../src/lib/router/lease-keeper.ts';
+import { LeaseWrites } from '../../src/lib/store/lease-writes.ts';
 import type { Lease } from '../../src/lib/store/store.ts';
 import { fakeDeps } from '../helpers/fake-deps.ts';
 
 function keeper() {
   const released: string[] = [];
+  const dueIn = new Set<number>();
+  const deps = fakeDeps();
   const store = {
-    leasesOnTheWay: 0,
+    leaseWrites: new LeaseWrites(),
     rows: [] as Lease[],
-    leases: () => Promise.resolve(store.rows),
-    releaseLeases: (leases: readonly Lease[]) => {
+    isAway: false,
+    looks: 0,
+    leases: () => {
+      store.looks += 1;
+      return store.isAway ? Promise.reject(new Error('away')) : Promise.resolve(store.rows);
+    },
+    releaseLeases: (leases: readonly Lease[], dueAt: number) => {
       released.push(...leases.map(({ txId }) => txId));
+      dueIn.add(dueAt - deps.clock.now());
       return Promise.resolve(leases.length);
     },
   };
   const inWork = new Set<string>();
   const find = (id: string) => (inWork.has(id) ? ({} as never) : undefined);
-  const options = { deps: fakeDeps(), store, workshop: { find }, schedule: { isStarting: () => false } };
-  return { store, inWork, released, keeper: new LeaseKeeper(options) };
+  const schedule = { isStarting: () => false, claimsFailed: 0 };
+  const options = { deps, store, workshop: { find }, schedule };
+  return { store, inWork, released, dueIn, schedule, keeper: new LeaseKeeper(options) };
 }
 
 const lease = (txId: string, version = 1): Lease => ({ txId, version, cancelled: false });
 
 it('lets go of what nobody has worked on at two looks', async () => {
-  const { keeper: keeps, store, released } = keeper();
+  const { keeper: keeps, store, released, dueIn } = keeper();
   store.rows = [lease('a'), lease('b')];
   await keeps.releaseStrays();
   expect(released).toEqual([]);
   store.rows = [lease('a'), lease('b', 2)];
   await keeps.releaseStrays();
   expect(released).toEqual(['a']);
+  expect([...dueIn]).toEqual([limits.strayPauseMs]);
 });
 
 it('keeps what a claim has leased whose answer is late, however often it looks', async () => {
   const { keeper: keeps, store, inWork, released } = keeper();
   store.rows = [lease('a')];
-  store.leasesOnTheWay = 1;
+  const late = store.leaseWrites.begun();
+  await keeps.releaseStrays();
   await keeps.releaseStrays();
   await keeps.releaseStrays();
   // The answer comes, and the work begins.
-  store.leasesOnTheWay = 0;
+  store.leaseWrites.ended(late);
   inWork.add('a');
   await keeps.releaseStrays();
   await keeps.releaseStrays();
@@ -51,8 +64,44 @@ it('lets go of a stray although claims come and go', async () => {
   const { keeper: keeps, store, released } = keeper();
   store.rows = [lease('a')];
   await keeps.releaseStrays();
-  store.leasesOnTheWay = 1;
+  store.leaseWrites.begun();
   store.rows = [lease('a'), lease('new')];
   await keeps.releaseStrays();
   expect(released).toEqual(['a']);
+});
+
+it('lets go of a stray although there is always a claim under way', async () => {
+  const { keeper: keeps, store, released } = keeper();
+  store.rows = [lease('a')];
+  const [before, beside] = [store.leaseWrites.begun(), store.leaseWrites.begun()];
+  await keeps.releaseStrays();
+  const after = store.leaseWrites.begun();
+  store.leaseWrites.ended(before);
+  await keeps.releaseStrays();
+  expect(released, 'one that may have leased it has no answer yet').toEqual([]);
+  store.leaseWrites.ended(beside);
+  store.leaseWrites.begun();
+  store.leaseWrites.ended(after);
+  await keeps.releaseStrays();
+  expect(released).toEqual(['a']);
+});
+
+it('gives back at once what a claim that failed has leased all the same, at the second look', async () => {
+  const { keeper: keeps, store, schedule, released, dueIn } = keeper();
+  store.rows = [lease('a')];
+  await keeps.releaseLost();
+  expect(store.looks, 'no claim has failed').toBe(0);
+  schedule.claimsFailed = 1;
+  store.isAway = true;
+  await expect(keeps.releaseLost()).rejects.toThrow('away');
+  store.isAway = false;
+  await keeps.releaseLost();
+  // A look in between that is not its own would have it wait.
+  await keeps.releaseStrays();
+  expect(released).toEqual([]);
+  await keeps.releaseLost();
+  expect(released).toEqual(['a']);
+  expect([...dueIn]).toEqual([0]);
+  await keeps.releaseLost();
+  expect(store.looks, 'the store was away once, and asked twice').toBe(3);
 });

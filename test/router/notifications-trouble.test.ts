@@ -7,6 +7,7 @@ import { databases, type TestDatabase } from '../helpers/databases.ts';
 import { BODY, boxOf, dsnsAt, sendDsnMail } from '../helpers/dsn-mail.ts';
 import { eventually, FakeClock, settle, tickUntil } from '../helpers/fake-clock.ts';
 import { FarEnd } from '../helpers/far-end.ts';
+import { gate } from '../helpers/gate.ts';
 import { type Harness, startRouter } from '../helpers/router-harness.ts';
 import { storeWith } from '../helpers/store-with.ts';
 
@@ -16,15 +17,6 @@ const failing = {
   rcptTo: [boxOf('dataperm@b.test')],
   body: { kind: 'inline', text: BODY } as const,
 };
-
-/** Opened by hand. */
-function gate(): { readonly opened: Promise<void>; open: () => void } {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open: () => open() };
-}
 
 describe.each(databases)('notifications when things break, on $name', (kind) => {
   let database: TestDatabase;
@@ -53,17 +45,16 @@ describe.each(databases)('notifications when things break, on $name', (kind) => 
   it.each(['before', 'after'])(
     'a router that dies %s the commit of a failure leaves one notification',
     async (moment) => {
-      const [isThere, mayGoOn] = [gate(), gate()];
+      const mayGoOn = gate();
       const first = await start((real) => ({
         recordOutcome: async (...args) => {
           if (moment === 'after') await real.recordOutcome(...args);
-          isThere.open();
-          await mayGoOn.opened;
+          await mayGoOn.pass();
           if (moment === 'before') await real.recordOutcome(...args);
         },
       }));
       const { id } = await first.router.service.create('native', failing);
-      await isThere.opened;
+      await eventually(() => mayGoOn.isReached);
       // The next one under the same name: the first is dead, though it does not know. Its time stands still meanwhile: two that live would end
       // each other's sessions, for this time is faster than their database.
       const second = await start(undefined, new FakeClock());

@@ -170,9 +170,10 @@ export const limits = {
   gcTransactions: 100,
   gcChunks: 64,
   gcRunMs: 5000,
-  /** A lease that nobody works on, seen twice at this distance, is let go; what is let go waits this long for its next attempt. */
+  /** A lease that nobody works on, seen twice at this distance, is let go, and due after this pause; `lostClaimMs` after a claim that failed, and at once. */
   strayLeaseMs: 15_000,
   strayPauseMs: 30_000,
+  lostClaimMs: 1000,
   /** A stored transaction whose sender this router does not know waits this long for one that does. */
   unknownSenderPauseMs: 300_000,
   /** Unknown senders of stored transactions that are reported, each once. */

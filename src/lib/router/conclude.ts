@@ -94,14 +94,25 @@ export function recordOutcome(
       () => leadsTo.spawn,
       (error: unknown) => leaseLost(work, error, deps),
     );
+  const again = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'leaseLost'> =>
+    isRecorded(work, endedAt, store).then((isThere) => (isThere ? leadsTo.spawn : record(leadsTo)));
   const recorded = untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, (tries) => {
-    if (made !== undefined) return record(made);
+    if (made !== undefined) return tries === 1 ? record(made) : again(made);
     return consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES }).then((leadsTo) => {
       made = leadsTo;
       return record(leadsTo);
     });
   });
   return recorded.then((spawn) => spawn ?? NOBODY);
+}
+
+/**
+ * The commit may have been made although its answer was lost. Then the transaction may be due and claimed by now, and to record it again would
+ * end the next attempt.
+ */
+async function isRecorded(work: Work, at: number, store: Store): Promise<boolean> {
+  const stored = await store.load(work.facts.id);
+  return stored?.attempts.some(({ number, endedAt }) => number === work.attemptNumber && endedAt === at) === true;
 }
 
 /** Throws any other error. */

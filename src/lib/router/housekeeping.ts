@@ -40,6 +40,7 @@ export async function keepHouse(options: HousekeepingOptions, stop: AbortSignal)
     every(SWEEP_INTERVAL_MS, 'sweep', async () => workshop.sweep(deps.clock.monotonicMs())),
     every(sessionRefreshIntervalMs, 'the search for cancelled transactions', () => leases.heedCancels()),
     every(limits.strayLeaseMs, 'the search for stray leases', () => leases.releaseStrays()),
+    every(limits.lostClaimMs, 'the search for lost claims', () => leases.releaseLost()),
     repeat(deps, stop, 'garbage collection', () => collect(options, stop), gcIntervalMs),
   ]);
 }

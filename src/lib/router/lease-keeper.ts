@@ -4,21 +4,31 @@
  */
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
-import type { Lease, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { Schedule } from './schedule.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface LeaseKeeperOptions {
   readonly deps: Pick<Deps, 'clock' | 'log'>;
-  readonly store: Pick<Store, 'leases' | 'releaseLeases' | 'leasesOnTheWay'>;
+  readonly store: Pick<Store, 'leases' | 'releaseLeases' | 'leaseWrites'>;
   readonly workshop: Pick<Workshop, 'find'>;
-  readonly schedule: Pick<Schedule, 'isStarting'>;
+  readonly schedule: Pick<Schedule, 'isStarting' | 'claimsFailed'>;
+}
+
+/** What nobody worked on when the leases were looked at last. */
+interface Suspects {
+  /** The version of each row. */
+  readonly versions: ReadonlyMap<string, number>;
+  /** The writes that may have leased them, and whose answers may have been late then, were asked for before this era. */
+  readonly era: number;
 }
 
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
-  /** Leases that nobody worked on when they were looked at last, with the version of their row. */
-  #strays = new Map<string, number>();
+  #suspects: Suspects = { versions: new Map(), era: 0 };
+  /** How many claims had failed when it was last made sure that none of them has left anything behind. */
+  #claimsSettled = 0;
+  #looksForLost = 0;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -35,27 +45,42 @@ export class LeaseKeeper {
     }
   }
 
-  /** Lets go of leases that nobody has worked on since the last look. */
+  /** Lets go of leases that nobody has worked on since the last look. Not due at once: what left them behind, a bug perhaps, must not make a hot loop. */
   async releaseStrays(): Promise<void> {
+    if (this.#looksForLost > 0) return;
+    await this.#look(limits.strayPauseMs);
+  }
+
+  /**
+   * Looks twice after a claim that failed, which may have been made all the same: what it leased is mail that was promised, and due.
+   */
+  async releaseLost(): Promise<void> {
+    const { claimsFailed } = this.#options.schedule;
+    if (claimsFailed === this.#claimsSettled) return;
+    await this.#look(0);
+    this.#looksForLost += 1;
+    if (this.#looksForLost < 2) return;
+    this.#looksForLost = 0;
+    this.#claimsSettled = claimsFailed;
+  }
+
+  async #look(pauseMs: number): Promise<void> {
     const { store, deps } = this.#options;
     const idle = (await store.leases(false)).filter(({ txId }) => this.#isIdle(txId));
-    const strays = idle.filter(({ txId, version }) => this.#strays.get(txId) === version);
-    // While a claim is under way, what looks idle may be what it has just leased: its answer can be late, and then the work begins.
-    const suspects = store.leasesOnTheWay === 0 ? idle : strays;
-    this.#strays = new Map(suspects.map(({ txId, version }): [string, number] => [txId, version]));
+    const { versions, era } = this.#suspects;
+    const areCertain = store.leaseWrites.areAnsweredBefore(era);
+    const strays = areCertain ? idle.filter(({ txId, version }) => versions.get(txId) === version) : [];
+    this.#suspects = {
+      versions: new Map(idle.map(({ txId, version }): [string, number] => [txId, version])),
+      era: store.leaseWrites.nextEra(),
+    };
     if (strays.length === 0) return;
-    const released = await this.#release(strays);
+    const released = await store.releaseLeases(strays, deps.clock.now() + pauseMs, false);
     if (released > 0) deps.log.warn({ released }, 'let go of transactions that nobody had in work');
   }
 
   #isIdle(txId: string): boolean {
     const { workshop, schedule } = this.#options;
     return workshop.find(txId) === undefined && !schedule.isStarting(txId);
-  }
-
-  /** Not due at once: whatever left them behind, a bug perhaps, must not make a hot loop. */
-  #release(strays: readonly Lease[]): Promise<number> {
-    const { store, deps } = this.#options;
-    return store.releaseLeases(strays, deps.clock.now() + limits.strayPauseMs, false);
   }
 }

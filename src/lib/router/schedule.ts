@@ -2,6 +2,7 @@
 import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { NEW_TX } from '../core/transaction.ts';
+import type { PassedOver } from '../store/passed-over.ts';
 import type { Store, StoredTransaction } from '../store/store.ts';
 import type { Doubts } from './doubts.ts';
 import { loadBody } from './load-body.ts';
@@ -37,6 +38,7 @@ export class Schedule {
   readonly #starting = new Set<string>();
   /** Senders of stored transactions that are not configured; each is reported once. */
   readonly #unknownSenders = new Set<string>();
+  #claimsFailed = 0;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -51,6 +53,11 @@ export class Schedule {
   /** Whether a transaction is claimed by this router and about to be started. */
   isStarting(id: string): boolean {
     return this.#starting.has(id) || this.#unstarted.has(id);
+  }
+
+  /** Claims so far whose answer was an error: they may have been made all the same. */
+  get claimsFailed(): number {
+    return this.#claimsFailed;
   }
 
   /** A slot became free; matters only while due work waits for one. */
@@ -84,7 +91,7 @@ export class Schedule {
       // A read, so that looking costs the writer nothing.
       const dueAt = await store.nextDueAt();
       if (dueAt === undefined || dueAt > deps.clock.now()) return false;
-      const due = await store.claimDue(deps.clock.now(), room, passedOver);
+      const due = await this.#claimDue(room, passedOver);
       const isMoreLikely = due.length === room;
       // Who found nothing has read past all that the others have due.
       if (isForSome && !isMoreLikely) this.#pastOthersAt = deps.clock.monotonicMs() + POLL_MS;
@@ -96,11 +103,23 @@ export class Schedule {
     }
   }
 
+  async #claimDue(room: number, passedOver: PassedOver): Promise<readonly StoredTransaction[]> {
+    const { store, deps } = this.#options;
+    try {
+      return await store.claimDue(deps.clock.now(), room, passedOver);
+    } catch (error) {
+      this.#claimsFailed += 1;
+      throw error;
+    }
+  }
+
   /** What could not be started before: the message could not be read, or an attempt under an earlier lease was still under way. */
   async #startAgain(): Promise<void> {
     const { store, workshop } = this.#options;
     for (const id of [...this.#unstarted]) {
       if (workshop.backlog.atOnce === 0) return;
+      // Its end changes what is stored, and a look that is older than that end would show the lease that went with it.
+      if (workshop.find(id) !== undefined) continue;
       const stored = await store.load(id);
       this.#unstarted.delete(id);
       // Another replica may have declared us dead and taken it over meanwhile.

@@ -10,6 +10,7 @@ import { storableChunks } from './chunking.ts';
 import { DotNotes } from './dot-notes.ts';
 import type { Engine } from './engine.ts';
 import { GroupCommit } from './group-commit.ts';
+import { LeaseWrites } from './lease-writes.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import { OrphanFiles } from './orphan-files.ts';
 import { NOBODY } from './passed-over.ts';
@@ -42,13 +43,13 @@ export class DurableStore implements Store {
   readonly #group: GroupCommit;
   readonly #writes: TransactionWrites;
   readonly #dotNotes: DotNotes;
+  readonly leaseWrites = new LeaseWrites();
   readonly #clock: Clock;
   /** Where large bodies are, when they are not in the database. */
   readonly #files: BodyFiles | undefined;
   readonly #orphans: OrphanFiles | undefined;
   readonly #log: Log;
   #sessionId: number | undefined;
-  #leasesOnTheWay = 0;
   #sessionUri = '';
 
   constructor(
@@ -65,7 +66,7 @@ export class DurableStore implements Store {
     this.#clock = clock;
     this.#log = log;
     this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter), waits);
-    this.#writes = new TransactionWrites({ group: this.#group, clock, log, files });
+    this.#writes = new TransactionWrites({ group: this.#group, clock, log, files, leaseWrites: this.leaseWrites });
     this.#dotNotes = new DotNotes(this.#group, log);
   }
 
@@ -154,16 +155,12 @@ export class DurableStore implements Store {
   }
 
   async claimDue(now: number, limit: number, passedOver = NOBODY): Promise<readonly StoredTransaction[]> {
-    this.#leasesOnTheWay += 1;
+    const era = this.leaseWrites.begun();
     try {
       return await this.#group.write('claimDue', { sessionId: this.#session(), now, limit, passedOver });
     } finally {
-      this.#leasesOnTheWay -= 1;
+      this.leaseWrites.ended(era);
     }
-  }
-
-  get leasesOnTheWay(): number {
-    return this.#leasesOnTheWay + this.#writes.leasesOnTheWay;
   }
 
   async leases(onlyCancelled: boolean): Promise<readonly Lease[]> {

@@ -7,6 +7,7 @@ import type { Body } from '../core/body.ts';
 import type { HostPort, Origin } from '../core/envelope.ts';
 import type { Mailbox } from '../core/mailbox.ts';
 import type { FilterOutput, Final, Replies } from '../core/transaction.ts';
+import type { LeaseWrites } from './lease-writes.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
 import type { PassedOver } from './passed-over.ts';
 import type { MakeDueResult } from './sql/make-due.ts';
@@ -196,8 +197,8 @@ export interface StoreStats {
 }
 
 export interface Store {
-  /** Operations under way that lease something to our session: it may be committed although nobody has been told of it yet. */
-  readonly leasesOnTheWay: number;
+  /** What is under way that leases something to our session. */
+  readonly leaseWrites: Pick<LeaseWrites, 'nextEra' | 'areAnsweredBefore'>;
   /** Our session's id, once opened. */
   readonly sessionId: string | undefined;
   /**

@@ -7,6 +7,7 @@ import { LeaseLostError } from '../core/errors.ts';
 import type { BodyFiles } from './body-files.ts';
 import type { GroupCommit } from './group-commit.ts';
 import { History } from './history.ts';
+import type { LeaseWrites } from './lease-writes.ts';
 import { giveBack, type Planned, planAtOnce, planCreate } from './plan.ts';
 import { attemptRow, filterOutputText, newTxRow, nextColumns } from './rows.ts';
 import type { CreateResult } from './sql/create-transactions.ts';
@@ -19,21 +20,16 @@ export interface TransactionWritesOptions {
   readonly log: Log;
   /** Where large bodies go, when not into the database. */
   readonly files: BodyFiles | undefined;
+  readonly leaseWrites: LeaseWrites;
 }
 
 export class TransactionWrites {
   readonly #options: TransactionWritesOptions;
   readonly #history: History;
-  #leasesOnTheWay = 0;
 
   constructor(options: TransactionWritesOptions) {
     this.#options = options;
     this.#history = new History(options.group, options.clock, options.log);
-  }
-
-  /** Creates under way that lease something to our session. */
-  get leasesOnTheWay(): number {
-    return this.#leasesOnTheWay;
   }
 
   get historyBacklog(): number {
@@ -50,11 +46,12 @@ export class TransactionWrites {
 
   #create(planned: Planned, isLeased: boolean): Promise<void> {
     const { plan, sizeBytes } = planned;
-    if (isLeased) this.#leasesOnTheWay += 1;
+    const { leaseWrites } = this.#options;
+    const era = isLeased ? leaseWrites.begun() : undefined;
     return new Promise((resolve, reject) => {
       const settle = (refusal: Error | undefined): void => {
         giveBack(planned);
-        if (isLeased) this.#leasesOnTheWay -= 1;
+        if (era !== undefined) leaseWrites.ended(era);
         if (refusal === undefined) resolve();
         else reject(refusal);
       };
