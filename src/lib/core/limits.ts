@@ -174,9 +174,8 @@ export const limits = {
   strayLeaseMs: 15_000,
   strayPauseMs: 30_000,
   lostClaimMs: 1000,
-  /** A stored transaction whose sender this router does not know waits this long for one that does. */
+  /** A stored transaction whose sender this router does not know waits this long for one that does; so many such senders are reported, each once. */
   unknownSenderPauseMs: 300_000,
-  /** Unknown senders of stored transactions that are reported, each once. */
   unknownSenders: 1000,
   /** An upload refreshes its transaction's age at most this often. */
   uploadTouchMs: 10_000,

@@ -5,9 +5,21 @@
 
 let waiting: (() => void)[] = [];
 
-/** Calls `write` when the events that have come so far are dealt with: before the loop looks for others, or sleeps. It must not throw. */
-export function atTurnEnd(write: () => void): void {
-  if (waiting.push(write) === 1) setImmediate(writeAll);
+/**
+ * A function that has `write` called, once however often it is asked, when the events that have come so far are dealt with: before the loop looks
+ * for others, or sleeps. `write` must not throw.
+ */
+export function oncePerTurn(write: () => void): () => void {
+  let isDue = false;
+  const writeDue = (): void => {
+    isDue = false;
+    write();
+  };
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    if (waiting.push(writeDue) === 1) setImmediate(writeAll);
+  };
 }
 
 function writeAll(): void {

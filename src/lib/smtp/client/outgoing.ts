@@ -1,6 +1,6 @@
 /** What one side of a dialogue says: commands gather until the end of the turn, message bytes leave as soon as what was said before them has. */
 import type { Socket } from 'node:net';
-import { atTurnEnd } from '../turn-end.ts';
+import { oncePerTurn } from '../turn-end.ts';
 
 export class Outgoing {
   #socket: Socket;
@@ -8,8 +8,8 @@ export class Outgoing {
   #text = '';
   /** A message that leaves with them, behind them. */
   #message: { readonly bytes: Buffer; readonly onOver: () => void } | undefined;
-  #isSendDue = false;
   #isOver = false;
+  readonly #sendSoon = oncePerTurn(() => this.#send());
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -61,17 +61,6 @@ export class Outgoing {
     for (const chunk of chunks) this.#socket.write(chunk, onEach);
     if (isMany) this.#socket.uncork();
   }
-
-  #sendSoon(): void {
-    if (this.#isSendDue) return;
-    this.#isSendDue = true;
-    atTurnEnd(this.#sendDue);
-  }
-
-  readonly #sendDue = (): void => {
-    this.#isSendDue = false;
-    this.#send();
-  };
 
   #send(): void {
     const text = this.#text;

@@ -8,7 +8,7 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import type { HostPort } from '../../core/envelope.ts';
 import { limits } from '../../core/limits.ts';
 import { type Response, reply, responseFromText } from '../../core/response.ts';
-import { atTurnEnd } from '../turn-end.ts';
+import { oncePerTurn } from '../turn-end.ts';
 import { InputStream } from './input-stream.ts';
 import { encodeReply } from './reply-lines.ts';
 import { SmtpSession } from './session.ts';
@@ -37,7 +37,7 @@ export class Connection extends SMTPConnection implements SessionPort {
   #authFailures = 0;
   /** Replies that are not written yet. */
   #unsent = '';
-  #isSendDue = false;
+  readonly #sendSoon = oncePerTurn(() => this.#send());
   /** The client does not read its replies. */
   #isBlocked = false;
 
@@ -117,15 +117,8 @@ export class Connection extends SMTPConnection implements SessionPort {
 
   /** Replies to pipelined commands leave in one segment, too (RFC 2920 §3.2). */
   flush(): void {
-    if (this.#isSendDue || this.#unsent === '') return;
-    this.#isSendDue = true;
-    atTurnEnd(this.#sendDue);
+    if (this.#unsent !== '') this.#sendSoon();
   }
-
-  readonly #sendDue = (): void => {
-    this.#isSendDue = false;
-    this.#send();
-  };
 
   /** Writes the replies that are there. */
   #send(): void {
