@@ -121,6 +121,7 @@ describe('a start with a mistake in the configuration', () => {
       expect(daemon.stderr.split('\n')).toContain(
         `${file}:${place}: cannot listen on 127.0.0.1:${journey.ports[name]}: the port is in use by another process`,
       );
+      expect(daemon.stderr).not.toContain('an SMTP connection failed');
     }
   });
 });

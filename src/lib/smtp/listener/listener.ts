@@ -58,11 +58,18 @@ const LINGER_MS = 500;
 export function createSmtpListener(options: SmtpListenerOptions): SmtpListener {
   const server = makeServer(options);
   const { clock, log } = options.deps;
-  // A failed TLS handshake is reported here; without a listener it would end the process.
-  server.on('error', (error) => log.info({ error: error.message }, 'an SMTP connection failed'));
+  let isOpen = false;
+  // A failed TLS handshake is reported here; without a listener it would end the process. So is a port that cannot be had, which `listen` says.
+  server.on('error', (error) => {
+    if (isOpen) log.info({ error: error.message }, 'an SMTP connection failed');
+  });
   let closing: Promise<void> | undefined;
   return {
-    listen: () => listen(server, options.addr),
+    async listen() {
+      const bound = await listen(server, options.addr);
+      isOpen = true;
+      return bound;
+    },
     close: (hurry) => {
       closing ??= close(server, hurry, clock);
       return closing;
