@@ -94,14 +94,15 @@ function attemptText({ number, started_at, ended_at, dot_sent_at, hosts, ...repl
   const seconds = ended_at === undefined ? undefined : (Date.parse(ended_at) - Date.parse(started_at)) / 1000;
   const lasted = seconds === undefined ? 'under way, or cut off' : `${seconds.toFixed(1)} s`;
   const { mail_response: mail, rcpt_response: rcpts = [], data_response: data } = replies;
+  const answer = data === undefined ? undefined : replyText(data);
   return [
     `${number}. ${shortTime(started_at)}, ${lasted}${hosts.length === 0 ? '' : `, to ${hosts.map(hostText).join(', then ')}`}`,
     ...(mail === undefined ? [] : [`     MAIL  ${replyText(mail)}`]),
     ...rcpts.map((reply) => `     RCPT  ${replyText(reply)}`),
-    ...(dot_sent_at === undefined || data !== undefined
+    ...(dot_sent_at === undefined
       ? []
-      : [`     DATA  sent ${shortTime(dot_sent_at)}, no answer`]),
-    ...(data === undefined ? [] : [`     DATA  ${replyText(data)}`]),
+      : [`     DATA  sent ${shortTime(dot_sent_at)}, ${answer === undefined ? 'no answer' : `then ${answer}`}`]),
+    ...(dot_sent_at !== undefined || answer === undefined ? [] : [`     DATA  ${answer}`]),
   ];
 }
 
