@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Session } from '../../src/lib/router/session.ts';
 import { type SessionSign, StoreUnavailableError } from '../../src/lib/store/store.ts';
 import { FakeClock, settle } from '../helpers/fake-clock.ts';
-import { fakeDeps } from '../helpers/fake-deps.ts';
+import { fakeDeps, memoryLog } from '../helpers/fake-deps.ts';
 
 const REFRESH_MS = 2000;
 const TTL_MS = 10_000;
@@ -23,6 +23,8 @@ class Sessions {
   readonly expired: string[] = [];
   rows: SessionSign[] = [];
   released = 0;
+  /** Who is to be ended gives another sign of life in that moment. */
+  isPassedOver = false;
   #newest = 0;
 
   add(uri: string, ttlMs = TTL_MS): string {
@@ -65,6 +67,7 @@ class Sessions {
 
   async expireSessions(silent: readonly SessionSign[]): Promise<number> {
     this.#reach();
+    if (this.isPassedOver) return 0;
     for (const { id } of silent) {
       this.expired.push(id);
       this.end(id);
@@ -81,6 +84,7 @@ const heard: string[] = [];
 const onReleased = (): void => void heard.push('released');
 const onLost = (): void => void heard.push('lost');
 let clock: FakeClock;
+let log: ReturnType<typeof memoryLog>;
 let store: Sessions;
 let session: Session;
 let stop: AbortController;
@@ -89,13 +93,14 @@ let other: string;
 beforeEach(async () => {
   heard.length = 0;
   clock = new FakeClock();
+  log = memoryLog();
   store = new Sessions();
   other = store.add('http://two.example');
   const config = {
     restListener: { sessionUri: OURS },
     storage: { sessionRefreshIntervalMs: REFRESH_MS, sessionTtlMs: TTL_MS },
   } as ConstructorParameters<typeof Session>[0]['config'];
-  session = new Session({ config, deps: fakeDeps({ clock }), store, onReleased, onLost });
+  session = new Session({ config, deps: fakeDeps({ clock, log }), store, onReleased, onLost });
   stop = new AbortController();
   await session.open();
   const living = session.keepAlive(stop.signal);
@@ -130,8 +135,22 @@ describe('a session', () => {
     await clock.advance(1);
     expect(store.expired).toEqual([other]);
     expect(heard).toEqual(['released']);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { released: 2, uris: ['http://two.example'] } }]);
     await clock.advance(2 * TTL_MS);
     expect(store.expired).toEqual([other, patient]);
+  });
+
+  it('says of a dead replica that left nothing just that, and nothing of one that is alive after all', async () => {
+    await clock.advance(REFRESH_MS + TTL_MS);
+    expect(store.expired).toEqual([other]);
+    expect(heard).toEqual([]);
+    const fields = { uris: ['http://two.example'] };
+    const text = 'a replica is dead, and nothing of it was left to take over';
+    expect(log.lines).toEqual([{ level: 'info', fields, text }]);
+    store.add('http://four.example');
+    store.isPassedOver = true;
+    await clock.advance(REFRESH_MS + TTL_MS);
+    expect(log.lines).toHaveLength(1);
   });
 
   it('sends nobody to who has been silent for half of its time', async () => {

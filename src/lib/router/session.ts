@@ -108,8 +108,15 @@ export class Session {
     const silent = this.#watch.observe(others, deps.clock.monotonicMs());
     if (silent.length === 0) return;
     const released = await store.expireSessions(silent);
-    deps.log.warn({ released, uris: silent.map(({ uri }) => uri) }, 'took over the transactions of a dead replica');
-    if (released > 0) onReleased();
+    if (released > 0) {
+      deps.log.warn({ released, uris: silent.map(({ uri }) => uri) }, 'took over the transactions of a dead replica');
+      onReleased();
+      return;
+    }
+    // Who has given another sign of life in this moment is passed over, and not dead.
+    const left = new Set((await store.sessions()).map(({ id }) => id));
+    const uris = silent.filter(({ id }) => !left.has(id)).map(({ uri }) => uri);
+    if (uris.length > 0) deps.log.info({ uris }, 'a replica is dead, and nothing of it was left to take over');
   }
 
   /** Gives a sign of life; opens another session when this one was declared dead. Who asks at the same time gets the same answer. */
