@@ -4,6 +4,7 @@ import path from 'node:path';
 import { registry } from '../../src/lib/chain/registry.ts';
 import type { StepRegistry } from '../../src/lib/chain/step-registry.ts';
 import { parseRouterConfig } from '../../src/lib/config/load.ts';
+import type { Admission } from '../../src/lib/core/admission.ts';
 import { memoryBody } from '../../src/lib/core/body.ts';
 import type { Clock, Deps } from '../../src/lib/core/deps.ts';
 import type { Exchange } from '../../src/lib/core/exchange.ts';
@@ -34,6 +35,7 @@ export interface HarnessOptions {
   /** What all messages may hold in memory together. */
   readonly inMemoryBytes?: number;
   readonly meter?: RouterMeter;
+  readonly admission?: Admission;
   /** With the steps of plugins. */
   readonly registry?: StepRegistry;
 }
@@ -118,6 +120,7 @@ ${options.chains ?? DEFAULT_CHAINS}`,
     spool,
     hop: () => far,
     ...(options.meter && { meter: options.meter }),
+    ...(options.admission && { admission: options.admission }),
   });
   await router.start();
   return { router, store, spool, far, clock, deps, log: log.lines, stop: () => router.stop(AbortSignal.abort()) };

@@ -1,5 +1,6 @@
 /** The places of a router for attempts, shared among the senders they are for. */
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { Admission } from '../../src/lib/core/admission.ts';
 import { mailbox } from '../../src/lib/core/mailbox.ts';
 import { reply } from '../../src/lib/core/response.ts';
 import type { CreateAsk } from '../../src/lib/http/service.ts';
@@ -10,10 +11,15 @@ import { DEFAULT_CHAINS, type Harness, openExchange, sendAs, startRouter } from 
 const PLACES = 20;
 const KEPT = 2;
 
+/** Where clients were sent away, and why. */
+const refusals = new Set<string>();
+beforeEach(() => refusals.clear());
+
 async function router(chains = DEFAULT_CHAINS, places = PLACES): Promise<Harness> {
   const database = await sqlite.create();
   const globals = `, executor: {output: {max_inflight: ${places}}}`;
-  const harness = await startRouter({ databaseUrl: database.url, chains, globals });
+  const admission: Admission = { overload: undefined, refused: (door, why) => void refusals.add(`${door} ${why}`) };
+  const harness = await startRouter({ databaseUrl: database.url, chains, globals, admission });
   onTestFinished(async () => {
     await harness.stop();
     await database.drop();
@@ -61,6 +67,7 @@ describe('a sender that floods', () => {
     const codes: number[] = [];
     await expect.poll(() => codes.length).toBe(PLACES + KEPT);
     expect(new Set(codes)).toEqual(new Set([451]));
+    expect(refusals).toEqual(new Set(['rcpt share']));
     expect((await sendAs(harness, 'submission', ['bob@example.com'])).data?.code).toBe(250);
     await Promise.all(exchanges.map((exchange) => exchange.close()));
     await Promise.all(busy);
@@ -138,6 +145,7 @@ describe('a domain that does not answer conversations', () => {
     const harness = await router();
     const { codes, end } = await stalled(harness, 'ingress');
     expect(new Set(codes)).toEqual(new Set([451]));
+    expect(refusals).toEqual(new Set(['rcpt domain']));
     for (let i = 0; i < 10; i += 1) {
       expect((await sendAs(harness, 'ingress', [`bob${i}@example.com`])).data?.code).toBe(250);
     }

@@ -46,9 +46,10 @@ export function judgeLoad(load: Load, before: LoadHistory): LoadHistory {
 export type Door = 'session' | 'mail' | 'rcpt' | 'create';
 
 /**
- * Why: too much in all (`places`), too much of one peer or sender (`share`, `peer`), or a process that does not keep up (`loop`, `store`).
+ * Why: too much in all (`places`), too much of one sender or peer (`share`, `peer`), or of one sender for one domain (`domain`), or a process that
+ * does not keep up (`loop`, `store`).
  */
-export type Refusal = 'places' | 'share' | 'peer' | Overload;
+export type Refusal = 'places' | 'share' | 'peer' | 'domain' | Overload;
 
 export interface Admission {
   /** Absent: whoever comes is welcome, as far as there are places. */

@@ -53,7 +53,7 @@ export class Children implements ChildOpener {
     const party = partyOf(onBehalfOf, domain, peerKey(ask.remoteHost?.host ?? ''));
     const isParked = !workshop.hasRoom(party);
     if (isParked && !mayPark) {
-      this.#options.admission.refused('rcpt', 'places');
+      this.#options.admission.refused('rcpt', workshop.whyFull(party));
       return undefined;
     }
     const route = this.#options.routes().get(sender, tag);

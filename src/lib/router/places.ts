@@ -6,6 +6,7 @@
  * have for one domain counts apart, and is only kept from all places, however many domains there are. Their clients share that: one that floods a
  * domain leaves room for the others that write there.
  */
+import type { Refusal } from '../core/admission.ts';
 import { FairShares, laneOf, reserveOf } from '../core/fair-shares.ts';
 import type { PassedOver } from '../store/passed-over.ts';
 
@@ -79,6 +80,12 @@ export class Places {
     if (!this.#shares.isOpenTo(share)) return false;
     if (lane === undefined) return true;
     return client === undefined ? this.#lanes.isOpenTo(lane) : this.#talks.isOpenTo(lane, client);
+  }
+
+  /** Why there is none for it, when there is none. */
+  whyClosed({ share }: Party): Refusal {
+    if (this.#shares.used >= this.#shares.limit) return 'places';
+    return this.#shares.isOpenTo(share) ? 'domain' : 'share';
   }
 
   /** Takes a place, whether or not there is one. */

@@ -3,6 +3,7 @@
  * many there are, and is the one place where an attempt is started and concluded.
  */
 import { LastReads } from '../conversation/last-reads.ts';
+import type { Refusal } from '../core/admission.ts';
 import type { Log } from '../core/deps.ts';
 import { must } from '../core/errors.ts';
 import type { RetryDecision } from '../core/retry.ts';
@@ -59,6 +60,11 @@ export class Workshop {
   /** Whether an attempt for these may start now. */
   hasRoom(party: Party): boolean {
     return this.#places.isOpenTo(party);
+  }
+
+  /** Why there is no room for them. */
+  whyFull(party: Party): Refusal {
+    return this.#places.whyClosed(party);
   }
 
   /** Keeps a place, if there is one, for an attempt that starts as soon as its transaction is stored; the returned function gives it back. */
