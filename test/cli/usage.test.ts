@@ -17,6 +17,16 @@ it.each([
   [['serv'], 'there is no command `koukan serv` (did you mean `koukan serve`?)'],
   [['db', 'bogus'], 'there is no command `koukan db bogus`'],
   [['dev', '--bogus'], 'Nonexistent flag: --bogus'],
+  [['tx', 'list', '--stat', 'failed'], 'Nonexistent flag: --stat (did you mean --state?)'],
+  [
+    ['tx', 'list', '--state', 'fialed'],
+    '--state: expected one of active, deferred, incomplete, delivered, failed, cancelled, abandoned, uncertain but received: fialed (did you mean failed?)',
+  ],
+  [
+    ['ssmtp', '--tls', 'startls', 'b@x.example'],
+    '--tls: expected one of auto, off, starttls, implicit but received: startls (did you mean starttls?)',
+  ],
+  [['config', 'check', '--kind', 'x', 'f.yaml'], '--kind: expected one of router, gateway but received: x'],
   [['send', 'b@x.example', '--rfc822', 'x'], '--mail-from is required'],
   [
     ['send', 'b@x.example', '--mail-from', 'a@x.example'],

@@ -18,6 +18,7 @@ export const filterFlags = {
   sender: Flags.string({ description: 'Only those of this sender.' }),
   state: Flags.string({
     description: `Only those in this state: ${LISTED_STATES.join(', ')}.`,
+    options: [...LISTED_STATES],
   }),
   to: Flags.string({ description: 'Only those to this address, or to this domain.' }),
   from: Flags.string({ description: "Only those with this reverse-path; '<>' for none." }),

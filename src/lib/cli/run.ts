@@ -62,6 +62,9 @@ function usageText(text: string, commands: () => readonly string[]): string {
     .replace(/^ +/gm, '')
     .replace(/^Missing required flag (\S+)$/gm, '--$1 is required')
     .replace(/^Parsing (--\S+) \n\tExpected/, '$1: expected')
+    .replace(/^Expected (--[^\s=]+)=(.*) to be one of: (.+)$/m, (_, flag: string, given: string, valid: string) =>
+      [`${flag}: expected one of ${valid} but received: ${given}`, ...meant(given, valid.split(', '))].join(' '),
+    )
     .replace(/^command (\S+) not found$/, (_, id: string) => noCommand(id.replaceAll(':', ' '), commands()));
 }
 
@@ -71,13 +74,36 @@ function noCommand(typed: string, commands: readonly string[]): string {
   return `there is no command \`koukan ${typed}\`${hint}`;
 }
 
+/** What somebody who wrote this will have meant, if that can be told. */
+function meant(given: string, valid: readonly string[]): readonly string[] {
+  const nearest = nearestName(given, valid);
+  return nearest === undefined ? [] : [`(did you mean ${nearest}?)`];
+}
+
+/** Of flags that a command has not: those it has that are nearest. */
+function unknownFlags(error: Error): readonly string[] {
+  if (!isUnknownFlag(error)) return [];
+  const valid = Object.keys(error.parse.input.flags).map((name) => `--${name}`);
+  return error.flags.flatMap((flag) => meant(flag, valid));
+}
+
+interface UnknownFlagError extends Error {
+  readonly flags: readonly string[];
+  readonly parse: { readonly input: { readonly flags: object } };
+}
+
+function isUnknownFlag(error: Error): error is UnknownFlagError {
+  return error.message.startsWith('Nonexistent flag') && 'flags' in error && 'parse' in error;
+}
+
 function describe(error: unknown, commands: () => readonly string[]): { message: string; exitCode: number } {
   if (isUserError(error)) return { message: error.message, exitCode: error.exitCode };
   if (error instanceof Errors.ExitError) return { message: '', exitCode: error.oclif.exit ?? exitCodes.software };
   // oclif reports wrong flags, arguments and command names as CLIError with exit code 2.
   if (error instanceof Errors.CLIError) {
+    const words = [usageText(error.message, commands), ...unknownFlags(error)].join(' ');
     return {
-      message: `${usageText(error.message, commands)}\nRun the command with --help for its flags and examples.`,
+      message: `${words}\nRun the command with --help for its flags and examples.`,
       exitCode: exitCodes.usage,
     };
   }

@@ -39,6 +39,7 @@ export async function withRouter<T>(ask: RouterAsk, use: (router: RouterClient) 
         const json = jsonObject(answer);
         // Whatever is under `transactions/` may have gone; the list is there unless --url names something else.
         const ofUnknown = path === 'transactions' ? exitCodes.usage : exitCodes.noInput;
+        if (answer.status === 400 && path === 'transactions') throw wrongFilter(json);
         if (answer.status !== 200) throw refused(`${base.href} refused`, answer, ofUnknown);
         if (json === undefined) throw new UserError(`${url.href} did not answer as a router`, exitCodes.protocol);
         return json;
@@ -51,6 +52,12 @@ export async function withRouter<T>(ask: RouterAsk, use: (router: RouterClient) 
   } finally {
     await http.close();
   }
+}
+
+/** All that a list is asked comes from flags, which have the names of its parameters. */
+function wrongFilter({ pointer, detail }: Json = {}): UserError {
+  const flag = typeof pointer === 'string' ? `-${pointer.replace('/', '-')}: ` : '';
+  return new UserError(`${flag}${typeof detail === 'string' ? detail : 'the router takes no such filter'}`);
 }
 
 /** With a slash at the end, so that paths go under it. */
