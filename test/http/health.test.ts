@@ -91,7 +91,7 @@ describe.each(databases)('a router on $name', (kind) => {
     return { harness };
   }
 
-  it('is not ready before its session is open, though it listens, and while it drains', async () => {
+  it('is not ready before its session is open, though it listens and has who comes wait, and while it drains', async () => {
     const database = await kind.create();
     cleanups.push(() => database.drop());
     const port = await freePort();
@@ -101,7 +101,8 @@ storage: {url: '${database.url}', auto_migrate: true}
 ${DEFAULT_CHAINS.replace('notification: {sender: bounces}', '')}`,
       'router.yaml',
     );
-    const deps = fakeDeps();
+    const log = memoryLog();
+    const deps = fakeDeps({ log });
     const opened = await openTestStore(database);
     let open = (): void => undefined;
     const isOpening = new Promise<void>((resolve) => {
@@ -121,8 +122,18 @@ ${DEFAULT_CHAINS.replace('notification: {sender: bounces}', '')}`,
     let answer = await readyz().catch(() => undefined);
     while (answer === undefined) answer = await readyz().catch(() => undefined);
     expect([answer.status, await answer.json()]).toEqual([503, { ready: false, not_ready: ['session'] }]);
+    const senders = `http://127.0.0.1:${port}/senders`;
+    const early = ['ingress', 'native'].map(async (sender) => {
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ mail_from: { m: 'a@example.com' }, rcpt_to: [{ m: 'b@example.com' }] });
+      return (await fetch(`${senders}/${sender}/transactions`, { method: 'POST', headers, body })).status;
+    });
+    // Who came is not answered yet, and not put off.
+    for (let i = 0; i < 5; i += 1) expect((await readyz()).status).toBe(503);
     open();
     await starting;
+    expect(await Promise.all(early)).toEqual([201, 201]);
+    expect(log.lines.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
     expect((await readyz()).status).toBe(200);
     await router.quiesce();
     expect(await (await readyz()).json()).toEqual({ ready: false, not_ready: ['draining'] });

@@ -191,11 +191,11 @@ export const limits = {
   restInflightPerSender: 500,
   /** Connections to one REST server; more are closed at once. */
   restConnections: 25_000,
-  /** A request from its first to its last byte, however steadily it trickles in; and its header. */
+  /** A request from its first to its last byte, however steadily it trickles in; its header; its wait for a process that listens and is not ready yet. */
   restRequestMs: 3_600_000,
   restHeaderMs: 60_000,
-  /** The header of a request. */
   restHeaderBytes: 16_384,
+  restOpeningMs: 10_000,
   /** Tokens in a file of tokens. */
   authTokens: 100_000,
   /** How often a file of secrets is looked at, to see whether it has changed. */

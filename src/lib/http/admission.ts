@@ -1,6 +1,7 @@
 /**
  * What every request passes before its entity is read: who is calling, and whether there is room. Beyond a bound a client is told when to come
- * back; nobody is kept waiting at the door. Trusted callers speak for many clients, so only the bound of all counts for them.
+ * back; nobody is kept waiting at the door, but for that of a process that has just started. Trusted callers speak for many clients, so only the bound of
+ * all counts for them.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Admission } from '../core/admission.ts';
@@ -10,6 +11,7 @@ import { peerKey } from '../core/peer-key.ts';
 import type { Access } from './access.ts';
 import { type Called, type Caller, callerOf, itself } from './caller.ts';
 import { InflightGate } from './inflight-gate.ts';
+import type { Opening } from './opening.ts';
 import { RequestProblem } from './service.ts';
 import { discardRest } from './upload-request.ts';
 
@@ -78,8 +80,8 @@ export function makeGate(max: number, peers: KeyedGate, admission: Admission): G
   return { enter: (request, isCreate) => enter(request, isCreate, gates), leave };
 }
 
-/** Counts the requests of a scope; a hanging GET is counted where it waits. */
-export function addGate(scope: FastifyInstance, gate: Gate): void {
+/** Counts the requests of a scope, those that wait for the opening, too; a hanging GET is counted where it waits. */
+export function addGate(scope: FastifyInstance, gate: Gate, opening?: Opening): void {
   scope.addHook('onRequest', (request, reply, done) => {
     try {
       const isHanging = request.method === 'GET' && request.headers['if-none-match'] !== undefined;
@@ -92,7 +94,12 @@ export function addGate(scope: FastifyInstance, gate: Gate): void {
       refuse(request, error, done);
       return;
     }
-    done();
+    if (opening === undefined || opening.isOpen) done();
+    else
+      opening.wait().then(
+        () => done(),
+        (error: unknown) => refuse(request, error, done),
+      );
   });
 }
 

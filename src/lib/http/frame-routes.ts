@@ -11,6 +11,7 @@ import type { Gate } from './admission.ts';
 import type { Caller } from './caller.ts';
 import type { Frame } from './frame.ts';
 import type { FrameResponse } from './frame-exchange.ts';
+import type { Opening } from './opening.ts';
 import { loggedRefusal, PROBLEM_TYPE, problemText } from './problem-reply.ts';
 import type { RestHooks } from './server.ts';
 import { type Asked, create, type RouteContext, update, upload, type VerbRequest } from './transaction-verbs.ts';
@@ -26,6 +27,8 @@ export interface FrameRoutesOptions {
   readonly log: Log;
   /** The largest entity but for uploads. */
   readonly jsonBytesMax: number;
+  /** As long as it is not open, requests are left to the framework, where they wait. */
+  readonly opening?: Opening;
 }
 
 interface Verb {
@@ -121,7 +124,8 @@ export class FrameRoutes {
   }
 
   #isUsual(verb: Verb, headers: IncomingHttpHeaders, entity: Buffer): boolean {
-    const { context, jsonBytesMax } = this.#options;
+    const { context, jsonBytesMax, opening } = this.#options;
+    if (opening?.isOpen === false) return false;
     if (context.closing.aborted || headers['content-type'] !== verb.mediaType) return false;
     if (verb !== UPLOAD) return entity.length > 0 && entity.length <= jsonBytesMax;
     const isInRanges = headers['content-range'] !== undefined || headers['x-finalize-blob-length'] !== undefined;

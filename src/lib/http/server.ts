@@ -19,6 +19,7 @@ import { addHealthRoutes, type HealthOptions } from './health-routes.ts';
 import { addJsonBudget } from './json-budget.ts';
 import { addNotFound } from './not-found.ts';
 import { addOpenApi } from './open-api.ts';
+import type { Opening } from './opening.ts';
 import { replyWithProblem } from './problem-reply.ts';
 import { addQueueRoutes } from './queue-routes.ts';
 import type { QueueService } from './queue-service.ts';
@@ -71,6 +72,8 @@ export interface RestServerOptions {
   /** Lists and histories of transactions; a gateway, which keeps none, has none. */
   readonly queue?: QueueService;
   readonly health?: HealthOptions;
+  /** For who listens before it can serve; without it requests are served at once. */
+  readonly opening?: Opening;
 }
 
 export interface RestServer {
@@ -84,7 +87,7 @@ const MAX_INFLIGHT = 1000;
 
 /** Makes a server that does not listen yet; throws `UserError` when the TLS files cannot be read. */
 export async function createRestServer(options: RestServerOptions): Promise<RestServer> {
-  const { log, bodyLimits, admission = alwaysOpen } = options;
+  const { log, bodyLimits, admission = alwaysOpen, opening } = options;
   const app = createApp(options.tls, bodyLimits?.jsonBytes ?? limits.requestJsonBytes);
   // Requests are checked by the schemas in `wire-request`, which name the field at fault; here schemas only document.
   app.setValidatorCompiler(() => () => true);
@@ -116,7 +119,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, entity, parsed) => parsed(null, entity));
     const gate = gates.transactions;
-    addGate(scope, gate);
+    addGate(scope, gate, opening);
     const json = addJsonBudget(scope, bodyLimits?.allJsonBytes ?? limits.requestsJsonBytes, admission);
     const leave: typeof gate.leave = (request) => {
       json.leave(request);
@@ -130,7 +133,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
     scope.removeAllContentTypeParsers();
     // The entity stays in the socket: the route streams it from the raw request.
     scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-    addGate(scope, gates.uploads);
+    addGate(scope, gates.uploads, opening);
     addUploadRoutes(scope, context, gates.uploads);
     done();
   });
@@ -144,6 +147,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
       return bound;
     },
     close: (signal) => {
+      opening?.giveUp();
       closing.abort();
       room.close();
       frames.close();
@@ -154,13 +158,13 @@ export async function createRestServer(options: RestServerOptions): Promise<Rest
 
 function framesOf(
   app: FastifyInstance,
-  { access, log, clock, hooks = {} }: RestServerOptions,
+  { access, log, clock, hooks = {}, opening }: RestServerOptions,
   shared: Pick<FrameRoutesOptions, 'context' | 'gates'>,
 ): FrameServer {
   const identify = (request: AccessRequest): Caller => access?.identify(request) ?? itself;
   // Larger JSON has to have its room first.
   const jsonBytesMax = Math.min(app.initialConfig.bodyLimit ?? 0, limits.bodyUnaskedBytes);
-  const routes = new FrameRoutes({ ...shared, identify, hooks, clock, log, jsonBytesMax });
+  const routes = new FrameRoutes({ ...shared, identify, hooks, clock, log, jsonBytesMax, ...(opening && { opening }) });
   return serveFrames({ server: app.server, routes, route: app.routing, identify });
 }
 

@@ -9,6 +9,7 @@ import type { Hop, HopResolver } from '../core/hop.ts';
 import type { RouterMeter } from '../core/meters.ts';
 import { guarded } from '../http/access.ts';
 import { observed, type RestObservers } from '../http/observers.ts';
+import { Opening } from '../http/opening.ts';
 import type { QueueService } from '../http/queue-service.ts';
 import { createRestServer, type RestServer } from '../http/server.ts';
 import type { TransactionService } from '../http/service.ts';
@@ -43,6 +44,7 @@ export class Router {
   readonly #stop = new AbortController();
   /** Gives up waiting for a store that is away. */
   readonly #abandon = new AbortController();
+  readonly #opening: Opening;
   #rest: RestServer | undefined;
   #claims: Promise<void> = Promise.resolve();
   #loops: Promise<unknown> = Promise.resolve();
@@ -51,6 +53,7 @@ export class Router {
     this.#clock = new RouterClock(given.deps.clock);
     const options = { ...given, deps: { ...given.deps, clock: this.#clock } };
     this.#options = options;
+    this.#opening = new Opening(this.#clock);
     // Everything that waits for a store that is away listens to it.
     setMaxListeners(0, this.#abandon.signal);
     const { admission = alwaysOpen } = options;
@@ -93,7 +96,7 @@ export class Router {
     return this.#clients.queue;
   }
 
-  /** Opens the session, listens, and starts to work off what is due. */
+  /** Listens, opens the session, lets in who has come meanwhile, and starts to work off what is due. */
   async start(): Promise<void> {
     const { config, deps, store } = this.#options;
     const rest = await createRestServer({
@@ -106,10 +109,12 @@ export class Router {
       ...observed(this.#options.observers, () => this.missing),
       maxInflight: config.global.restMaxInflight,
       ...(this.#options.admission && { admission: this.#options.admission }),
+      opening: this.#opening,
     });
     this.#rest = rest;
     await listenAt(['rest_listener', 'addr'], config.restListener.addr, () => rest.listen(config.restListener.addr));
     await this.#work.session.open();
+    this.#opening.open();
     const stop = this.#stop.signal;
     if (config.global.dequeue) this.#claims = this.#work.schedule.run(this.#quiet.signal);
     this.#loops = Promise.all([
