@@ -157,6 +157,7 @@ describe.each(shapes)('a %s', (shape) => {
     expect(metricValue(router, 'koukan_transactions_total', { event: 'delivered' })).toBe(2);
     expect(metricValue(router, 'koukan_attempts_total', { outcome: 'failed', code: '5xx' })).toBe(1);
     expect(metricValue(router, 'koukan_attempt_slots')).toBe(1000);
+    expect(metricValue(router, 'koukan_log_lines_lost_total')).toBe(0);
     expect(metricValue(router, 'koukan_queue_transactions', { state: 'deferred' })).toBe(0);
     expect(metricValue(router, 'koukan_store_commit_duration_seconds_count')).toBeGreaterThan(0);
     expect(

@@ -32,6 +32,7 @@ import {
   storeMeter,
   watchAdmission,
   watchGateway,
+  watchLog,
   watchNaps,
   watchRouter,
   watchSpool,
@@ -67,6 +68,7 @@ export async function startDaemon(ask: DaemonAsk): Promise<Daemon> {
   await spool.prepare();
   const metrics = await createMetrics();
   watchSpool(metrics, spool);
+  watchLog(metrics);
   const stores: Store[] = [];
   const admission = new LoadWatch({ ...deps, waiting: () => waitingIn(stores), onRefused: refusals(metrics) });
   watchAdmission(metrics, admission);

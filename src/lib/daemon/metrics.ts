@@ -5,6 +5,7 @@ import type { RouterMeter, SmtpMeter, StoreMeter } from '../core/meters.ts';
 import { isOk, isTemporary, type Response } from '../core/response.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { RestObservers } from '../http/observers.ts';
+import { LogOutput } from '../ops/log-output.ts';
 import type { Metrics, Sample } from '../ops/metrics.ts';
 import type { ShortNaps } from '../ops/short-naps.ts';
 import type { Router } from '../router/router.ts';
@@ -173,6 +174,12 @@ export function watchGateway(metrics: Metrics, gateway: Gateway): void {
   );
   metrics.total('koukan_smtp_connections_reused_total', 'Transactions on a connection that was open.', [], () =>
     one(gateway.load.connections.reused),
+  );
+}
+
+export function watchLog(metrics: Metrics): void {
+  metrics.total('koukan_log_lines_lost_total', 'Lines of the log that could neither be written nor kept.', [], () =>
+    one(LogOutput.linesLost),
   );
 }
 

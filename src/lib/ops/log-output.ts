@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 const RETRY_MS = 1000;
 
 export class LogOutput {
+  static #linesLost = 0;
   readonly #fd: 1 | 2;
   readonly #tellLost: (lines: number) => void;
   /** What could not be written, oldest first. */
@@ -25,13 +26,25 @@ export class LogOutput {
     process.once('exit', () => this.#writeKept());
   }
 
+  /** So many lines of this process were never written, of all its logs: it has one output and one error output. */
+  static get linesLost(): number {
+    return LogOutput.#linesLost;
+  }
+
   /** Takes one whole line. */
   write(line: string): void {
+    // What waits goes first: it may be able to now, and then there is room.
+    if (this.#kept.length > 0) this.#writeKept();
     const bytes = Buffer.from(line);
     // Not only until the limit: what is longer than the room that is left would let shorter ones pass it, and nobody could tell what is missing.
-    if (this.#lost > 0 || this.#keptBytes + bytes.length > limits.logWaitingBytes) this.#lost += 1;
+    if (this.#lost > 0 || this.#keptBytes + bytes.length > limits.logWaitingBytes) this.#lose();
     else this.#keep(bytes);
-    this.#writeKept();
+    if (this.#kept.length <= 1) this.#writeKept();
+  }
+
+  #lose(): void {
+    this.#lost += 1;
+    LogOutput.#linesLost += 1;
   }
 
   #keep(bytes: Buffer): void {
