@@ -157,9 +157,11 @@ export function refused(what: string, answer: HttpAnswer, ofUnknown: number = ex
   const json = jsonObject(answer);
   const pointer = isJsonObject(json) && typeof json.pointer === 'string' ? `${json.pointer}: ` : '';
   const detail = typeof json?.detail === 'string' ? json.detail : answer.body.toString('utf8').slice(0, 200).trim();
+  // A tag that the sender has not is asked for in the entity, and was given as a flag, like the sender.
+  const isUnknown = answer.status === 404 || answer.status === 405 || json?.pointer === '/sender/tag';
   return new UserError(
     `${what}: ${answer.status} ${pointer}${detail}`.trimEnd(),
-    answer.status === 404 || answer.status === 405 ? ofUnknown : exitCodeOf(answer.status),
+    isUnknown ? ofUnknown : exitCodeOf(answer.status),
   );
 }
 
