@@ -28,7 +28,8 @@ export function summaryOf(runs) {
   }
   for (const key of ['accepted_per_s', 'delivered_per_s']) {
     const rates = runs.map((run) => run[key]);
-    summary[`${key}_range`] = [Math.min(...rates), Math.max(...rates)];
+    // With as many digits as the median, which would lie outside of them otherwise.
+    summary[`${key}_range`] = [Math.min(...rates), Math.max(...rates)].map(round);
   }
   summary.gave_up = runs.some((run) => run.gave_up);
   summary.refusals = merge(runs.map((run) => run.refusals ?? {}));

@@ -1,12 +1,14 @@
 /** The command line of the benchmark. */
-import { parseArgs } from 'node:util';
 import { cases, quickCases } from './cases.mjs';
+import { meant, oneOf, readFlags, UsageError, whole } from './command-line.mjs';
 import { MIN_SIZE_BYTES } from './message.mjs';
 import { peerNames } from './peers/index.mjs';
-import { namedOf, scenarios } from './scenarios.mjs';
+import { casesNamed, scenarios } from './scenarios.mjs';
 import { piecesOf } from './soak.mjs';
 
 const COUNT_MAX = 10_000_000;
+/** Of Linux. */
+const PID_MAX = 2 ** 22;
 const SIZE_MAX_BYTES = 64 * 1024 * 1024;
 /** Messages of all runs together, when nothing says how many. */
 const RUN_BYTES = 64 * 1024 * 1024;
@@ -16,9 +18,6 @@ const TRIES = 100;
 const SOAK_RUN_S = 60;
 const TABLE_RUN_S = 3;
 const QUICK = { seconds: 2, repeat: 3 };
-
-/** What a user can mend. */
-export class UsageError extends Error {}
 
 const text = { type: 'string' };
 const flag = { type: 'boolean', default: false };
@@ -50,12 +49,12 @@ const OPTIONS = {
   patience: { ...text, default: '20' },
   'json-out': text,
   'node-options': text,
-  help: flag,
+  help: { ...flag, short: 'h' },
 };
 
 /** Throws a `UsageError`. */
 export function readOptions(args) {
-  const values = parse(args);
+  const values = readFlags(args, OPTIONS);
   const soak = whole(values, 'soak', 1, 100_000);
   const pace = whole(values, 'pace', 1, 1_000_000);
   if (pace !== undefined && soak === undefined) throw new UsageError('--pace is for --soak');
@@ -81,7 +80,7 @@ export function readOptions(args) {
     load: loadOf(values),
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),
-    pids: (values.pid ?? '').split(',').filter(Boolean).map(Number),
+    pids: (values.pid ?? '').split(',').filter(Boolean).map(pidOf),
     sinkPort: whole(values, 'sink-port', 0, 65_535),
     nodeOptions: (values['node-options'] ?? '').split(' ').filter(Boolean),
   };
@@ -124,30 +123,9 @@ function sizesOf(values) {
   return { sizes, sizeBytes: Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length) };
 }
 
-function parse(args) {
-  try {
-    return parseArgs({ args, options: OPTIONS, strict: true }).values;
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-}
-
 /** At most 64 MB in one run, and never less than a hundred messages. */
 const defaultCount = ({ messages }, { sizeBytes }) =>
   Math.max(RUN_MESSAGES_MIN, Math.min(messages, Math.floor(RUN_BYTES / sizeBytes)));
-
-function whole(values, name, min, max) {
-  const given = values[name];
-  if (given === undefined) return undefined;
-  const number = Number(given);
-  if (Number.isInteger(number) && number >= min && number <= max) return number;
-  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}, not ${given}`);
-}
-
-function oneOf(values, name, choices) {
-  if (choices.includes(values[name])) return values[name];
-  throw new UsageError(`--${name} must be ${choices.join(' or ')}, not ${values[name]}`);
-}
 
 /** What `--scenario` chooses: among the cases of a table, or scenarios with the load of the options. */
 function casesOf(values) {
@@ -155,11 +133,7 @@ function casesOf(values) {
   const gateways = whole(values, 'gateways', 1, 64);
   const plain = scenarios.map((scenario) => ({ ...scenario, store, gateways: gatewaysOf(scenario, gateways) }));
   const chosenFrom = values.table ? cases : values.quick ? quickCases : plain.map((each) => ({ ...each, goals: [] }));
-  try {
-    return namedOf(chosenFrom, values.scenario.split(','));
-  } catch (error) {
-    throw new UsageError(`--scenario: ${error.message}`);
-  }
+  return casesNamed(chosenFrom, values.scenario);
 }
 
 /** In one process there is one gateway. */
@@ -168,7 +142,9 @@ const gatewaysOf = ({ shape }, count) => (shape === 'serve' ? 1 : count);
 function peersOf({ peers, table, quick }) {
   const words = (peers ?? (table ? 'postfix,haraka,bare,openssl' : quick ? 'bare' : '')).split(',').filter(Boolean);
   const unknown = words.find((word) => !peerNames.includes(word));
-  if (unknown !== undefined) throw new UsageError(`--peers: no ${unknown}; there are ${peerNames.join(', ')}`);
+  if (unknown !== undefined) {
+    throw new UsageError(`--peers: no ${unknown}${meant(unknown, peerNames)}; there are ${peerNames.join(', ')}`);
+  }
   return words;
 }
 
@@ -182,6 +158,8 @@ function prefillOf({ prefill }) {
   }
   return counts;
 }
+
+const pidOf = (pid) => whole({ pid }, 'pid', 1, PID_MAX);
 
 function addressOf(given) {
   const [, host, port] = /^(.+):(\d+)$/.exec(given) ?? [];

@@ -3,25 +3,26 @@ import { createReadStream, existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { Child } from './child.mjs';
+import { readFlags, runTool, UsageError } from './command-line.mjs';
 import { FAULTS } from './comparison.mjs';
 import { Contestant } from './contestant.mjs';
 import { startEnvironment, temporaryDir } from './environment.mjs';
 import { InterruptedError, untilInterrupted } from './interrupted.mjs';
 import { machine } from './machine.mjs';
-import { readOptions, UsageError } from './options.mjs';
+import { readOptions } from './options.mjs';
 import { mustBeCommitted, writeBetween } from './page-marks.mjs';
 import { usageOf } from './process-usage.mjs';
 import { countSamples } from './profile/counts.mjs';
 import { forgetNames, keepLastNames, NODE_OPTIONS } from './profile/names.mjs';
-import { processesOf, profileCases, profileCasesNamed } from './profile/profile-cases.mjs';
+import { processesOf, profileCases } from './profile/profile-cases.mjs';
 import { profileTable } from './profile/profile-table.mjs';
 import { record, stacksOf, whyNoPerf } from './profile/record.mjs';
 import { stacksIn } from './profile/stacks.mjs';
+import { casesNamed } from './scenarios.mjs';
 import { Stops } from './stops.mjs';
 
-const EXIT_USAGE = 64;
+const TOOL = { name: 'bench:profile', command: 'npm run bench:profile' };
 const EXIT_UNAVAILABLE = 69;
 const MARKS = ['<!-- profile: written by bench/profile.mjs -->', '<!-- end of profile -->'];
 
@@ -48,16 +49,12 @@ const OPTIONS = {
   page: text,
   'json-out': text,
   'perf-script': text,
-  help: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false, short: 'h' },
 };
 
 function readArguments(args) {
-  try {
-    const { values } = parseArgs({ args, options: OPTIONS, strict: true });
-    return { ...values, cases: profileCasesNamed(values.scenario.split(',')) };
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
+  const values = readFlags(args, OPTIONS);
+  return { ...values, cases: casesNamed(profileCases, values.scenario) };
 }
 
 /** One column for each process of the case: `{ title, cpuUs, otherCores, samples, threads }`. */
@@ -159,10 +156,8 @@ async function main(args) {
     await writeFile(options['json-out'], `${JSON.stringify({ machine: where, args, columns }, null, 2)}\n`);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  const isExpected = [UsageError, UnavailableError, InterruptedError].some((each) => error instanceof each);
-  process.stderr.write(isExpected ? `bench:profile: ${error.message}\n` : `${error.stack}\n`);
-  process.exitCode = error.exitCode ?? (error instanceof UsageError ? EXIT_USAGE : 1);
-}
+await runTool(
+  TOOL,
+  () => main(process.argv.slice(2)),
+  (error) => [UnavailableError, InterruptedError].some((each) => error instanceof each),
+);

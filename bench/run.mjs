@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { peersOf } from './cases.mjs';
 import { Child } from './child.mjs';
+import { runTool, UsageError } from './command-line.mjs';
 import { judgeCase } from './comparison.mjs';
 import { runCase } from './contest.mjs';
 import { temporaryDir } from './environment.mjs';
 import { HELP } from './help.mjs';
 import { InterruptedError, untilInterrupted } from './interrupted.mjs';
 import { machine } from './machine.mjs';
-import { readOptions, UsageError } from './options.mjs';
+import { readOptions } from './options.mjs';
 import { contestantsOf, PeerPool } from './peers/index.mjs';
 import { prefill } from './prefill.mjs';
 import { lineOf } from './report.mjs';
@@ -17,7 +18,7 @@ import { describeVerdict, faultsOf, verdictOf } from './soak.mjs';
 import { Stops } from './stops.mjs';
 import { tableOf } from './table.mjs';
 
-const EXIT_USAGE = 64;
+const TOOL = { name: 'bench', command: 'npm run bench' };
 const OTHER_RELAY = { name: 'other relay', messages: 1000, goals: [] };
 
 async function startHarness(sinkPort, stops) {
@@ -108,10 +109,8 @@ async function main(args) {
   if (options.jsonOut !== undefined) await writeFile(options.jsonOut, `${JSON.stringify(everything, null, 2)}\n`);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  const isExpected = error instanceof UsageError || error instanceof InterruptedError;
-  process.stderr.write(isExpected ? `bench: ${error.message}\n` : `${error.stack}\n`);
-  process.exitCode = error instanceof UsageError ? EXIT_USAGE : (error.exitCode ?? 1);
-}
+await runTool(
+  TOOL,
+  () => main(process.argv.slice(2)),
+  (error) => error instanceof InterruptedError,
+);

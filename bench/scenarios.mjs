@@ -1,4 +1,5 @@
 /** What is measured: which way in, what is promised, and which processes do it. */
+import { meant, UsageError } from './command-line.mjs';
 
 const ways = {
   relay: {
@@ -28,11 +29,14 @@ export function scenarioOf(way, shape) {
 
 export const scenarios = Object.keys(ways).flatMap((way) => Object.keys(shapes).map((shape) => scenarioOf(way, shape)));
 
-/** Those that a word names: all, one by its name, or all that have the word in their name (`relay`, `serve`). */
-export function namedOf(things, words) {
+/** Those that the value of `--scenario` names, words between commas: all, one by its name, or all that have the word in their name (`relay`, `serve`). */
+export function casesNamed(things, text) {
+  const words = text.split(',');
   const unknown = words.find((word) => !things.some((thing) => isNamed(thing, word)));
   if (unknown !== undefined) {
-    throw new RangeError(`no scenario ${unknown}; there are ${things.map(({ name }) => name).join(', ')}`);
+    const names = things.map(({ name }) => name);
+    const hint = meant(unknown, [...names, 'all', ...names.flatMap((name) => name.split('-'))]);
+    throw new UsageError(`--scenario: no scenario ${unknown}${hint}; there are ${names.join(', ')}`);
   }
   return things.filter((thing) => words.some((word) => isNamed(thing, word)));
 }

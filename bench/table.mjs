@@ -5,7 +5,7 @@ const COLUMNS = [
   ['case', ({ isFirst, name }) => (isFirst ? name : '')],
   ['who', ({ who }) => who.name],
   ['delivered/s', ({ who }) => who.delivered_per_s],
-  ['min-max', ({ who }) => who.delivered_per_s_range.map((rate) => Number(rate.toPrecision(3))).join('-')],
+  ['min-max', ({ who }) => who.delivered_per_s_range.join('-')],
   ['accepted/s', ({ who }) => who.accepted_per_s],
   ['p50 ms', ({ who }) => who.accept_p50_ms],
   ['p99 ms', ({ who }) => who.accept_p99_ms],

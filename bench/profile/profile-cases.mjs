@@ -1,6 +1,5 @@
 /** What is profiled: those cases of the table in which different things cost. */
 import { cases } from '../cases.mjs';
-import { namedOf } from '../scenarios.mjs';
 
 const NAMES = [
   'relay-4k',
@@ -17,9 +16,6 @@ const NAMES = [
 ];
 
 export const profileCases = NAMES.map((name) => cases.find((each) => each.name === name));
-
-/** Throws a `RangeError`. */
-export const profileCasesNamed = (words) => namedOf(profileCases, words);
 
 /** The processes of a shape, in the order in which they are started. */
 export const processesOf = ({ name, shape }) => (shape === 'serve' ? [name] : [`${name} router`, `${name} gateway`]);

@@ -129,15 +129,26 @@ describe('a store with a past', () => {
 
 describe('mistakes', () => {
   it.each([
-    [['--scenario', 'relais'], 'no scenario relais'],
-    [['--table', '--scenario', 'relay-serve'], 'no scenario relay-serve; there are stored-4k'],
+    [['--scenario', 'relais'], 'no scenario relais (did you mean relay?); there are relay-serve'],
+    [['--table', '--scenario', 'imap'], 'no scenario imap; there are stored-4k'],
+    [['--scenaro', 'relay'], 'there is no --scenaro (did you mean --scenario?)'],
+    [['-q'], 'there is no -q'],
+    [['quick'], 'nobody asked for "quick": options begin with --'],
+    [['--sessions'], '--sessions needs a value'],
+    [['--sessions', '--pipelining'], '--sessions needs a value'],
+    [['--sessions', 'many'], '--sessions must be a whole number from 1 to 10000, not many'],
+    [['--table=1'], '--table takes no value'],
+    [['--store', 'postgre'], '--store must be sqlite or postgres, not postgre (did you mean postgres?)'],
+    [['--pid', 'koukan'], '--pid must be a whole number'],
     [['--peers', 'sendmail'], 'no sendmail; there are postfix, haraka, bare, openssl'],
+    [['--peers', 'harka'], 'no harka (did you mean haraka?)'],
     [['--prefill', 'finished'], '--prefill must be like finished=1000,deferred=100'],
     [['--pace', '500'], '--pace is for --soak'],
     [['--sink-refuse', '2'], '--sink-refuse must be from 0 to 1'],
-  ])('%s is refused with what there is instead', async (args, message) => {
+  ])('%s is refused with what there is instead, and where to read on', async (args, message) => {
     const { exitCode, stderr } = await execa('node', ['bench/run.mjs', ...args], { reject: false });
     expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^bench: .*\nnpm run bench -- --help says what there is\.$/);
     expect(exitCode).toBe(64);
   });
 });

@@ -79,7 +79,7 @@ describe('the names of compiled functions', () => {
 describe('mistakes', () => {
   it('a scenario that is none is refused with those there are', async () => {
     const { stderr, exitCode } = await profile(['--scenario', 'stored-5k']);
-    expect(stderr).toContain('no scenario stored-5k; there are relay-4k');
+    expect(stderr).toContain('no scenario stored-5k (did you mean stored-4k?); there are relay-4k');
     expect(exitCode).toBe(64);
   });
 
