@@ -101,9 +101,9 @@ describe('the log of a router', () => {
     JSON.stringify({
       level: 'warn',
       time,
+      took_over_from: ['http://127.0.0.1:1', 'http://127.0.0.1:2'],
       released,
-      uris: ['http://127.0.0.1:1', 'http://127.0.0.1:2'],
-      text: 'took over the transactions of a dead replica',
+      text: 'in whatever words',
     });
 
   it('says who was taken for dead, and when', () => {

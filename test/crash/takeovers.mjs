@@ -3,14 +3,15 @@
  * may also be one that was only slow, and then what it had sent in that moment goes out once more although nobody has disturbed it.
  */
 
-const TOOK_OVER = 'took over the transactions of a dead replica';
-
-/** The `session_uri` of each, and when it was, in ms since 1970. `log`: lines of JSON; any others are passed over. */
+/**
+ * The `session_uri` of each, and when it was, in ms since 1970. `log`: lines of JSON; any others are passed over. A line about it is known by its fields,
+ * whatever its words are; test/router/session.test.ts holds what is logged against this.
+ */
 export function takeoversIn(log) {
   return log.split('\n').flatMap((line) => {
-    const { text, time, released, uris } = parsed(line);
+    const { time, took_over_from: uris, released } = parsed(line);
     // Those of which nothing was released have given another sign of life, or had nothing in work.
-    if (text !== TOOK_OVER || !(released > 0)) return [];
+    if (uris === undefined || !(released > 0)) return [];
     return uris.map((uri) => ({ uri, at: Date.parse(time) }));
   });
 }

@@ -3,8 +3,10 @@
  * because of what a clock on a wall says.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { createLog } from '../../src/lib/ops/log.ts';
 import { Session } from '../../src/lib/router/session.ts';
 import { type SessionSign, StoreUnavailableError } from '../../src/lib/store/store.ts';
+import { takeoversIn } from '../crash/takeovers.mjs';
 import { FakeClock, settle } from '../helpers/fake-clock.ts';
 import { fakeDeps, memoryLog } from '../helpers/fake-deps.ts';
 
@@ -90,6 +92,15 @@ let session: Session;
 let stop: AbortController;
 let other: string;
 
+/** What was logged, as a process writes it. */
+function asWritten(): string {
+  const written: string[] = [];
+  const destination = { write: (line: string): void => void written.push(line) };
+  const json = createLog({ level: 'info', format: 'json', clock, destination });
+  for (const { level, fields, text } of log.lines) json[level as 'info' | 'warn' | 'error'](fields, text);
+  return written.join('');
+}
+
 beforeEach(async () => {
   heard.length = 0;
   clock = new FakeClock();
@@ -135,7 +146,9 @@ describe('a session', () => {
     await clock.advance(1);
     expect(store.expired).toEqual([other]);
     expect(heard).toEqual(['released']);
-    expect(log.lines).toMatchObject([{ level: 'warn', fields: { released: 2, uris: ['http://two.example'] } }]);
+    expect(log.lines).toMatchObject([
+      { level: 'warn', fields: { released: 2, took_over_from: ['http://two.example'] } },
+    ]);
     await clock.advance(2 * TTL_MS);
     expect(store.expired).toEqual([other, patient]);
   });
@@ -151,6 +164,19 @@ describe('a session', () => {
     store.isPassedOver = true;
     await clock.advance(REFRESH_MS + TTL_MS);
     expect(log.lines).toHaveLength(1);
+  });
+
+  it('logs whom it took over from, and when, as the crash test reads it', async () => {
+    store.released = 2;
+    await clock.advance(REFRESH_MS);
+    await clock.advance(TTL_MS);
+    expect(takeoversIn(asWritten())).toEqual([{ uri: 'http://two.example', at: clock.now() }]);
+  });
+
+  it('logs no takeover, as the crash test reads it, from who had nothing in work', async () => {
+    await clock.advance(REFRESH_MS);
+    await clock.advance(TTL_MS);
+    expect([store.expired, takeoversIn(asWritten())]).toEqual([[other], []]);
   });
 
   it('sends nobody to who has been silent for half of its time', async () => {

@@ -109,7 +109,9 @@ export class Session {
     if (silent.length === 0) return;
     const released = await store.expireSessions(silent);
     if (released > 0) {
-      deps.log.warn({ released, uris: silent.map(({ uri }) => uri) }, 'took over the transactions of a dead replica');
+      // The crash test knows this line by its fields (test/crash/takeovers.mjs).
+      const takeover = { took_over_from: silent.map(({ uri }) => uri), released };
+      deps.log.warn(takeover, 'took over the transactions of a dead replica');
       onReleased();
       return;
     }
