@@ -10,6 +10,8 @@ const FROM = addressOf('alice');
 const PIECES = 3;
 const UPLOAD_TRIES = 40;
 const UPLOAD_PAUSE_MS = 200;
+/** So long a client may be silent between two pieces, while there is nobody to give them to. */
+export const SILENT_SECONDS = (UPLOAD_TRIES * UPLOAD_PAUSE_MS) / 1000;
 /** Nobody waits longer for an answer of a router that is alive. */
 const PATIENCE_MS = 60_000;
 

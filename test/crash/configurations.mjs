@@ -1,6 +1,12 @@
 /** The YAML of the programs that are crashed: an application, a submission that stores, and one that waits for the far end's own answer. */
 
+import { SILENT_SECONDS } from './clients.mjs';
+
 const FAR_END_SECONDS = 60;
+/** From one attempt to the next. */
+export const RETRY_SECONDS = 1;
+/** A conversation of a gateway that was killed is over after that; a run would wait for it for a minute, although nobody was promised anything. */
+const HANDLER = `downstream_timeout: ${SILENT_SECONDS}`;
 
 /** Of a router; with `cluster`, one of several. `far` is the port of the far end, `out` that of the gateway; what is finished is kept for `gcSeconds`. */
 export function routerYaml({ url, rest, service, out, far, policy, cluster, gcSeconds, log = 'warn' }, life) {
@@ -30,11 +36,12 @@ sender:
 rest_endpoint:
 - {name: gateway, endpoint: 'http://127.0.0.1:${out}/senders/router/transactions', sender: router, tag: outbound}
 endpoint:
-- {name: stored, chain: [{filter: exploder, msa: true, rcpt_timeout: 0, data_timeout: 0}]}
-- {name: waiting, chain: [{filter: exploder, msa: true, rcpt_timeout: 5, data_timeout: 5}]}
+- {name: stored, output_handler: {${HANDLER}}, chain: [{filter: exploder, msa: true, rcpt_timeout: 0, data_timeout: 0}]}
+- {name: waiting, output_handler: {${HANDLER}}, chain: [{filter: exploder, msa: true, rcpt_timeout: 5, data_timeout: 5}]}
 - name: deliver
   output_handler:
-    retry_params: {max_attempts: 1000, min_attempt_time: 1, max_attempt_time: 1, deadline: 3600}
+    ${HANDLER}
+    retry_params: {max_attempts: 1000, min_attempt_time: ${RETRY_SECONDS}, max_attempt_time: ${RETRY_SECONDS}, deadline: 3600}
     notification: {sender: bounces}
   chain:
   - {filter: message_builder}
