@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { command, REST_WAYS, sendRest, sendSmtp } from './clients.mjs';
+import { RETRY_SECONDS } from './configurations.mjs';
 import { openDatabase } from './database.mjs';
 import { Ends } from './ends.mjs';
 import { FarEnd } from './far-end.mjs';
@@ -23,6 +24,8 @@ const TTL_SECONDS = 2;
 const TTL_MS = 1000 * TTL_SECONDS;
 /** Longer than a session lives: the others have taken over. */
 const ABSENCE_MS = 1000 * (TTL_SECONDS + 3 * REFRESH_SECONDS);
+/** Whoever wants to send something again without reason has done so by then; where there are several, one may have to take it over first. */
+const QUIET_MS = 1500 * RETRY_SECONDS;
 /** How a client hands its messages in. */
 const WAYS = ['stored', 'cut', 'rest'];
 /** One message in so many of an application is cancelled at once, another one is to be tried at once. */
@@ -45,6 +48,7 @@ export class Cluster {
   #diedByItself = [];
   #badStops = [];
   #isOver = false;
+  #stage = 'starting';
 
   constructor(options) {
     this.#options = options;
@@ -54,6 +58,7 @@ export class Cluster {
   async run(folder) {
     try {
       await this.#build(folder);
+      this.#stage = 'loaded';
       const { kills, clients: count } = this.#options;
       const clients = Array.from({ length: count }, (_, i) => this.#client(i));
       // Where nobody is there to be disturbed that was no disturbance.
@@ -65,7 +70,11 @@ export class Cluster {
       this.#isOver = true;
       await Promise.all([...clients, ...this.#returns]);
       const rest = this.#routers.map(({ ports }) => ports.rest);
-      await this.#ledger.close(rest, DEADLINE_MS, ABSENCE_MS);
+      this.#stage = 'settling';
+      await this.#ledger.settle(rest, DEADLINE_MS);
+      this.#stage = 'quiet';
+      await sleep(rest.length > 1 ? Math.max(QUIET_MS, ABSENCE_MS) : QUIET_MS);
+      await this.#ledger.close(rest);
       for (const router of this.#routers) this.#takeovers(await router.log());
       return this.#account();
     } finally {
@@ -74,6 +83,11 @@ export class Cluster {
       await Promise.all([this.#far, ...this.#balancers].map((each) => each.close()));
       await this.#database?.close();
     }
+  }
+
+  /** How far it is, for whoever waits. */
+  progress() {
+    return { stage: this.#stage, kills: this.#kills, promised: this.#ledger.promises, ...this.#ledger.waitsFor() };
   }
 
   #account() {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, it, type TestContext, vi } from 'vitest';
 import { databases } from '../helpers/databases.ts';
+import { FIGURES } from './help.mjs';
 
 /** Several lives of several processes, on a machine that may have other work. */
 vi.setConfig({ testTimeout: 240_000 });
@@ -23,9 +24,12 @@ async function postgres(context: TestContext): Promise<string> {
   return database.url;
 }
 
-async function crash(...flags: readonly string[]): Promise<Account> {
-  const { stdout } = await execa(process.execPath, [RUN, '--clients', '6', ...flags], { reject: false });
-  return JSON.parse(stdout) as Account;
+/** The account, which `words` says in a sentence. */
+async function crash(...flags: readonly string[]): Promise<Account & { readonly words: string }> {
+  const { stdout, stderr } = await execa(process.execPath, [RUN, '--clients', '6', ...flags], { reject: false });
+  const account = JSON.parse(stdout) as Account;
+  expect(Object.keys(account), 'the help names other figures').toEqual(Object.keys(FIGURES));
+  return { ...account, words: stderr.split('\n').at(-1) ?? '' };
 }
 
 /** Nothing is wrong in any way that `verdict.mjs` knows. */
@@ -36,6 +40,7 @@ describe('koukan serve, killed under load', () => {
     const account = await crash('--engine', 'sqlite', '--shape', 'serve', '--kills', '3', '--seed', '7');
     expect(account).toMatchObject({ kills: 3, ...CLEAN });
     expect(account.promised).toBeGreaterThanOrEqual(3);
+    expect(account.words).toMatch(/^sqlite, serve, seed 7: 3 kills; .* promised .* none lost, altered or stuck/);
   });
 
   it('delivers nothing twice where what is uncertain is held, and what is finished is soon forgotten', async () => {

@@ -5,17 +5,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { freePort, koukan } from './ground.mjs';
 
+const EXIT_UNAVAILABLE = 69;
 const PASSWORD = 'test';
 const START_TRIES = 200;
+
+/** There is no database to run on. */
+export class UnavailableError extends Error {
+  exitCode = EXIT_UNAVAILABLE;
+}
 
 /** Answers its URL, and `trouble()`, which brings every connection to an end and resolves when new ones are possible; an SQLite file has none. */
 export async function openDatabase(folder, { engine, postgres }) {
   const database = await opened(folder, engine, postgres);
   if (engine === 'postgres') {
-    await new Promise((resolve) => koukan(folder, ['db', 'init', '--url', database.url]).once('exit', resolve));
+    const init = koukan(folder, ['db', 'init', '--url', database.url]);
+    const code = await new Promise((resolve) => init.once('exit', resolve));
+    // It has said itself why.
+    if (code !== 0) throw new UnavailableError(`koukan db init failed on ${withoutPassword(database.url)}`);
   }
   return database;
 }
+
+/** Nobody needs to read it in a log. */
+const withoutPassword = (url) => url.replace(/:[^:@/]+@/, '@');
 
 function opened(folder, engine, givenUrl) {
   const close = () => Promise.resolve();

@@ -84,8 +84,13 @@ export class Ledger {
     return [...this.#far.arrivals].filter(([, copies]) => copies.length > 1);
   }
 
+  /** Of how many recipients the message, or the news that it was refused, has not come, and how much was in the queue when it was last looked at. */
+  waitsFor() {
+    return { recipients: this.#open.length, queued: this.#stuck.length };
+  }
+
   /** Waits until everything has arrived and nothing is left to be done, deciding about what is uncertain as an operator who knows would. */
-  async close(ports, deadlineMs, quietMs) {
+  async settle(ports, deadlineMs) {
     const deadline = performance.now() + deadlineMs;
     const isWaiting = () => this.#stuck.length > 0 || this.#open.length > 0;
     do {
@@ -93,8 +98,10 @@ export class Ledger {
       this.#stuck = await leftOver(ports);
       await sleep(isWaiting() ? 100 : 0);
     } while (isWaiting() && performance.now() < deadline);
-    // What would come a second time without reason has the time of a take-over and one more retry to do so.
-    await sleep(quietMs);
+  }
+
+  /** Looks at what is left, and at what came several times, when nothing more is expected. */
+  async close(ports) {
     await this.#decide(ports);
     this.#stuck = await histories(ports, await leftOver(ports));
     for (const [rcpt] of this.#twice) this.#stories.set(rcpt, await storyOf(ports, rcpt));

@@ -1,0 +1,3 @@
+/** Types of what the tests in TypeScript use of `help.mjs`. */
+
+export const FIGURES: Readonly<Record<string, string>>;
