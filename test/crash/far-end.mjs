@@ -7,6 +7,8 @@ import { createServer } from 'node:net';
 import { readMessage, treatmentOf } from './messages.mjs';
 
 const LATE_MS = 40;
+const LINE_END = '\r\n';
+const MESSAGE_END = '\r\n.\r\n';
 const REFUSED = '550 5.1.1 nobody here';
 const PUT_OFF = '450 4.2.0 not yet';
 
@@ -83,7 +85,9 @@ export class FarEnd {
 class Dialogue {
   #socket;
   #far;
-  #text = '';
+  /** What has come and is not read yet, and its last bytes: a line, or a message of 2 MB, is put together when its end is there. */
+  #pieces = [];
+  #tail = '';
   #isMessage = false;
   #client = '';
   #rcpts = [];
@@ -97,17 +101,24 @@ class Dialogue {
     socket.on('data', (bytes) => this.#read(bytes.toString('latin1')));
   }
 
-  #read(text) {
-    this.#text += text;
-    for (;;) {
-      const end = this.#isMessage ? '\r\n.\r\n' : '\r\n';
-      const at = this.#text.indexOf(end);
-      if (at === -1) return;
-      const unit = this.#text.slice(0, at);
-      this.#text = this.#text.slice(at + end.length);
+  get #end() {
+    return this.#isMessage ? MESSAGE_END : LINE_END;
+  }
+
+  #read(piece) {
+    this.#pieces.push(piece);
+    const seam = this.#tail + piece;
+    this.#tail = seam.slice(-MESSAGE_END.length);
+    if (!seam.includes(this.#end)) return;
+    let text = this.#pieces.join('');
+    for (let at = text.indexOf(this.#end); at !== -1; at = text.indexOf(this.#end)) {
+      const unit = text.slice(0, at);
+      text = text.slice(at + this.#end.length);
       if (this.#isMessage) this.#finish(unit);
       else this.#say(this.#answer(unit));
     }
+    this.#pieces = [text];
+    this.#tail = text.slice(-MESSAGE_END.length);
   }
 
   #finish(unit) {

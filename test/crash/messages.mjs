@@ -12,6 +12,7 @@ const LARGE_MIN_BYTES = 300_000;
 const LARGE_MAX_BYTES = 2_000_000;
 const LINE_BYTES = 64;
 const RCPTS_MAX = 4;
+const [CR, LF] = [13, 10];
 
 /** The names before the `@`, of one to four recipients. */
 export function recipientsOf(id) {
@@ -34,11 +35,16 @@ function linesOf(id) {
 
 /** Lines that end in CRLF, some of which begin with a dot; no two messages have one in common, and none is twice in one. */
 export function bodyOf(id) {
-  let text = '';
   const count = linesOf(id);
-  for (let i = 0; i < count; i += 1)
-    text += `${`${i % 5 === 1 ? '.' : ''}${id} line ${i} of ${count} `.padEnd(LINE_BYTES - 2, 'x')}\r\n`;
-  return text;
+  const bytes = Buffer.alloc(count * LINE_BYTES, 'x');
+  const ending = ` of ${count} `;
+  for (let i = 0; i < count; i += 1) {
+    const end = (i + 1) * LINE_BYTES;
+    bytes.write(`${i % 5 === 1 ? '.' : ''}${id} line ${i}${ending}`, end - LINE_BYTES, 'latin1');
+    bytes[end - 2] = CR;
+    bytes[end - 1] = LF;
+  }
+  return bytes.toString('latin1');
 }
 
 export const messageOf = (id) => `X-Id: ${id}\r\nSubject: crash\r\n\r\n${bodyOf(id)}`;
