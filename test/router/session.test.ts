@@ -19,6 +19,7 @@ const OURS = 'http://one.example';
 /** A database with the sessions of several routers; it may be away. */
 class Sessions {
   isAway = false;
+  takesNoSessions = false;
   sessionId: string | undefined;
   /** Signs of life of this router, at which times. */
   readonly signs: number[] = [];
@@ -48,6 +49,7 @@ class Sessions {
   async openSession(uri: string, _now: number, terms: { yields?: boolean } = {}): Promise<boolean> {
     this.#reach();
     this.sessionId = undefined;
+    if (this.takesNoSessions) throw new StoreUnavailableError('no answer');
     if (terms.yields && this.rows.some((row) => row.uri === uri)) return false;
     this.rows = this.rows.filter((row) => row.uri !== uri);
     this.sessionId = this.add(uri);
@@ -246,6 +248,16 @@ describe('a session', () => {
     expect(await Promise.all([session.isCertain(), session.isCertain()])).toEqual([false, false]);
     expect(heard).toEqual(['lost']);
     expect(store.sessionId).toBe('3');
+    expect(await session.isCertain()).toBe(true);
+  });
+
+  it('that was declared dead is lost once, however often the next one cannot be opened', async () => {
+    store.end(store.sessionId ?? '');
+    store.takesNoSessions = true;
+    await together(TTL_MS);
+    store.takesNoSessions = false;
+    await together(REFRESH_MS);
+    expect(heard).toEqual(['lost']);
     expect(await session.isCertain()).toBe(true);
   });
 

@@ -37,6 +37,8 @@ export class Session {
   /** When the newest sign of life was sent that has arrived. */
   #signedAt: Moment | undefined;
   #asking: Promise<boolean> | undefined;
+  /** This router was taken for dead, and has no other session yet. */
+  #isLost = false;
   #isAddressTaken = false;
 
   constructor(options: SessionOptions) {
@@ -144,11 +146,12 @@ export class Session {
   async #reopen(): Promise<void> {
     const { config, deps, store, onLost } = this.#options;
     const uri = config.restListener.sessionUri;
-    if (!this.#isAddressTaken) {
+    if (!this.#isLost) {
       deps.log.error(
         {},
         'this session was declared dead by another replica: opening a new one; what was in work is taken over',
       );
+      this.#isLost = true;
       this.#signedAt = undefined;
       onLost();
     }
@@ -156,6 +159,7 @@ export class Session {
     const terms = { ttlMs: config.storage.sessionTtlMs, yields: true };
     if (await store.openSession(uri, deps.clock.now(), terms)) {
       this.#signedAt = at;
+      this.#isLost = false;
       this.#isAddressTaken = false;
       return;
     }

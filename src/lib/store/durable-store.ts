@@ -51,6 +51,8 @@ export class DurableStore implements Store {
   readonly #log: Log;
   #sessionId: number | undefined;
   #sessionUri = '';
+  /** Since when a session is asked for without an answer: there may be one. */
+  #askedAt: number | undefined;
 
   constructor(
     engine: Engine,
@@ -80,7 +82,11 @@ export class DurableStore implements Store {
 
   async openSession(uri: string, now: number, terms: SessionTerms = {}): Promise<boolean> {
     const { ttlMs = limits.sessionTtlMs, yields = false } = terms;
-    const sessionId = await this.#group.write('openSession', { uri, ttlMs, yields, now });
+    const askedAt = this.#askedAt;
+    this.#askedAt ??= now;
+    const asked = { uri, ttlMs, yields, now, ...(askedAt !== undefined && { askedAt }) };
+    const sessionId = await this.#group.write('openSession', asked);
+    this.#askedAt = undefined;
     this.#sessionId = sessionId ?? undefined;
     this.#sessionUri = uri;
     return sessionId !== null;

@@ -10,18 +10,21 @@ export interface NewSession {
   readonly ttlMs: number;
   readonly yields: boolean;
   readonly now: number;
+  /** When this process asked for one before whose answer was lost: a session that was opened then is its own, and no reason to yield. */
+  readonly askedAt?: number;
 }
 
 /** Answers the id, or `null` when somebody else has the address. */
-export async function openSession(sql: Sql, { uri, ttlMs, yields, now }: NewSession): Promise<number | null> {
-  const earlier = await sql.all<{ id: number }>(`select id from sessions where uri = ? order by id${lockRows(sql)}`, [
-    uri,
-  ]);
-  if (yields && earlier.length > 0) return null;
+export async function openSession(sql: Sql, { uri, ttlMs, yields, now, askedAt }: NewSession): Promise<number | null> {
+  const earlier = await sql.all<{ id: number; opened_at: number }>(
+    `select id, opened_at from sessions where uri = ? order by id${lockRows(sql)}`,
+    [uri],
+  );
+  if (yields && earlier.some(({ opened_at }) => opened_at !== askedAt)) return null;
   for (const { id } of earlier) await endSession(sql, { sessionId: id, now });
   const rows = await sql.all<{ id: number }>(
     'insert into sessions (uri, opened_at, refreshed_at, ttl_ms) values (?, ?, ?, ?) returning id',
-    [uri, now, now, ttlMs],
+    [uri, askedAt ?? now, now, ttlMs],
   );
   return (rows[0] as { id: number }).id;
 }
