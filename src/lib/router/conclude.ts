@@ -89,30 +89,24 @@ export function recordOutcome(
   const { store, deps, abandon } = env;
   const endedAt = deps.clock.now();
   let made = quietConsequences(work, decision, deps);
-  const record = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'leaseLost'> =>
-    store.recordOutcome(outcomeOf(work, leadsTo, endedAt), deps.clock.now()).then(
+  let isAgain = false;
+  const record = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'leaseLost'> => {
+    const outcome = outcomeOf(work, leadsTo, endedAt, isAgain);
+    // The commit may be made although its answer is lost.
+    isAgain = true;
+    return store.recordOutcome(outcome, deps.clock.now()).then(
       () => leadsTo.spawn,
       (error: unknown) => leaseLost(work, error, deps),
     );
-  const again = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'leaseLost'> =>
-    isRecorded(work, endedAt, store).then((isThere) => (isThere ? leadsTo.spawn : record(leadsTo)));
+  };
   const recorded = untilStored({ deps, abandon, tx: work.facts.id, what: 'an outcome' }, (tries) => {
-    if (made !== undefined) return tries === 1 ? record(made) : again(made);
+    if (made !== undefined) return record(made);
     return consequences(work, decision, { ...env, isImpatient: tries > QUOTE_TRIES }).then((leadsTo) => {
       made = leadsTo;
       return record(leadsTo);
     });
   });
   return recorded.then((spawn) => spawn ?? NOBODY);
-}
-
-/**
- * The commit may have been made although its answer was lost. Then the transaction may be due and claimed by now, and to record it again would
- * end the next attempt.
- */
-async function isRecorded(work: Work, at: number, store: Store): Promise<boolean> {
-  const stored = await store.load(work.facts.id);
-  return stored?.attempts.some(({ number, endedAt }) => number === work.attemptNumber && endedAt === at) === true;
 }
 
 /** Throws any other error. */
@@ -122,7 +116,12 @@ function leaseLost(work: Work, error: unknown, { log }: Deps): 'leaseLost' {
   return 'leaseLost';
 }
 
-function outcomeOf(work: Work, { next, spawn, isDelayReported }: Consequences, endedAt: number): Outcome {
+function outcomeOf(
+  work: Work,
+  { next, spawn, isDelayReported }: Consequences,
+  endedAt: number,
+  isAgain: boolean,
+): Outcome {
   return {
     id: work.facts.id,
     attempt: work.attemptRecord(endedAt, isDelayReported),
@@ -130,5 +129,6 @@ function outcomeOf(work: Work, { next, spawn, isDelayReported }: Consequences, e
     next,
     spawn,
     version: work.live.version + 1,
+    isAgain,
   };
 }

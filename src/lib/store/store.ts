@@ -138,6 +138,8 @@ export interface Outcome {
   readonly spawn: readonly NewTransaction[];
   /** The row's version becomes at least this, so that ETags given out while it was live are never seen again. */
   readonly version: number;
+  /** It was to be recorded before, and may have been although the answer was lost: then nothing happens. */
+  readonly isAgain?: boolean;
 }
 
 /** The end of the message of a leased transaction goes out, or has just gone out. */

@@ -90,7 +90,7 @@ export class TransactionWrites {
         else reject(refusal);
       };
       this.#options.group.enter({
-        operation: { verb: 'recordOutcome', args },
+        operation: { verb: outcome.isAgain === true ? 'recordAgain' : 'recordOutcome', args },
         sizeBytes,
         resolve: (result) => {
           giveBack(planned);

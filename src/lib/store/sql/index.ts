@@ -15,6 +15,7 @@ import { markDotSent } from './mark-dot-sent.ts';
 import { openSession } from './open-session.ts';
 import { queueDepth } from './queue-depth.ts';
 import { readChunk } from './read-chunk.ts';
+import { recordAgain } from './record-again.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { refreshSession } from './refresh-session.ts';
 import { beginBlob, beginFileBlob, fileBlobs, newestBlobId, writeBlob } from './write-blob.ts';
@@ -34,6 +35,7 @@ export const writes = {
   makeDue,
   markDotSent,
   openSession,
+  recordAgain,
   recordOutcome,
   refreshSession,
   releaseLeases,
