@@ -138,6 +138,29 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
     expect(harness.far.deliveries.map(({ rcptTo }) => rcptTo[0])).toEqual(['ann@example.com', 'bob@example.com']);
   });
 
+  it('tells no client at its end how a transaction has ended that it could not record', async () => {
+    const harness = await startRouter({
+      databaseUrl: database.url,
+      wrapStore: storeWith(() => ({ recordOutcome: away })),
+    });
+    const { service } = harness.router;
+    const { id } = await service.create('native', inlineAsk('dataperm@example.com'));
+    await settle(30);
+    const view = await service.read(id, undefined, new AbortController().signal);
+    expect(view?.state.replies.data?.code).toBe(550);
+    const wait = { ifNoneMatch: String(view?.version), waitMs: 60_000 };
+    const read = service.read(id, wait, new AbortController().signal);
+    await harness.stop();
+    expect((await read)?.state.final).toBeUndefined();
+    // The next life asks again, and hears otherwise.
+    const far = new FarEnd();
+    far.answers = () => reply(250, '2.0.0', 'ok');
+    const next = await startRouter({ databaseUrl: database.url, seed: 2, far });
+    await tickUntil(next.clock, async () => (await next.store.load(id))?.final !== undefined);
+    expect((await next.store.load(id))?.final?.outcome).toBe('delivered');
+    await next.stop();
+  });
+
   it('tells a client in a while, not never, that it cannot cancel', async () => {
     let isAway = false;
     const wrapStore = storeWith((real) => ({

@@ -79,18 +79,18 @@ const QUOTE_TRIES = 3;
 /**
  * Records the outcome of a durable transaction. While the store is away it tries again, because the lease is still ours and the far end has
  * answered: giving up early would send the message twice, and letting go without a word would leave it under our lease for ever. Answers
- * the notifications that were created, or `leaseLost` when the transaction is another router's by now.
+ * the notifications that were created, or `notRecorded` when the transaction is another router's by now, or will be when this one ends.
  */
 export function recordOutcome(
   work: Work,
   decision: RetryDecision,
   env: ConcludeEnv,
-): Promise<readonly NewTransaction[] | 'leaseLost'> {
+): Promise<readonly NewTransaction[] | 'notRecorded'> {
   const { store, deps, abandon } = env;
   const endedAt = deps.clock.now();
   let made = quietConsequences(work, decision, deps);
   let isAgain = false;
-  const record = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'leaseLost'> => {
+  const record = (leadsTo: Consequences): Promise<readonly NewTransaction[] | 'notRecorded'> => {
     const outcome = outcomeOf(work, leadsTo, endedAt, isAgain);
     // The commit may be made although its answer is lost.
     isAgain = true;
@@ -106,14 +106,14 @@ export function recordOutcome(
       return record(leadsTo);
     });
   });
-  return recorded.then((spawn) => spawn ?? NOBODY);
+  return recorded.then((spawn) => spawn ?? 'notRecorded');
 }
 
 /** Throws any other error. */
-function leaseLost(work: Work, error: unknown, { log }: Deps): 'leaseLost' {
+function leaseLost(work: Work, error: unknown, { log }: Deps): 'notRecorded' {
   if (!(error instanceof LeaseLostError)) throw error;
   log.warn({ tx: work.facts.id }, 'lease lost: another replica has taken this transaction over');
-  return 'leaseLost';
+  return 'notRecorded';
 }
 
 function outcomeOf(

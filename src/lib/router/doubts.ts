@@ -56,7 +56,7 @@ export class Doubts {
     work.dotSentAt = cutOff.dotSentAt;
     for (const host of cutOff.hosts ?? []) work.offered(host);
     const recorded = await recordOutcome(work, { kind: 'uncertain' }, this.#options);
-    if (recorded === 'leaseLost') return true;
+    if (recorded === 'notRecorded') return true;
     journal.cutOffSettled(facts.route);
     for (const { record } of recorded) journal.accepted(record);
     if (recorded.length > 0) onDue();

@@ -148,8 +148,8 @@ export class Workshop {
     const { journal } = this.#options;
     journal.attempt(work, decision);
     const recorded = await recordOutcome(work, decision, this.#options);
-    // What became of it is another router's to say: who waits here looks again, and is sent there.
-    if (recorded === 'leaseLost') return work.live.apply({ type: 'touch' });
+    // What becomes of it is another router's to say: who waits here looks again, and is sent there.
+    if (recorded === 'notRecorded') return work.live.apply({ type: 'touch' });
     for (const { record } of recorded) journal.accepted(record);
     this.#tell(work, decision);
     if (recorded.length > 0) this.#options.onDue();
