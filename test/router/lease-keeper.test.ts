@@ -9,6 +9,7 @@ import { fakeDeps } from '../helpers/fake-deps.ts';
 function keeper() {
   const released: string[] = [];
   const dueIn = new Set<number>();
+  const isCounted = new Set<boolean>();
   const deps = fakeDeps();
   const store = {
     leaseWrites: new LeaseWrites(),
@@ -19,7 +20,8 @@ function keeper() {
       store.looks += 1;
       return store.isAway ? Promise.reject(new Error('away')) : Promise.resolve(store.rows);
     },
-    releaseLeases: (leases: readonly Lease[], dueAt: number) => {
+    releaseLeases: (leases: readonly Lease[], dueAt: number, dropAttempt: boolean) => {
+      isCounted.add(!dropAttempt);
       released.push(...leases.map(({ txId }) => txId));
       dueIn.add(dueAt - deps.clock.now());
       return Promise.resolve(leases.length);
@@ -29,13 +31,13 @@ function keeper() {
   const find = (id: string) => (inWork.has(id) ? ({} as never) : undefined);
   const schedule = { isStarting: () => false, claimsFailed: 0 };
   const options = { deps, store, workshop: { find }, schedule };
-  return { store, inWork, released, dueIn, schedule, keeper: new LeaseKeeper(options) };
+  return { store, inWork, released, dueIn, isCounted, schedule, keeper: new LeaseKeeper(options) };
 }
 
 const lease = (txId: string, version = 1): Lease => ({ txId, version, cancelled: false });
 
 it('lets go of what nobody has worked on at two looks', async () => {
-  const { keeper: keeps, store, released, dueIn } = keeper();
+  const { keeper: keeps, store, released, dueIn, isCounted } = keeper();
   store.rows = [lease('a'), lease('b')];
   await keeps.releaseStrays();
   expect(released).toEqual([]);
@@ -43,6 +45,7 @@ it('lets go of what nobody has worked on at two looks', async () => {
   await keeps.releaseStrays();
   expect(released).toEqual(['a']);
   expect([...dueIn]).toEqual([limits.strayPauseMs]);
+  expect([...isCounted], 'an attempt that may have been made').toEqual([true]);
 });
 
 it('keeps what a claim has leased whose answer is late, however often it looks', async () => {
@@ -87,7 +90,7 @@ it('lets go of a stray although there is always a claim under way', async () => 
 });
 
 it('gives back at once what a claim that failed has leased all the same, at the second look', async () => {
-  const { keeper: keeps, store, schedule, released, dueIn } = keeper();
+  const { keeper: keeps, store, schedule, released, dueIn, isCounted } = keeper();
   store.rows = [lease('a')];
   await keeps.releaseLost();
   expect(store.looks, 'no claim has failed').toBe(0);
@@ -102,6 +105,25 @@ it('gives back at once what a claim that failed has leased all the same, at the 
   await keeps.releaseLost();
   expect(released).toEqual(['a']);
   expect([...dueIn]).toEqual([0]);
+  expect([...isCounted], 'an attempt that nobody has made').toEqual([false]);
   await keeps.releaseLost();
   expect(store.looks, 'the store was away once, and asked twice').toBe(3);
+});
+
+it('gives back as soon what a claim has leased that failed between the two looks for another', async () => {
+  const { keeper: keeps, store, schedule, released } = keeper();
+  schedule.claimsFailed = 1;
+  store.rows = [lease('a')];
+  await keeps.releaseLost();
+  schedule.claimsFailed = 2;
+  store.rows = [lease('a'), lease('b')];
+  await keeps.releaseLost();
+  expect(released).toEqual(['a']);
+  store.rows = [lease('b')];
+  await keeps.releaseLost();
+  expect(released).toEqual(['a', 'b']);
+  store.rows = [];
+  await keeps.releaseLost();
+  await keeps.releaseLost();
+  expect(store.looks).toBe(4);
 });

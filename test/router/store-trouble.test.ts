@@ -92,6 +92,30 @@ describe.each(databases)('a router whose store is in trouble ($name)', (kind) =>
     expect(far.deliveries).toHaveLength(1);
   });
 
+  it('does not count attempts that were claimed, and nobody heard of', async () => {
+    let lost = 0;
+    const wrapStore = storeWith((real) => ({
+      claimDue: async (...args) => {
+        const claimed = await real.claimDue(...args);
+        if (claimed.length === 0 || lost === 5) return claimed;
+        lost += 1;
+        return away();
+      },
+    }));
+    const harness = await startRouter({ databaseUrl: database.url, wrapStore });
+    harness.far.answers = (stage) => (stage === 'data' ? reply(450, '4.2.0', 'later') : undefined);
+    const { id } = await harness.router.service.create('native', inlineAsk('bob@example.com'));
+    await settle(20);
+    await tickUntil(harness.clock, () => lost === 5);
+    await tickUntil(harness.clock, async () => (await harness.store.load(id))?.attempts.at(-1)?.number === 2);
+    harness.far.answers = () => undefined;
+    await tickUntil(harness.clock, async () => (await harness.store.load(id))?.final !== undefined);
+    const stored = await harness.store.load(id);
+    await harness.stop();
+    expect(stored?.final?.outcome).toBe('delivered');
+    expect(stored?.attempts.every(({ endedAt }) => endedAt !== undefined)).toBe(true);
+  });
+
   it('bounces although the header to quote could not be read at first', async () => {
     let reads = 0;
     const failSecondRead = (body: Body): Body => ({

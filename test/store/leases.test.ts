@@ -193,6 +193,17 @@ describe.each(databases)('leases on $name', (kind) => {
     expect(await one.load('tx')).toMatchObject({ attempts, nextAttemptAt: 2000 });
   });
 
+  it('keeps the attempt of a claim that is given back when it has sent its message', async () => {
+    const attempt = { startedAt: 900, replies: { rcpt: [] }, dotSentAt: 950 };
+    const begun = { next: LEASED, attempts: [{ number: 1, ...attempt }] };
+    const ended = { number: 1, startedAt: 800, endedAt: 850, replies: { rcpt: [] } };
+    await one.create([sampleTransaction('first', begun)], 1000);
+    await one.create([sampleTransaction('second', { ...begun, attempts: [ended, { number: 2, ...attempt }] })], 1000);
+    expect(await one.releaseLeases(await one.leases(false), 2000, true)).toBe(2);
+    expect(await one.load('first')).toMatchObject({ attempts: [{ number: 1, dotSentAt: 950 }] });
+    expect(await one.load('second')).toMatchObject({ attempts: [ended, { number: 2, dotSentAt: 950 }] });
+  });
+
   it('keeps what a dead replica began when a later claim is given back', async () => {
     await one.create(
       [sampleTransaction('tx', { next: LEASED, attempts: [{ number: 1, startedAt: 900, replies: { rcpt: [] } }] })],

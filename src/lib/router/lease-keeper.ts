@@ -28,7 +28,8 @@ export class LeaseKeeper {
   #suspects: Suspects = { versions: new Map(), era: 0 };
   /** How many claims had failed when it was last made sure that none of them has left anything behind. */
   #claimsSettled = 0;
-  #looksForLost = 0;
+  /** The same, at the first of two looks. */
+  #claimsLookedFor: number | undefined;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
@@ -47,24 +48,24 @@ export class LeaseKeeper {
 
   /** Lets go of leases that nobody has worked on since the last look. Not due at once: what left them behind, a bug perhaps, must not make a hot loop. */
   async releaseStrays(): Promise<void> {
-    if (this.#looksForLost > 0) return;
-    await this.#look(limits.strayPauseMs);
+    if (this.#options.schedule.claimsFailed !== this.#claimsSettled) return;
+    await this.#look(limits.strayPauseMs, false);
   }
 
   /**
-   * Looks twice after a claim that failed, which may have been made all the same: what it leased is mail that was promised, and due.
+   * Looks twice after a claim that failed, which may have been made all the same: what it leased is mail that was promised, and due; the attempt
+   * that it began was none.
    */
   async releaseLost(): Promise<void> {
     const { claimsFailed } = this.#options.schedule;
     if (claimsFailed === this.#claimsSettled) return;
-    await this.#look(0);
-    this.#looksForLost += 1;
-    if (this.#looksForLost < 2) return;
-    this.#looksForLost = 0;
-    this.#claimsSettled = claimsFailed;
+    await this.#look(0, true);
+    // What fails after the first look is looked for by two others.
+    if (this.#claimsLookedFor !== undefined) this.#claimsSettled = this.#claimsLookedFor;
+    this.#claimsLookedFor = this.#claimsLookedFor === undefined ? claimsFailed : undefined;
   }
 
-  async #look(pauseMs: number): Promise<void> {
+  async #look(pauseMs: number, dropAttempt: boolean): Promise<void> {
     const { store, deps } = this.#options;
     const idle = (await store.leases(false)).filter(({ txId }) => this.#isIdle(txId));
     const { versions, era } = this.#suspects;
@@ -75,7 +76,7 @@ export class LeaseKeeper {
       era: store.leaseWrites.nextEra(),
     };
     if (strays.length === 0) return;
-    const released = await store.releaseLeases(strays, deps.clock.now() + pauseMs, false);
+    const released = await store.releaseLeases(strays, deps.clock.now() + pauseMs, dropAttempt);
     if (released > 0) deps.log.warn({ released }, 'let go of transactions that nobody had in work');
   }
 

@@ -248,7 +248,7 @@ export interface Store {
   leases(onlyCancelled: boolean): Promise<readonly Lease[]>;
   /**
    * Lets go of leases of ours that nobody works on, to be claimed at `dueAt`; a row that has changed since it was looked at is left alone.
-   * With `dropAttempt`, the attempt that the claim began is not counted. Answers how many were released.
+   * With `dropAttempt`, the attempt that the claim began is not counted, unless it has sent its message. Answers how many were released.
    */
   releaseLeases(leases: readonly Lease[], dueAt: number, dropAttempt: boolean): Promise<number>;
   /** The instant at which the next transaction falls due, to sleep until then. */

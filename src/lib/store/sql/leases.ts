@@ -45,11 +45,14 @@ async function letGo(sql: Sql, { txId, version }: Lease, release: Release): Prom
   return released;
 }
 
-/** Only that one: an earlier one that never ended was begun by a router that died, and counts. Numbers must not have gaps. */
+/**
+ * Only that one: an earlier one that never ended was begun by a router that died, and counts. Numbers must not have gaps. One that has sent its
+ * message stays, whoever takes it for a claim that nobody heard of.
+ */
 async function dropNewestAttempt(sql: Sql, txId: string): Promise<void> {
   if (isCompact(sql) && (await dropFirst(sql, txId))) return;
   await sql.run(
-    `delete from attempts where transaction_id = ? and ended_at is null
+    `delete from attempts where transaction_id = ? and ended_at is null and dot_sent_at is null
       and number = (select max(number) from attempts where transaction_id = ?)`,
     [txId, txId],
   );
@@ -59,7 +62,7 @@ async function dropNewestAttempt(sql: Sql, txId: string): Promise<void> {
 async function dropFirst(sql: Sql, txId: string): Promise<boolean> {
   const dropped = await sql.run(
     `update transactions set ${FIRST_ATTEMPT_COLUMNS.map((column) => `${column} = null`).join(', ')}
-      where id = ? and first_replies is not null and first_ended_at is null
+      where id = ? and first_replies is not null and first_ended_at is null and first_dot_sent_at is null
         and not exists (select 1 from attempts where transaction_id = ?)`,
     [txId, txId],
   );
