@@ -54,8 +54,14 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
   /** Because there is no space left. */
   readonly isFull: boolean;
-  constructor(message: string, options: ErrorOptions & { readonly isFull?: boolean } = {}) {
+  /** It was under way: nobody knows whether it was committed all the same. */
+  readonly isInDoubt: boolean;
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly isFull?: boolean; readonly isInDoubt?: boolean } = {},
+  ) {
     super(message, options);
     this.isFull = options.isFull ?? false;
+    this.isInDoubt = options.isInDoubt ?? false;
   }
 }

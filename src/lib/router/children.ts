@@ -25,6 +25,7 @@ import { isFailureHeard, type NotifySettings } from './notify.ts';
 import { partyOf } from './places.ts';
 import type { RouteTable } from './route-table.ts';
 import { newTransactionId } from './transaction-id.ts';
+import type { Unpromised } from './unpromised.ts';
 import { Work } from './work.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -37,6 +38,7 @@ export interface ChildrenOptions {
   readonly workshop: () => Workshop;
   readonly onDue: () => void;
   readonly admission: Admission;
+  readonly unpromised: Pick<Unpromised, 'notCreated'>;
 }
 
 export class Children implements ChildOpener {
@@ -106,16 +108,26 @@ export class Children implements ChildOpener {
   }
 
   async #commit(works: readonly Work[], body: Body): Promise<void> {
-    const { store, deps, journal } = this.#options;
+    const { deps, journal } = this.#options;
     const plans = works.map((work) => planAdoption(work, body, this.#options));
     const adoptions = plans.every(isMade) ? plans : await Promise.all(plans);
-    await store.create(transactionsOf(adoptions), deps.clock.now());
+    await this.#create(transactionsOf(adoptions), deps.clock.now());
     for (const { adopted, reports } of adoptions) {
       journal.accepted(adopted.record, body.size);
       for (const { record } of reports) journal.accepted(record);
     }
     for (const { work, decision } of adoptions) this.#adopted(work, decision, body);
     if (adoptions.some(({ reports }) => reports.length > 0)) this.#options.onDue();
+  }
+
+  async #create(transactions: readonly NewTransaction[], now: number): Promise<void> {
+    const { store, unpromised } = this.#options;
+    try {
+      await store.create(transactions, now);
+    } catch (error) {
+      unpromised.notCreated(transactions, error);
+      throw error;
+    }
   }
 
   async store(ask: CopyAsk, body: Body): Promise<StoredCopy> {
@@ -134,7 +146,7 @@ export class Children implements ChildOpener {
       const next = { kind: 'due', at: now + limits.copyHoldMs } as const;
       return { record: { ...named, ...facts }, blobs: [bodyBlob(body)], attempts: [], next };
     });
-    await store.create(copies, now);
+    await this.#create(copies, now);
     for (const { record } of copies) journal.accepted(record, body.size);
     const each = async (step: (id: string) => Promise<unknown>): Promise<void> => {
       await Promise.all(copies.map(({ record }) => step(record.id)));

@@ -42,7 +42,7 @@ export function makeClientSide(
   { config, deps, store, spool, admission, isQuiet }: ClientSideOptions,
   work: WorkSide,
 ): ClientSide {
-  const { routes, journal, session, workshop, onDue } = work;
+  const { routes, journal, session, workshop, unpromised, onDue } = work;
   const { restIdEntropy } = config.global;
   const conversations = new ConversationTable({
     deps,
@@ -51,7 +51,7 @@ export function makeClientSide(
     makeSpool: () => spool.writer({ maxBytes: limits.messageBytes }),
   });
   const senderGate = new SenderGate((sender) => config.senders.get(sender)?.maxInflight, admission);
-  const shared = { deps, store, journal, workshop, restIdEntropy, senderGate, onDue };
+  const shared = { deps, store, journal, workshop, unpromised, restIdEntropy, senderGate, onDue };
   const { chunkSize } = config.restListener;
   const whereabouts = new Whereabouts({ store, session });
   const native = new NativeTransactions({ ...shared, spool, chunkSize, whereabouts });

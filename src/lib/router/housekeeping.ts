@@ -5,6 +5,7 @@ import { limits } from '../core/limits.ts';
 import type { Store } from '../store/store.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { Session } from './session.ts';
+import type { Unpromised } from './unpromised.ts';
 import type { Workshop } from './workshop.ts';
 
 const SWEEP_INTERVAL_MS = 1000;
@@ -18,11 +19,12 @@ export interface HousekeepingOptions {
   readonly workshop: Workshop;
   readonly session: Session;
   readonly leases: LeaseKeeper;
+  readonly unpromised: Unpromised;
 }
 
 /** Runs until `stop` aborts. */
 export async function keepHouse(options: HousekeepingOptions, stop: AbortSignal): Promise<void> {
-  const { config, deps, workshop, leases } = options;
+  const { config, deps, workshop, leases, unpromised } = options;
   const every = (ms: number, what: string, task: () => Promise<unknown>): Promise<void> =>
     repeat(
       deps,
@@ -41,6 +43,7 @@ export async function keepHouse(options: HousekeepingOptions, stop: AbortSignal)
     every(sessionRefreshIntervalMs, 'the search for cancelled transactions', () => leases.heedCancels()),
     every(limits.strayLeaseMs, 'the search for stray leases', () => leases.releaseStrays()),
     every(limits.lostClaimMs, 'the search for lost claims', () => leases.releaseLost()),
+    every(limits.lostClaimMs, 'the cancelling of what was not promised', () => unpromised.cancel()),
     repeat(deps, stop, 'garbage collection', () => collect(options, stop), gcIntervalMs),
   ]);
 }

@@ -16,6 +16,7 @@ import { type BodyPlan, planBody } from './body-plan.ts';
 import type { Journal } from './journal.ts';
 import { bodyOf } from './load-body.ts';
 import { newTransactionId } from './transaction-id.ts';
+import type { Unpromised } from './unpromised.ts';
 import { viewOfWork } from './view.ts';
 import { type Route, Work } from './work.ts';
 import type { Workshop } from './workshop.ts';
@@ -27,6 +28,7 @@ export interface NativeCreateEnv {
   readonly workshop: Workshop;
   /** Knows how much lies in memory. */
   readonly spool: Spool;
+  readonly unpromised: Pick<Unpromised, 'notCreated'>;
   readonly restIdEntropy: number;
 }
 
@@ -52,6 +54,7 @@ export function createNative(route: Route, ask: CreateAsk, env: NativeCreateEnv)
     },
     (error: unknown) => {
       leave?.();
+      env.unpromised.notCreated([transaction], error);
       throw error instanceof BlobReuseError ? reuseProblem(error) : error;
     },
   );

@@ -8,6 +8,7 @@ import type { Doubts } from './doubts.ts';
 import { loadBody } from './load-body.ts';
 import type { RouteTable } from './route-table.ts';
 import { stateOf } from './stored-state.ts';
+import type { Unpromised } from './unpromised.ts';
 import { Work } from './work.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -21,6 +22,8 @@ export interface ScheduleOptions {
   readonly routes: RouteTable;
   readonly workshop: Workshop;
   readonly doubts: Doubts;
+  /** What is not to be begun. */
+  readonly unpromised: Pick<Unpromised, 'has'>;
 }
 
 export class Schedule {
@@ -143,11 +146,15 @@ export class Schedule {
   }
 
   async #start(stored: StoredTransaction): Promise<void> {
-    const { deps, store, routes, workshop, doubts } = this.#options;
+    const { deps, store, routes, workshop, doubts, unpromised } = this.#options;
     const { record } = stored;
     const lookup = routes.find(record.sender, record.tag);
     if (lookup.kind !== 'found') {
-      await this.#giveBack(stored);
+      await this.#keep(stored);
+      return;
+    }
+    if (unpromised.has(record.id)) {
+      await this.#giveBack(stored, limits.strayPauseMs);
       return;
     }
     const body = await loadBody(store, record.id, record.messageBuilder, deps);
@@ -178,16 +185,20 @@ export class Schedule {
   }
 
   /** The configuration changed under a waiting transaction, or is not the same everywhere yet: it waits for a router that knows its sender. */
-  async #giveBack(stored: StoredTransaction): Promise<void> {
-    const { deps, store } = this.#options;
+  async #keep(stored: StoredTransaction): Promise<void> {
+    const { deps } = this.#options;
     const { id: txId, sender, tag } = stored.record;
     const name = JSON.stringify([sender, tag]);
     const fields = { tx: txId, sender, tag };
     if (this.#unknownSenders.has(name)) deps.log.debug(fields, 'the sender of a stored transaction is not configured');
     else deps.log.error(fields, 'the sender of a stored transaction is not configured; it is kept');
     if (this.#unknownSenders.size < limits.unknownSenders) this.#unknownSenders.add(name);
-    const lease = { txId, version: stored.version, cancelled: stored.cancelled };
-    await store.releaseLeases([lease], deps.clock.now() + limits.unknownSenderPauseMs, true);
+    await this.#giveBack(stored, limits.unknownSenderPauseMs);
+  }
+
+  async #giveBack({ record, version, cancelled }: StoredTransaction, pauseMs: number): Promise<void> {
+    const { deps, store } = this.#options;
+    await store.releaseLeases([{ txId: record.id, version, cancelled }], deps.clock.now() + pauseMs, true);
   }
 
   /** Until somebody rings. Without a signal of its own: what is made of a signal that lives as long as the router is remembered as long. */

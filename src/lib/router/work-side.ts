@@ -18,6 +18,7 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { RouteTable } from './route-table.ts';
 import { Schedule } from './schedule.ts';
 import { Session } from './session.ts';
+import { Unpromised } from './unpromised.ts';
 import { Workshop } from './workshop.ts';
 
 export interface WorkSideOptions {
@@ -39,6 +40,7 @@ export interface WorkSide {
   readonly workshop: Workshop;
   readonly schedule: Schedule;
   readonly leases: LeaseKeeper;
+  readonly unpromised: Unpromised;
   /** Something may have fallen due. */
   readonly onDue: () => void;
 }
@@ -49,7 +51,8 @@ export function makeWorkSide(options: WorkSideOptions): WorkSide {
   const notify = { mailerDaemonMailbox, restIdEntropy };
   const onDue = (): void => schedule.ring();
   const journal = new Journal({ deps, store, ...(meter && { meter }) });
-  const shared = { deps, store, journal, notify, onDue };
+  const unpromised = new Unpromised({ deps, store });
+  const shared = { deps, store, journal, notify, onDue, unpromised };
   // Chains and the workshop lead to each other: a chain opens children, which are attempts, which run through chains.
   const children = new Children({ ...shared, admission, routes: () => routes, workshop: () => workshop });
   const { senders } = compileRouter(config, options.registry, { deps, hop: options.hop, children });
@@ -67,7 +70,7 @@ export function makeWorkSide(options: WorkSideOptions): WorkSide {
     onSlotFreed: () => schedule.slotFreed(),
   });
   const doubts = new Doubts({ ...shared, abandon });
-  const schedule = new Schedule({ deps, store, routes, workshop, doubts });
+  const schedule = new Schedule({ ...shared, routes, workshop, doubts });
   const leases = new LeaseKeeper({ deps, store, workshop, schedule });
-  return { routes, journal, session, workshop, schedule, leases, onDue };
+  return { routes, journal, session, workshop, schedule, leases, unpromised, onDue };
 }

@@ -6,7 +6,7 @@ import { type BatchResult, runBatch } from '../batch.ts';
 import type { Engine } from '../engine.ts';
 import { type Args, type Operation, type ReadName, type Result, reads, snapshotReads } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
-import { BEGIN, isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
+import { BEGIN, ConnectionTrouble, isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
 import { commitTogether, runTogether } from './together.ts';
 
 export class PostgresEngine implements Engine {
@@ -74,5 +74,6 @@ export class PostgresEngine implements Engine {
 
 function unavailable(error: unknown): StoreUnavailableError {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  return new StoreUnavailableError(`PostgreSQL: ${message}`, { cause: error, isFull: isFull(error) });
+  const isInDoubt = error instanceof ConnectionTrouble;
+  return new StoreUnavailableError(`PostgreSQL: ${message}`, { cause: error, isFull: isFull(error), isInDoubt });
 }

@@ -104,7 +104,8 @@ export class SqliteWriter {
     }
     if (answer.kind === 'unavailable') this.#isEndSound = false;
     const isFull = answer.kind === 'log is full' || answer.isFull;
-    inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${answer.message}`, { isFull }));
+    const isInDoubt = !isFull;
+    inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${answer.message}`, { isFull, isInDoubt }));
   }
 
   /** The next batch starts another thread. */
@@ -113,6 +114,6 @@ export class SqliteWriter {
     this.#worker = undefined;
     const inFlight = this.#inFlight;
     this.#inFlight = undefined;
-    inFlight?.reject(new StoreUnavailableError(`the writer of ${this.#file} ended: ${why}`));
+    inFlight?.reject(new StoreUnavailableError(`the writer of ${this.#file} ended: ${why}`, { isInDoubt: true }));
   }
 }
