@@ -1,6 +1,6 @@
 /** What the runs of a case say: the summary of each contestant, and which goals are met. Pure. */
 import { median, round } from './statistics.mjs';
-import { isClean } from './tally.mjs';
+import { faultsIn, isClean } from './tally.mjs';
 
 /** Of these the sum over all runs counts, not the median: one lost message is one too many. */
 const SUMMED = [
@@ -15,7 +15,6 @@ const SUMMED = [
   'unpromised',
   'deferred',
 ];
-export const FAULTS = ['lost', 'duplicated', 'altered', 'swapped', 'stray', 'refused'];
 
 /** The medians of the runs, with the range of what was delivered, and the sums of what must be zero. */
 export function summaryOf(runs) {
@@ -45,12 +44,13 @@ function merge(counts) {
 /** Plain values, to be printed and written to a file. The first contestant is Koukan. */
 export function judgeCase(theCase, optionLoad, contestants) {
   const { name, way, shape, store, gateways, goals, python } = theCase;
-  const measured = contestants.map(({ runs, syncs, ...each }) => ({
+  const measured = contestants.map(({ runs, syncs, bursts, ...each }) => ({
     ...each,
     ...summaryOf(runs),
     ...syncs,
-    faults: faultsOf(runs),
+    faults: faultsIn(runs),
     each_run: runs,
+    ...(bursts && { bursts }),
   }));
   const [own] = measured;
   return {
@@ -63,10 +63,6 @@ export function judgeCase(theCase, optionLoad, contestants) {
     isClean: contestants.every(({ isPeer, runs }) => isPeer || runs.every(isClean)),
   };
 }
-
-/** How many messages of all runs did not arrive once and as they were. */
-const faultsOf = (runs) =>
-  runs.reduce((sum, run) => sum + FAULTS.reduce((faults, key) => faults + (run[key] ?? 0), 0), 0);
 
 /** With `value` where everything was measured that it takes. A figure with a lost message does not count. */
 function judgeGoal(goal, [own, ...others]) {

@@ -1,6 +1,7 @@
 /**
  * The configurations under test: the chains of config/local-test with nothing left out and nothing tuned, on free ports, with the sink as the only
- * destination. Each gateway has tags of its own, so that what comes in through it goes out through it.
+ * destination. Each gateway has tags of its own, so that what comes in through it goes out through it. A long load brings settings of `storage` that say
+ * when garbage is collected: what is delivered would fill the disk within the day that it is kept by default.
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -48,7 +49,7 @@ const throughGateway = ({ way, chain }, index) => [
   { name: `each-${way}-${index}`, output_chain: `one-${way}-${index}`, retry: null },
 ];
 
-function routerConfig({ ports, way, sinkPort, closedPort, storageUrl, keyFile }) {
+function routerConfig({ ports, way, sinkPort, closedPort, storageUrl, keyFile, garbage }) {
   const url = `http://127.0.0.1:${ports.router}`;
   const chain = way === 'stored' ? 'stored' : 'relay';
   const gateways = ports.gateways.map((port, index) => ({ name: `gateway-${index}`, port }));
@@ -90,7 +91,7 @@ function routerConfig({ ports, way, sinkPort, closedPort, storageUrl, keyFile })
       // Nobody listens there.
       oneRecipient({ name: 'nowhere', gateway: 'gateway-0', port: closedPort, retry: RETRY_TOMORROW }),
     ],
-    storage: { url: storageUrl, auto_migrate: true },
+    storage: { url: storageUrl, auto_migrate: true, ...garbage },
     log: { level: 'error' },
   };
 }

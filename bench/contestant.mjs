@@ -1,6 +1,9 @@
 /** One who is measured: how much of a load is a run for it, its warm-up, and what its runs said. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { now } from './clock.mjs';
 import { measure, untilReady } from './measure.mjs';
 import { forgetPeaks } from './process-usage.mjs';
+import { storeUsageOf } from './store-usage.mjs';
 import { countSyncs } from './syncs.mjs';
 
 /** The first look at how fast somebody is. */
@@ -11,6 +14,7 @@ const WARMUP_PIECES = 6;
 /** So much faster is no faster: what is left is the noise. */
 const WARM_WITHIN = 1.05;
 const COUNT_MAX = 500_000;
+const LOOK_AGAIN_MS = 500;
 
 export class Contestant {
   #environment;
@@ -21,6 +25,8 @@ export class Contestant {
   #runs = [];
   #syncs;
   #isPeer;
+  /** Messages, of all runs and of the warm-up. */
+  #accepted = 0;
 
   constructor(name, environment, load, { harness, options, isPeer = false }) {
     this.name = name;
@@ -31,6 +37,11 @@ export class Contestant {
     this.#options = options;
   }
 
+  /** How many messages are a run at full speed. */
+  get count() {
+    return this.#count;
+  }
+
   get result() {
     const result = { name: this.name, isPeer: this.#isPeer, count: this.#count, runs: this.#runs };
     return this.#syncs === undefined ? result : { ...result, syncs: this.#syncs };
@@ -39,7 +50,7 @@ export class Contestant {
   /** Until a message gets through; then so many messages, or so long, that code is compiled and pools are filled. */
   async warmUp(theCase) {
     if (this.#environment.measure !== undefined) return;
-    await untilReady(this.#environment, this.#harness, this.#load);
+    this.#accepted += await untilReady(this.#environment, this.#harness, this.#load);
     const { countOf, warmupOf, seconds } = this.#options;
     this.#count = theCase.count ?? countOf(theCase, this.#load);
     if (this.#count !== undefined) {
@@ -64,8 +75,28 @@ export class Contestant {
     const own = this.#environment.measure;
     const piece = pace === undefined ? { count: this.#count } : { count: Math.ceil(pace * seconds), pace };
     const run = await (own === undefined ? this.#measure(piece) : own({ seconds }));
+    const { soak } = this.#options;
+    const { store } = this.#environment;
+    if (soak !== undefined && store !== undefined) Object.assign(run, await storeUsageOf(store, this.#accepted));
     this.#runs.push(run);
     return run;
+  }
+
+  /** So many messages at full speed, apart from the runs. */
+  burst(count) {
+    return this.#measure({ count });
+  }
+
+  /** Resolves when what has ended is collected, or after `limitMs`, with how many transactions are left. */
+  async untilCollected(limitMs) {
+    const { store, ended } = this.#environment;
+    const until = now() + limitMs;
+    for (;;) {
+      const { transactions } = await store.contents();
+      if (transactions === 0 || now() > until) return transactions;
+      await sleep(LOOK_AGAIN_MS);
+      ended.throwIfAborted();
+    }
   }
 
   /** A run of its own, because counting costs a little. */
@@ -79,8 +110,10 @@ export class Contestant {
     forgetPeaks(this.#environment.pids ?? []);
   }
 
-  #measure(piece) {
-    return measure(this.#environment, this.#harness, { ...this.#load, ...piece });
+  async #measure(piece) {
+    const run = await measure(this.#environment, this.#harness, { ...this.#load, ...piece });
+    this.#accepted += run.accepted / this.#load.rcpts;
+    return run;
   }
 }
 

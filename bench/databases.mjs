@@ -1,12 +1,19 @@
-/** Databases to measure on, both with every commit synced to disk, and how many commits they have made. */
+/** Databases to measure on, both with every commit synced to disk, how many commits they have made, and what is in them. */
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { Child } from './child.mjs';
+import { CONTENTS } from './store-usage.mjs';
 
 /** A file in `dir`. */
 function openSqlite(dir) {
   const file = path.join(dir, 'koukan.sqlite');
-  return Promise.resolve({ url: `sqlite:///${file}`, pids: [], commits: () => walCommits(`${file}-shm`) });
+  return Promise.resolve({
+    url: `sqlite:///${file}`,
+    pids: [],
+    commits: () => walCommits(`${file}-shm`),
+    contents: async () => contentsIn(file),
+  });
 }
 
 /** `iChange` in the header of SQLite's WAL index (sqlite.org/walformat.html): it counts the transactions that wrote. */
@@ -24,11 +31,21 @@ function walCommits(file) {
   return header[2];
 }
 
+/** Opened for each look: nothing is held open beside those who use it. */
+function contentsIn(file) {
+  const db = new Database(file, { readonly: true });
+  try {
+    return db.prepare(CONTENTS).get();
+  } finally {
+    db.close();
+  }
+}
+
 async function openPostgres(dir, stops) {
   const server = new Child('./postgres.mjs');
   stops.add(() => server.stop());
   const { url, pid } = await server.ask('start', dir);
-  return { url, pids: [pid], commits: () => server.ask('commits') };
+  return { url, pids: [pid], commits: () => server.ask('commits'), contents: () => server.ask('contents') };
 }
 
 /** By the name that `--store` has for it. */

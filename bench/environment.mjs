@@ -7,6 +7,7 @@ import { writeConfigs } from './configs.mjs';
 import { startKoukan } from './daemon.mjs';
 import { openDatabase } from './databases.mjs';
 import { freePorts, untilListening } from './ports.mjs';
+import { isStored } from './scenarios.mjs';
 
 const START_MS = 120_000;
 const KEY_BITS = 2048;
@@ -29,14 +30,14 @@ export async function temporaryDir(stops) {
  * how to stop what was started, also when this rejects.
  */
 export async function startEnvironment(scenario, context, stops, prepare) {
-  const { store, sinkPort, nodeOptions, interrupted } = context;
+  const { store, sinkPort, nodeOptions, interrupted, garbage } = context;
   const dir = await temporaryDir(stops);
   const database = await openDatabase[store](dir, stops);
   const ports = await choosePorts(scenario);
   const [closedPort] = await freePorts(1);
   const keyFile = await writeKey(dir);
   const { way, shape } = scenario;
-  const settings = { ports, way, sinkPort, closedPort, storageUrl: database.url, keyFile };
+  const settings = { ports, way, sinkPort, closedPort, storageUrl: database.url, keyFile, garbage };
   const files = await writeConfigs(dir, settings);
   const daemons = new Daemons(commands[shape](files), { nodeOptions, interrupted, ports });
   stops.add(() => daemons.stop());
@@ -44,7 +45,8 @@ export async function startEnvironment(scenario, context, stops, prepare) {
   const ended = await daemons.start();
   const { pids } = daemons;
   const target = targetOf(scenario.protocol, ports);
-  return { target, pids, storePids: database.pids, commits: database.commits, ended };
+  const { commits, contents } = database;
+  return { target, pids, storePids: database.pids, commits, store: { dir, contents, isStored: isStored(way) }, ended };
 }
 
 /** The processes of one configuration, as often as they are started. */

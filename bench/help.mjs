@@ -8,7 +8,7 @@ export const HELP = `Usage: npm run bench -- [options]
 Sends messages through Koukan, and through others, to a sink of its own, everything on 127.0.0.1, and accounts for every one of them.
 Progress goes to standard error. Standard output has one line of JSON for each scenario, the medians of its runs; with --table, --quick
 or --peers a table: medians, spreads, and ratios with their goals. Exit code 1 when a message was lost, duplicated, altered or refused,
-or when after a long load memory has grown or the rate has fallen; 64 for wrong options.
+or when after a long load memory or the store has grown or the rate has fallen; 64 for wrong options.
 
 What
   --scenario NAMES   separated by commas; a part of the names (relay, serve) stands for all that have it (default: all)
@@ -40,7 +40,8 @@ How long
   --warmup COUNT     messages before the first run, not measured (default: a half of --n)
   --seconds COUNT    as many messages as take about so long, found out before, instead of --n (default with others: 3)
   --repeat COUNT     measured runs of each scenario (default: 3)
-  --soak MINUTES     one run after the other, each of about a minute (or of --seconds): rate and memory of each, and a verdict
+  --soak MINUTES     one run after the other, each of about a minute (or of --seconds): rate, memory and store of each, a verdict, and
+                     bursts against the aged process and a fresh one; what has ended is collected after a minute
   --pace RATE        with --soak: so many messages are offered in a second, but in the first and the last two minutes
   --patience SECONDS without an acceptance or a delivery, after which what is missing is lost (default: 20)
 

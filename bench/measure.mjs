@@ -37,7 +37,7 @@ export async function measure(environment, harness, { count, ...load }) {
   return resultOf(sent, arrived, rcpts, { before, after });
 }
 
-/** Resolves when a message gets through: listeners open a little before everything behind them is there. */
+/** Resolves when a message gets through, with how many that were: listeners open a little before everything behind them is there. */
 export async function untilReady(environment, harness, load) {
   for (let i = 0; i < READY_TRIES; i += 1) {
     const { accepted, refusals } = await measure(environment, harness, {
@@ -45,7 +45,7 @@ export async function untilReady(environment, harness, load) {
       patienceMs: READY_PATIENCE_MS,
       count: 1,
     });
-    if (accepted > 0) return;
+    if (accepted > 0) return accepted / load.rcpts;
     if (i === READY_TRIES - 1) throw new Error(`not ready: ${JSON.stringify(refusals)}`);
   }
 }

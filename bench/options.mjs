@@ -4,7 +4,7 @@ import { meant, oneOf, readFlags, UsageError, whole } from './command-line.mjs';
 import { MIN_SIZE_BYTES } from './message.mjs';
 import { peerNames } from './peers/index.mjs';
 import { casesNamed, scenarios } from './scenarios.mjs';
-import { piecesOf } from './soak.mjs';
+import { garbageOf, piecesOf } from './soak.mjs';
 
 const COUNT_MAX = 10_000_000;
 /** Of Linux. */
@@ -77,6 +77,8 @@ export function readOptions(args) {
     repeat: soak ?? whole(values, 'repeat', 1, 1000) ?? QUICK.repeat,
     // What each minute of it offers.
     soak: soak === undefined ? undefined : piecesOf(soak, pace),
+    // How its routers collect garbage.
+    garbage: soak === undefined ? undefined : garbageOf(seconds),
     load: loadOf(values),
     jsonOut: values['json-out'],
     target: values.target === undefined ? undefined : addressOf(values.target),

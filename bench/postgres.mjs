@@ -9,6 +9,7 @@ import pg from 'pg';
 import { answerParent } from './child.mjs';
 import { freePorts } from './ports.mjs';
 import { parentOf } from './process-usage.mjs';
+import { CONTENTS } from './store-usage.mjs';
 
 const PASSWORD = 'bench';
 
@@ -52,9 +53,15 @@ async function commits() {
   return Number(rows[0].next);
 }
 
+/** What is in the store, as numbers. */
+async function contents() {
+  const { rows } = await client.query(CONTENTS);
+  return Object.fromEntries(Object.entries(rows[0]).map(([name, count]) => [name, Number(count)]));
+}
+
 async function stop() {
   await client?.end();
   await server?.stop();
 }
 
-answerParent({ start, commits }, stop);
+answerParent({ start, commits, contents }, stop);

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Child } from './child.mjs';
 import { readFlags, runTool, UsageError } from './command-line.mjs';
-import { FAULTS } from './comparison.mjs';
 import { Contestant } from './contestant.mjs';
 import { startEnvironment, temporaryDir } from './environment.mjs';
 import { InterruptedError, untilInterrupted } from './interrupted.mjs';
@@ -21,6 +20,7 @@ import { record, stacksOf, whyNoPerf } from './profile/record.mjs';
 import { stacksIn } from './profile/stacks.mjs';
 import { casesNamed } from './scenarios.mjs';
 import { Stops } from './stops.mjs';
+import { FAULTS } from './tally.mjs';
 
 const TOOL = { name: 'bench:profile', command: 'npm run bench:profile' };
 const EXIT_UNAVAILABLE = 69;

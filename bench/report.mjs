@@ -1,5 +1,5 @@
 /** What is printed while it runs: a line for people on standard error for each run, a line of JSON on standard output for each scenario. */
-import { FAULTS } from './comparison.mjs';
+import { FAULTS } from './tally.mjs';
 
 const NAME_COLUMNS = 13;
 
@@ -12,6 +12,7 @@ export function printRun(name, run) {
     ...(run.cpu_us_per_message === undefined ? [] : [`CPU ${run.cpu_us_per_message} us`]),
     ...(run.other_cpu_cores === undefined ? [] : [`others ${run.other_cpu_cores} cores`]),
     ...(run.peak_rss_mb === undefined ? [] : [`RSS ${run.peak_rss_mb} MB`]),
+    ...(run.store_mb === undefined ? [] : [`store ${run.store_mb} MB`]),
     ...(run.deferred > 0 ? [`${run.deferred} deferred`] : []),
     ...faults,
   ];
@@ -20,7 +21,7 @@ export function printRun(name, run) {
 
 /** One scenario as one flat object, when only one was measured in it. */
 export function lineOf({ name, store, load, contestants }) {
-  const [{ name: _name, isPeer: _isPeer, count, each_run: _runs, faults: _faults, ...summary }] = contestants;
+  const [{ name: _name, isPeer: _isPeer, count, each_run: _runs, faults: _faults, bursts, ...summary }] = contestants;
   const facts = { scenario: name, ...(store !== undefined && { store }), n: count };
   return {
     ...facts,
@@ -28,5 +29,6 @@ export function lineOf({ name, store, load, contestants }) {
     ...(load.sizes && { sizes: load.sizes }),
     sessions: load.sessions,
     ...summary,
+    ...(bursts && { aged_to_fresh: bursts.aged_to_fresh }),
   };
 }

@@ -1,6 +1,7 @@
 /** `npm run bench`: how fast Koukan is on this machine, and whether it keeps its promises meanwhile. Method and figures: docs/performance.md. */
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { burstFaultsOf } from './bursts.mjs';
 import { peersOf } from './cases.mjs';
 import { Child } from './child.mjs';
 import { runTool, UsageError } from './command-line.mjs';
@@ -73,7 +74,9 @@ function judgeSoak({ name, contestants }, pieces) {
     who.soak = verdictOf(pieces, who.each_run);
     const title = contestants.length === 1 ? name : `${name} ${who.name}`;
     process.stderr.write(`${describeVerdict(title, who.soak)}\n`);
-    if (!who.isPeer) for (const fault of faultsOf(who.soak)) complain(`FAIL ${title}: ${fault}`);
+    if (who.isPeer) continue;
+    const faults = [...faultsOf(who.soak), ...(who.bursts ? burstFaultsOf(who.bursts) : [])];
+    for (const fault of faults) complain(`FAIL ${title}: ${fault}`);
   }
 }
 

@@ -14,6 +14,9 @@ const ways = {
   sign: { protocol: 'smtp', summary: 'Like relay, and every message is signed: DKIM, RSA with 2048 bits.' },
 };
 
+/** Whether each message of it is stored before it is answered; what is only relayed leaves no body behind. */
+export const isStored = (way) => way === 'stored' || way === 'rest';
+
 /** `messages`: in one run, unless it is said how many, or they are large. */
 const shapes = {
   serve: { summary: 'One process.', messages: 3000 },

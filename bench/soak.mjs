@@ -1,4 +1,4 @@
-/** A long load, minute by minute: which of them are at full speed, and what they say together. Pure. */
+/** A long load, minute by minute: which of them are at full speed, what is collected meanwhile, and what they say together. Pure. */
 import { median, round } from './statistics.mjs';
 
 /** So many minutes at the start and at the end go at full speed, and are compared with each other. */
@@ -8,6 +8,9 @@ const SETTLED_MINUTES = 5;
 const MINUTES_PER_HOUR = 60;
 /** Fewer minutes in a quarter may all be of one side of the saw. */
 const QUARTER_MINUTES = 4;
+/** What is delivered is kept for a minute, and looked for six times in it. */
+const KEPT_S = 60;
+const LOOKS = 6;
 /** The median of a quarter of an hour may be off by a few hundredths, for where in the saw its minutes were. */
 const FLAT = 1.1;
 /** Differences of less than a tenth mean nothing; nor does a rate, when others used so much of the machine. */
@@ -18,15 +21,24 @@ const OTHERS_CORES = 0.15;
 export const piecesOf = (minutes, pace) =>
   Array.from({ length: minutes }, (_, i) => (isEdge(i, minutes) || pace === undefined ? {} : { pace }));
 
+/**
+ * Settings of `storage`, where a run takes so many seconds: what is finished is collected as an operator with a small disk would have it. A day of it, as
+ * by default, would fill most disks.
+ */
+export function garbageOf(seconds) {
+  const keptSeconds = Math.min(KEPT_S, seconds);
+  return { gc_ttl: keptSeconds, gc_interval: round(keptSeconds / LOOKS) };
+}
+
 const isEdge = (i, minutes) => i < EDGE_MINUTES || i >= minutes - EDGE_MINUTES;
 
 /**
  * `pieces` and `runs` belong together. Memory is compared among minutes with the same load: those with a pace, where there are any. It is a saw: garbage
  * gathers until what is in use has doubled, which takes minutes, so two minutes say nothing about each other. Medians of the second quarter and of the
  * last one do, each of several minutes; the first quarter is left out for what fills up once. The slope is that of the straight line that is nearest to
- * all of them, in MB an hour.
+ * all of them, in MB an hour. The disk that the store takes is compared in the same way, by what it takes at the end of each minute.
  *
- * `is_flat` and `is_as_fast` are left out where the load was too short to say, or something else used the machine.
+ * `is_flat`, `is_disk_flat` and `is_as_fast` are left out where the load was too short to say, or something else used the machine.
  */
 export function verdictOf(pieces, runs) {
   const minutes = runs.map((run, i) => ({ minute: i + 1, isPaced: pieces[i]?.pace !== undefined, ...run }));
@@ -40,6 +52,7 @@ export function verdictOf(pieces, runs) {
     memory_from_minute: compared[0]?.minute,
     memory_to_minute: compared.at(-1)?.minute,
     ...memoryOf(compared),
+    ...diskOf(compared, runs),
     rss_mb_per_hour: compared.length > 1 ? round(slopeOf(compared) * MINUTES_PER_HOUR) : undefined,
     ...sumsOf(runs, ['delivered', 'lost', 'duplicated', 'altered', 'swapped', 'refused']),
   };
@@ -59,25 +72,48 @@ function rateOf(first, last) {
 }
 
 function memoryOf(minutes) {
-  const quarter = Math.floor(minutes.length / 4);
-  if (quarter < QUARTER_MINUTES) return {};
-  const early = minutes.slice(quarter, 2 * quarter);
-  const late = minutes.slice(-quarter);
-  const [before, after] = [early, late].map(memoriesOf);
-  const grown = median(after) / median(before);
+  const grown = growthOf(minutes, 'peak_rss_mb', 'rss');
+  if (grown === undefined) return {};
+  const { early, late, ...figures } = grown;
   return {
     early_minutes: edgesOf(early),
-    early_rss_mb: median(before),
-    early_rss_mb_range: rangeOf(before),
     late_minutes: edgesOf(late),
-    late_rss_mb: median(after),
-    late_rss_mb_range: rangeOf(after),
-    late_to_early_rss: round(grown),
-    is_flat: grown <= FLAT,
+    ...figures,
+    is_flat: figures.late_to_early_rss <= FLAT,
   };
 }
 
-const memoriesOf = (minutes) => minutes.map(({ peak_rss_mb: mb }) => mb);
+function diskOf(minutes, runs) {
+  const { store_mb: mb, bodies_stored: stored, bodies_collected: collected } = runs.at(-1);
+  if (mb === undefined) return {};
+  const { early: _early, late: _late, ...figures } = growthOf(minutes, 'store_mb', 'store') ?? {};
+  return {
+    ...figures,
+    ...(figures.late_to_early_store !== undefined && { is_disk_flat: figures.late_to_early_store <= FLAT }),
+    last_store_mb: mb,
+    bodies_stored: stored,
+    bodies_collected: collected,
+  };
+}
+
+/** Medians of the second quarter (`early`) and of the last one (`late`), named after `what`; `undefined` where the load was too short. */
+function growthOf(minutes, key, what) {
+  const quarter = Math.floor(minutes.length / 4);
+  if (quarter < QUARTER_MINUTES) return undefined;
+  const early = minutes.slice(quarter, 2 * quarter);
+  const late = minutes.slice(-quarter);
+  const [before, after] = [early, late].map((some) => some.map((minute) => minute[key]));
+  return {
+    early,
+    late,
+    [`early_${what}_mb`]: median(before),
+    [`early_${what}_mb_range`]: rangeOf(before),
+    [`late_${what}_mb`]: median(after),
+    [`late_${what}_mb_range`]: rangeOf(after),
+    [`late_to_early_${what}`]: round(median(after) / median(before)),
+  };
+}
+
 const edgesOf = (minutes) => [minutes[0].minute, minutes.at(-1).minute];
 const rangeOf = (values) => [Math.min(...values), Math.max(...values)];
 
@@ -95,9 +131,10 @@ const sumsOf = (runs, keys) =>
   Object.fromEntries(keys.map((key) => [key, runs.reduce((sum, run) => sum + (run[key] ?? 0), 0)]));
 
 /** What is wrong with it: sentences, none when all that can be said is good. Lost messages are the business of whoever counts them. */
-export function faultsOf({ is_flat: isFlat, is_as_fast: isAsFast, ...verdict }) {
+export function faultsOf({ is_flat: isFlat, is_disk_flat: isDiskFlat, is_as_fast: isAsFast, ...verdict }) {
   const faults = [];
   if (isFlat === false) faults.push(`memory grew to ${verdict.late_to_early_rss} of what it was`);
+  if (isDiskFlat === false) faults.push(`the store grew to ${verdict.late_to_early_store} of what it was`);
   if (isAsFast === false) faults.push(`the rate fell to ${verdict.last_to_first} of what it was`);
   return faults;
 }
@@ -106,16 +143,28 @@ export function faultsOf({ is_flat: isFlat, is_as_fast: isAsFast, ...verdict }) 
 export function describeVerdict(name, verdict) {
   const { minutes, first_per_s: first, last_per_s: last, last_to_first: ratio, delivered } = verdict;
   const faults = ['lost', 'duplicated', 'altered', 'swapped', 'refused'].map((key) => `${verdict[key]} ${key}`);
-  return `${name} after ${minutes} minutes: ${first}/s at first, ${last}/s at last (${ratio} x); ${memoryText(verdict)}; ${delivered} delivered, ${faults.join(', ')}`;
+  return `${name} after ${minutes} minutes: ${first}/s at first, ${last}/s at last (${ratio} x); ${memoryText(verdict)}; ${diskText(verdict)}; ${delivered} delivered, ${faults.join(', ')}`;
 }
 
 function memoryText({ rss_mb_per_hour: slope, is_flat: isFlat, ...verdict }) {
   if (slope === undefined) return 'memory not measured';
   if (isFlat === undefined) return `memory: too short to say, slope ${slope} MB/h`;
+  return `memory ${isFlat ? 'flat' : 'GREW'}: ${quartersText(verdict, 'rss')}, slope ${slope} MB/h`;
+}
+
+function diskText({ last_store_mb: last, is_disk_flat: isFlat, bodies_stored: stored, ...verdict }) {
+  if (last === undefined) return 'store not measured';
+  const size =
+    isFlat === undefined ? `${last} MB at last` : `${isFlat ? 'flat' : 'GREW'}: ${quartersText(verdict, 'store')}`;
+  const bodies = stored === undefined ? '' : `, ${stored} bodies stored, ${verdict.bodies_collected} of them collected`;
+  return `store ${size}${bodies}`;
+}
+
+function quartersText(verdict, what) {
   const part = (which) => {
     const [from, to] = verdict[`${which}_minutes`];
-    const [least, most] = verdict[`${which}_rss_mb_range`];
-    return `${verdict[`${which}_rss_mb`]} MB (${least}–${most}) in minutes ${from}–${to}`;
+    const [least, most] = verdict[`${which}_${what}_mb_range`];
+    return `${verdict[`${which}_${what}_mb`]} MB (${least}–${most}) in minutes ${from}–${to}`;
   };
-  return `memory ${isFlat ? 'flat' : 'GREW'}: ${part('early')}, ${part('late')}, slope ${slope} MB/h`;
+  return `${part('early')}, ${part('late')}`;
 }

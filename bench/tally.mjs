@@ -72,6 +72,12 @@ export function judge(acceptedAt, rcpts, arrived) {
   return { accepted, delivered, lost, duplicated, altered, swapped, stray, refused, unpromised };
 }
 
+/** What must be zero in every run. */
+export const FAULTS = ['lost', 'duplicated', 'altered', 'swapped', 'stray', 'refused'];
+
 /** Whether every message was accepted and arrived once, as it was. */
-export const isClean = ({ lost, duplicated, altered, swapped, stray, refused }) =>
-  lost + duplicated + altered + swapped + stray + refused === 0;
+export const isClean = (run) => FAULTS.every((key) => run[key] === 0);
+
+/** How many messages of all runs did not arrive once and as they were. */
+export const faultsIn = (runs) =>
+  runs.reduce((sum, run) => sum + FAULTS.reduce((faults, key) => faults + (run[key] ?? 0), 0), 0);

@@ -13,6 +13,7 @@ interface Contestant {
   readonly delivered_per_s: number;
   readonly each_run: readonly { readonly delivered: number }[];
   readonly soak?: Record<string, number>;
+  readonly bursts?: Record<'aged' | 'fresh', readonly { readonly delivered: number }[]>;
 }
 
 interface Outcome {
@@ -95,7 +96,7 @@ describe('loads', () => {
 
 describe('a long load', () => {
   it(
-    'is paced between its edges, and ends with what it says of rate and memory',
+    'is paced between its edges, collects its garbage, and ends with what it says of rate, memory and store, and with bursts',
     async () => {
       // Its minutes are seconds here.
       const soak = ['--soak', '6', '--pace', '20', '--seconds', '1', '--n', '30', '--warmup', '10'];
@@ -105,8 +106,16 @@ describe('a long load', () => {
       expect(koukan?.soak).toMatchObject({ minutes: 6, delivered: 160, lost: 0, duplicated: 0 });
       expect(koukan?.soak).toMatchObject({ memory_from_minute: 3, memory_to_minute: 4 });
       expect(stderr).toMatch(
-        /^rest-serve after 6 minutes: .*\/s at first, .*\/s at last .* slope .* MB\/h; 160 delivered/m,
+        /^rest-serve after 6 minutes: .*\/s at first, .*\/s at last .* slope .* MB\/h; store .* collected; 160 delivered/m,
       );
+      expect(stderr).toMatch(/^rest-serve: storage\.gc_ttl 1, .* collected after 1 seconds$/m);
+      // One message opened it, ten warmed it.
+      expect(koukan?.soak).toMatchObject({ bodies_stored: 171 });
+      expect(koukan?.soak?.bodies_collected).toBeLessThanOrEqual(171);
+      expect(koukan?.bursts?.aged.map(({ delivered }) => delivered)).toEqual([5, 5]);
+      expect(koukan?.bursts?.fresh.map(({ delivered }) => delivered)).toEqual([5, 5]);
+      expect(koukan?.bursts).toMatchObject({ faults: 0 });
+      expect(stderr).toMatch(/^rest-serve bursts: .*\/s aged, .*\/s fresh /m);
     },
     TIMEOUT_MS,
   );
