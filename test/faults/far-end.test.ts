@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { describe, it, type TestContext } from 'vitest';
 import { dnsServer } from '../helpers/dns-server.ts';
 import { Journey, shapes } from '../helpers/journey.ts';
-import { NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
+import { allIsDone, NOTHING_LEFT, unfinished } from '../helpers/journey-database.ts';
 import { createRest, MESSAGE, sendSmtp } from '../helpers/journey-mail.ts';
 import { freePort } from '../helpers/journey-ports.ts';
 import { FaultyFarEnd, type How, type Step, steps } from './faulty-far-end.ts';
@@ -108,20 +108,21 @@ describe.runIf(whyNot === undefined)(
         told.filter((each) => !/^250 /.test(each.user ?? '') || each.app !== 201),
         'a user',
       ).toEqual([]);
-      expect(fars.map(({ failures }) => failures > 0)).toEqual(fars.map(() => true));
+      // It tries again until it comes as far as that step, however slow the machine.
+      for (const far of fars) await far.hasFailed;
 
       for (const far of fars) far.heal();
       for (const names of Object.values(dnsFaults)) names.length = 0;
       (await FaultyFarEnd.open(context, { ...healthy, host: '127.0.2.2' })).heal();
       const expected = all.flatMap((domain) => [`app@${domain}`, `user@${domain}`]);
       const arrived = (): string[] => journey.sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
-      // Where the answer was lost the far end had the message already, each time it was sent: nobody can know.
+      // Where the answer was lost the far end had the message already, each time it was sent: nobody can know. How often that was depends on how
+      // often the gateway came as far as that step in its two seconds.
       const isKnownLost = (rcpt: string): boolean => rcpt.includes('@answer-');
-      while (
-        !expected.every((rcpt) => arrived().filter((each) => each === rcpt).length >= (isKnownLost(rcpt) ? 2 : 1))
-      ) {
+      while (!expected.every((rcpt) => arrived().includes(rcpt))) {
         await journey.sink.received(journey.sink.messages.length + 1);
       }
+      await allIsDone(journey.databaseUrl);
       const again = await Promise.all(
         all.map((domain) => sendSmtp(context, { port: mx, rcpts: [`mx-again@${domain}`] })),
       );

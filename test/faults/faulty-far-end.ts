@@ -51,8 +51,11 @@ export class FaultyFarEnd {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #isHealed = false;
-  /** How often it has failed. */
-  failures = 0;
+  #failed: () => void = () => undefined;
+  /** Resolves when it has failed for the first time. */
+  readonly hasFailed = new Promise<void>((resolve) => {
+    this.#failed = resolve;
+  });
 
   private constructor(ask: FaultyFarEndAsk) {
     this.#ask = ask;
@@ -117,7 +120,7 @@ export class FaultyFarEnd {
   }
 
   #fail(client: Socket): void {
-    this.failures += 1;
+    this.#failed();
     if (this.#ask.how === 'resets') client.resetAndDestroy();
   }
 

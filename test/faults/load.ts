@@ -9,7 +9,7 @@ import type { TestContext } from 'vitest';
 import { reply } from '../../src/lib/core/response.ts';
 import type { SinkScript } from '../../src/lib/smtp/sink/script.ts';
 import type { Sink, SinkMessage } from '../../src/lib/smtp/sink/sink.ts';
-import { type Unfinished, unfinished } from '../helpers/journey-database.ts';
+import { allIsDone } from '../helpers/journey-database.ts';
 import { sendSmtp } from '../helpers/journey-mail.ts';
 
 /** `stored`: a submission that the far end puts off; `through`: mail that it takes at once; `app`: a REST create. */
@@ -151,7 +151,7 @@ export class Load {
     const { sink, databaseUrl } = ground;
     const promised = new Set(this.promised);
     // What was stored without anybody having heard so comes too, in the end.
-    while (isUnfinished(await unfinished(databaseUrl))) await sleep(50);
+    await allIsDone(databaseUrl);
     this.#context.expect(this.#altered(sink), 'came altered').toEqual([]);
     const rcpts = rcptsOf(sink);
     return {
@@ -163,8 +163,6 @@ export class Load {
 }
 
 const rcptsOf = (sink: Sink): readonly string[] => sink.messages.map(({ rcptTo }) => rcptTo[0]?.address ?? '');
-
-const isUnfinished = ({ due, leased }: Unfinished): boolean => due + leased > 0;
 
 export interface Account {
   readonly promised: number;

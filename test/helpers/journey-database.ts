@@ -1,4 +1,5 @@
 /** What is in a router's database, looked at from outside while no router runs, or beside one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import pg from 'pg';
 import { keep } from '../../src/lib/store/sqlite/kept.ts';
@@ -20,6 +21,15 @@ const QUESTION = `select
 export async function unfinished(databaseUrl: string): Promise<Unfinished> {
   const row = await one(databaseUrl, QUESTION);
   return { due: Number(row.due), leased: Number(row.leased), sessions: Number(row.sessions) };
+}
+
+/** Resolves when nothing waits for an attempt and nothing is in work. */
+export async function allIsDone(databaseUrl: string): Promise<void> {
+  for (;;) {
+    const { due, leased } = await unfinished(databaseUrl);
+    if (due + leased === 0) return;
+    await sleep(50);
+  }
 }
 
 /** Attempts of which the delivery journal knows that they sent their message, and nobody knows what was answered. */
