@@ -19,6 +19,7 @@ import type { Store } from '../../src/lib/store/store.ts';
 import { FakeClock } from './fake-clock.ts';
 import { fakeDns, type LogLine, memoryLog, seededRng } from './fake-deps.ts';
 import { FarEnd } from './far-end.ts';
+import { storeInNoTime } from './store-in-no-time.ts';
 
 export interface HarnessOptions {
   readonly databaseUrl: string;
@@ -108,7 +109,8 @@ ${options.chains ?? DEFAULT_CHAINS}`,
   );
   const url = options.databaseUrl;
   const opened = await openStore({ url, clock, waits: systemClock, log, autoMigrate: true });
-  const store = options.wrapStore?.(opened) ?? opened;
+  const timed = clock instanceof FakeClock ? storeInNoTime(opened, clock) : opened;
+  const store = options.wrapStore?.(timed) ?? timed;
   const spool = new Spool(path.join(tmpdir(), 'koukan-test-spool'), deps, options.inMemoryBytes);
   await spool.prepare();
   const far = options.far ?? new FarEnd();

@@ -7,6 +7,8 @@ import { DEFAULT_CHAINS, type Harness, startRouter } from '../helpers/router-har
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+/** Nobody else is there to hear a sign of life every two seconds, and hours pass. */
+const ALONE = ', session_refresh_interval: 60';
 
 describe.each(databases)('a notification on $name', (kind: DatabaseKind) => {
   let database: TestDatabase;
@@ -15,12 +17,12 @@ describe.each(databases)('a notification on $name', (kind: DatabaseKind) => {
   async function restart(chains = DEFAULT_CHAINS): Promise<void> {
     const { far, clock } = harness;
     await harness.stop();
-    harness = await startRouter({ databaseUrl: database.url, chains, far, clock, seed: 2 });
+    harness = await startRouter({ databaseUrl: database.url, storage: ALONE, chains, far, clock, seed: 2 });
   }
 
   beforeEach(async () => {
     database = await kind.create();
-    harness = await startRouter({ databaseUrl: database.url });
+    harness = await startRouter({ databaseUrl: database.url, storage: ALONE });
   });
 
   afterEach(async () => {
