@@ -10,6 +10,14 @@ const IDLE_LOOKS: readonly unknown[] = [
   'collectGarbage',
 ] satisfies (keyof Store)[];
 const IDLE_LOOK_MAX_MS = 10_000;
+/** Who looks at the others more seldom than every four seconds takes himself for one who was asleep, and judges nobody. */
+const SIGNS_OF_LIFE: readonly unknown[] = ['refreshSession', 'sessions'] satisfies (keyof Store)[];
+const SIGN_OF_LIFE_MAX_MS = 500;
+
+function maxMsOf(call: unknown): number | undefined {
+  if (SIGNS_OF_LIFE.includes(call)) return SIGN_OF_LIFE_MAX_MS;
+  return IDLE_LOOKS.includes(call) ? IDLE_LOOK_MAX_MS : undefined;
+}
 
 export function storeInNoTime(store: Store, clock: FakeClock): Store {
   return new Proxy(store, {
@@ -18,8 +26,7 @@ export function storeInNoTime(store: Store, clock: FakeClock): Store {
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
         const answer: unknown = Reflect.apply(value, target, args);
-        if (answer instanceof Promise)
-          clock.standStillFor(answer, IDLE_LOOKS.includes(key) ? IDLE_LOOK_MAX_MS : undefined);
+        if (answer instanceof Promise) clock.standStillFor(answer, maxMsOf(key));
         return answer;
       };
     },
