@@ -14,7 +14,8 @@ describe.each(databases)('a conversation on $name', (kind) => {
 
   beforeEach(async () => {
     database = await kind.create();
-    harness = await startRouter({ databaseUrl: database.url });
+    // Nobody else is there to hear a sign of life every two seconds, and days pass.
+    harness = await startRouter({ databaseUrl: database.url, storage: ', session_refresh_interval: 60' });
   });
 
   afterEach(async () => {
