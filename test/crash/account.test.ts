@@ -1,5 +1,6 @@
 /** The crash test is believed only if it sees what goes wrong: what explains a second copy and what does not, and what makes a run fail. */
 import { describe, expect, it } from 'vitest';
+import { mayBeCancelled } from './clients.mjs';
 import { type Copy, Ends, isExplained, RECORDED_WITHIN_MS } from './ends.mjs';
 import { isLarge, messageOf, readMessage } from './messages.mjs';
 import { lastWordsIn, lifeTakenOver, takeoversIn } from './takeovers.mjs';
@@ -189,5 +190,15 @@ describe('the account of a run', () => {
   it('is not clean when nobody was promised anything for too long, or less was disturbed than was asked for', () => {
     expect(faultsOf({ ...clean, longestSilenceMs: SILENCE_MS + 1 }, asked)).toEqual(['longestSilenceMs']);
     expect(faultsOf({ ...clean, kills: 2 }, asked)).toEqual(['kills']);
+  });
+});
+
+describe('a message that its client asked to be forgotten', () => {
+  it.each([undefined, 200, 204, 500, 503])('need not arrive after %s', (status) => {
+    expect(mayBeCancelled(status)).toBe(true);
+  });
+
+  it.each([404, 409, 429])('has to arrive after %s', (status) => {
+    expect(mayBeCancelled(status)).toBe(false);
   });
 });

@@ -126,6 +126,12 @@ export async function command(uri, verb) {
   }
 }
 
+/**
+ * Whether a message may have been cancelled, by the status of the answer to who asked for it: without an answer nobody knows, nor when the router
+ * lost its database while it asked, which may have made the commit all the same.
+ */
+export const mayBeCancelled = (status) => status === undefined || status < 300 || status >= 500;
+
 async function ask(url, method, body, headers) {
   const response = await fetch(url, { method, headers, body, signal: AbortSignal.timeout(PATIENCE_MS) });
   await response.arrayBuffer();

@@ -4,7 +4,7 @@
  * is killed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { command, REST_WAYS, sendRest, sendSmtp } from './clients.mjs';
+import { command, mayBeCancelled, REST_WAYS, sendRest, sendSmtp } from './clients.mjs';
 import { RETRY_SECONDS } from './configurations.mjs';
 import { openDatabase } from './database.mjs';
 import { Ends } from './ends.mjs';
@@ -173,9 +173,7 @@ export class Cluster {
     this.#ledger.promised(rcpts, way, this.#lives);
     const turn = number % COMMANDS_EVERY;
     if (turn === 0) {
-      // Without an answer nobody knows.
-      const status = await command(uri, 'cancel');
-      if (status === undefined || status < 300) this.#ledger.cancelled(rcpt);
+      if (mayBeCancelled(await command(uri, 'cancel'))) this.#ledger.cancelled(rcpt);
     }
     // Of what is uncertain it would order a second copy.
     if (turn === 1 && this.#options.policy === 'retry') await command(uri, 'retry');
