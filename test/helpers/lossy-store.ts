@@ -26,7 +26,7 @@ export async function openLossyStore(database: TestDatabase): Promise<LossyStore
       const result = await real.commit(operations);
       if (!operations.some(({ verb }) => verb === lost)) return result;
       lost = undefined;
-      throw new StoreUnavailableError('the answer was lost');
+      throw new StoreUnavailableError('the answer was lost', { isInDoubt: true });
     },
     read: (verb, args) => real.read(verb, args),
     close: () => real.close(),

@@ -29,7 +29,7 @@ function keeper() {
   };
   const inWork = new Set<string>();
   const find = (id: string) => (inWork.has(id) ? ({} as never) : undefined);
-  const schedule = { isStarting: () => false, claimsFailed: 0 };
+  const schedule = { isStarting: () => false, claimsInDoubt: 0 };
   const options = { deps, store, workshop: { find }, schedule };
   return { store, inWork, released, dueIn, isCounted, schedule, keeper: new LeaseKeeper(options) };
 }
@@ -94,7 +94,7 @@ it('gives back at once what a claim that failed has leased all the same, at the 
   store.rows = [lease('a')];
   await keeps.releaseLost();
   expect(store.looks, 'no claim has failed').toBe(0);
-  schedule.claimsFailed = 1;
+  schedule.claimsInDoubt = 1;
   store.isAway = true;
   await expect(keeps.releaseLost()).rejects.toThrow('away');
   store.isAway = false;
@@ -110,12 +110,27 @@ it('gives back at once what a claim that failed has leased all the same, at the 
   expect(store.looks, 'the store was away once, and asked twice').toBe(3);
 });
 
+it('looks once more where an older claim had no answer yet', async () => {
+  const { keeper: keeps, store, schedule, released, dueIn } = keeper();
+  schedule.claimsInDoubt = 1;
+  store.rows = [lease('a')];
+  const late = store.leaseWrites.begun();
+  await keeps.releaseLost();
+  await keeps.releaseLost();
+  store.leaseWrites.ended(late);
+  await keeps.releaseLost();
+  expect(released).toEqual(['a']);
+  expect([...dueIn]).toEqual([0]);
+  await keeps.releaseLost();
+  expect(store.looks).toBe(3);
+});
+
 it('gives back as soon what a claim has leased that failed between the two looks for another', async () => {
   const { keeper: keeps, store, schedule, released } = keeper();
-  schedule.claimsFailed = 1;
+  schedule.claimsInDoubt = 1;
   store.rows = [lease('a')];
   await keeps.releaseLost();
-  schedule.claimsFailed = 2;
+  schedule.claimsInDoubt = 2;
   store.rows = [lease('a'), lease('b')];
   await keeps.releaseLost();
   expect(released).toEqual(['a']);

@@ -17,18 +17,26 @@ describe.each(databases)('a create whose commit was not answered, on $name', (ki
   let harness: Harness;
   let mayCancel: boolean;
   let isLossy: boolean;
+  /** The commit that is given up is made when the test says so. */
+  let isLate: boolean;
+  let late: (() => Promise<void>) | undefined;
   const created: string[] = [];
 
   const start = async (globals = ''): Promise<void> => {
     created.length = 0;
     mayCancel = true;
     isLossy = true;
+    isLate = false;
     const wrapStore = storeWith((real) => ({
       create: async (transactions, now) => {
-        await real.create(transactions, now);
-        created.push(...transactions.map(({ record }) => record.id));
         const isLost = isLossy;
         isLossy = false;
+        const create = async (): Promise<void> => {
+          await real.create(transactions, now);
+          created.push(...transactions.map(({ record }) => record.id));
+        };
+        if (isLost && isLate) late = create;
+        else await create();
         if (isLost) throw new StoreUnavailableError('the answer was lost', { isInDoubt: true });
       },
       cancel: (id, now) => (mayCancel ? real.cancel(id, now) : Promise.reject(new StoreUnavailableError('away'))),
@@ -84,6 +92,30 @@ describe.each(databases)('a create whose commit was not answered, on $name', (ki
     await service.create('native', ask);
     await service.cancel(id);
     await isSentOnce();
+  });
+
+  it('is made long after it was given up, and goes out once all the same', async () => {
+    await start();
+    const { clock, far, router } = harness;
+    isLate = true;
+    await expect(router.service.create('native', ask)).rejects.toThrow('the answer was lost');
+    await router.service.create('native', ask);
+    await clock.advance(20_000);
+    await late?.();
+    await clock.advance(10 * MINUTE);
+    await settle(30);
+    expect(await outcome(created[0])).toBe('delivered');
+    expect(await outcome(created[1]), 'the one that came late').toBe('cancelled');
+    expect(far.deliveries).toHaveLength(1);
+  });
+
+  it('is cancelled by a router that is stopped before it had its turn', async () => {
+    await start();
+    const { router, clock, far } = harness;
+    await expect(router.service.create('native', ask)).rejects.toThrow('the answer was lost');
+    await harness.stop();
+    harness = await startRouter({ databaseUrl: database.url, clock, far, seed: 2 });
+    expect(await outcome(created[0])).toBe('cancelled');
   });
 
   it('is not begun as long as it cannot be cancelled', async () => {

@@ -170,7 +170,7 @@ export const limits = {
   gcTransactions: 100,
   gcChunks: 64,
   gcRunMs: 5000,
-  /** A lease that nobody works on, seen twice at this distance, is let go, and due after this pause; `lostClaimMs` after a claim or a create that failed, and at once. */
+  /** A lease that nobody works on, seen twice at this distance, is let go, and due after this pause; `lostClaimMs` after a claim whose answer was lost, and at once. */
   strayLeaseMs: 15_000,
   strayPauseMs: 30_000,
   lostClaimMs: 1000,

@@ -12,7 +12,7 @@ export interface LeaseKeeperOptions {
   readonly deps: Pick<Deps, 'clock' | 'log'>;
   readonly store: Pick<Store, 'leases' | 'releaseLeases' | 'leaseWrites'>;
   readonly workshop: Pick<Workshop, 'find'>;
-  readonly schedule: Pick<Schedule, 'isStarting' | 'claimsFailed'>;
+  readonly schedule: Pick<Schedule, 'isStarting' | 'claimsInDoubt'>;
 }
 
 /** What nobody worked on when the leases were looked at last. */
@@ -26,7 +26,7 @@ interface Suspects {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #suspects: Suspects = { versions: new Map(), era: 0 };
-  /** How many claims had failed when it was last made sure that none of them has left anything behind. */
+  /** How many claims had been in doubt when it was last made sure that none of them has left anything behind. */
   #claimsSettled = 0;
   /** The same, at the first of two looks. */
   #claimsLookedFor: number | undefined;
@@ -48,36 +48,42 @@ export class LeaseKeeper {
 
   /** Lets go of leases that nobody has worked on since the last look. Not due at once: what left them behind, a bug perhaps, must not make a hot loop. */
   async releaseStrays(): Promise<void> {
-    if (this.#options.schedule.claimsFailed !== this.#claimsSettled) return;
+    if (this.#options.schedule.claimsInDoubt !== this.#claimsSettled) return;
     await this.#look(limits.strayPauseMs, false);
   }
 
   /**
-   * Looks twice after a claim that failed, which may have been made all the same: what it leased is mail that was promised, and due; the attempt
+   * Looks twice after a claim whose answer was lost, which may have been made all the same: what it leased is mail that was promised, and due; the attempt
    * that it began was none.
    */
   async releaseLost(): Promise<void> {
-    const { claimsFailed } = this.#options.schedule;
-    if (claimsFailed === this.#claimsSettled) return;
-    await this.#look(0, true);
+    const { claimsInDoubt } = this.#options.schedule;
+    if (claimsInDoubt === this.#claimsSettled) return;
+    const isCertain = await this.#look(0, true);
+    if (this.#claimsLookedFor === undefined || !isCertain) {
+      this.#claimsLookedFor ??= claimsInDoubt;
+      return;
+    }
     // What fails after the first look is looked for by two others.
-    if (this.#claimsLookedFor !== undefined) this.#claimsSettled = this.#claimsLookedFor;
-    this.#claimsLookedFor = this.#claimsLookedFor === undefined ? claimsFailed : undefined;
+    this.#claimsSettled = this.#claimsLookedFor;
+    this.#claimsLookedFor = undefined;
   }
 
-  async #look(pauseMs: number, dropAttempt: boolean): Promise<void> {
+  /** Answers whether what it saw idle twice was certainly nobody's: no lease that was on its way at the first look is still. */
+  async #look(pauseMs: number, dropAttempt: boolean): Promise<boolean> {
     const { store, deps } = this.#options;
     const idle = (await store.leases(false)).filter(({ txId }) => this.#isIdle(txId));
     const { versions, era } = this.#suspects;
-    const areCertain = store.leaseWrites.areAnsweredBefore(era);
-    const strays = areCertain ? idle.filter(({ txId, version }) => versions.get(txId) === version) : [];
+    const isCertain = store.leaseWrites.areAnsweredBefore(era);
+    const strays = isCertain ? idle.filter(({ txId, version }) => versions.get(txId) === version) : [];
     this.#suspects = {
       versions: new Map(idle.map(({ txId, version }): [string, number] => [txId, version])),
       era: store.leaseWrites.nextEra(),
     };
-    if (strays.length === 0) return;
+    if (strays.length === 0) return isCertain;
     const released = await store.releaseLeases(strays, deps.clock.now() + pauseMs, dropAttempt);
     if (released > 0) deps.log.warn({ released }, 'let go of transactions that nobody had in work');
+    return isCertain;
   }
 
   #isIdle(txId: string): boolean {

@@ -131,6 +131,18 @@ export class Router {
     return Promise.resolve();
   }
 
+  /** Without a lease they would be due at once, and another life would not know. */
+  async #forgetUnpromised(): Promise<void> {
+    try {
+      await this.#work.unpromised.cancel();
+    } catch (error) {
+      this.#options.deps.log.warn(
+        { error },
+        'what was refused, and may be stored all the same, could not be cancelled',
+      );
+    }
+  }
+
   /**
    * Takes no more, lets what is in work finish until `hurry` aborts, releases the leases, closes the store. REST answers until the end: a
    * gateway that does not hear what became of its message has its client send it again.
@@ -147,6 +159,7 @@ export class Router {
     await this.#rest?.close(hurry);
     this.#stop.abort();
     await this.#loops;
+    await this.#forgetUnpromised();
     try {
       await store.closeSession();
     } finally {

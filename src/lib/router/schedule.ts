@@ -3,7 +3,7 @@ import type { Deps } from '../core/deps.ts';
 import { limits } from '../core/limits.ts';
 import { NEW_TX } from '../core/transaction.ts';
 import type { PassedOver } from '../store/passed-over.ts';
-import type { Store, StoredTransaction } from '../store/store.ts';
+import { type Store, type StoredTransaction, StoreUnavailableError } from '../store/store.ts';
 import type { Doubts } from './doubts.ts';
 import { loadBody } from './load-body.ts';
 import type { RouteTable } from './route-table.ts';
@@ -41,7 +41,7 @@ export class Schedule {
   readonly #starting = new Set<string>();
   /** Senders of stored transactions that are not configured; each is reported once. */
   readonly #unknownSenders = new Set<string>();
-  #claimsFailed = 0;
+  #claimsInDoubt = 0;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -58,9 +58,9 @@ export class Schedule {
     return this.#starting.has(id) || this.#unstarted.has(id);
   }
 
-  /** Claims so far whose answer was an error: they may have been made all the same. */
-  get claimsFailed(): number {
-    return this.#claimsFailed;
+  /** Claims so far whose answer was lost: they may have been made all the same. */
+  get claimsInDoubt(): number {
+    return this.#claimsInDoubt;
   }
 
   /** A slot became free; matters only while due work waits for one. */
@@ -111,7 +111,7 @@ export class Schedule {
     try {
       return await store.claimDue(deps.clock.now(), room, passedOver);
     } catch (error) {
-      this.#claimsFailed += 1;
+      if (error instanceof StoreUnavailableError && error.isInDoubt) this.#claimsInDoubt += 1;
       throw error;
     }
   }

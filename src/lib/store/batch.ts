@@ -27,6 +27,8 @@ export interface BatchConnection {
   readonly sql: Sql;
   readonly begin: string;
   readonly failureKind: (error: unknown) => FailureKind;
+  /** Hears that the commit is about to be asked for: from then on nobody knows, until it is answered. */
+  readonly onCommit?: () => void;
   /** How a batch in which nothing is wrong is run, and answers the result of each operation; without it, one after the other. */
   readonly runAll?: (sql: Sql, operations: readonly Operation[]) => Promise<readonly unknown[]>;
   /**
@@ -84,6 +86,7 @@ async function runOnce(
   await connection.sql.run(connection.begin, []);
   try {
     results = await run(connection, counted.sql, operations);
+    connection.onCommit?.();
     await connection.sql.run('commit', []);
   } catch (error) {
     // A connection in trouble is given up, and with it the transaction; asking it for a rollback may take as long again as it took to fail.

@@ -122,6 +122,15 @@ export function isFull(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '53100';
 }
 
+/**
+ * Whether what was under way may have been committed all the same. A server that gives itself up because it cannot sync says so in an error (PANIC), and
+ * may find the commit in its log when it starts again.
+ */
+export function mayBeCommitted(error: unknown): boolean {
+  if (error instanceof ConnectionTrouble) return true;
+  return error instanceof pg.DatabaseError && /^(PANIC|FATAL)$/.test(error.severity ?? '');
+}
+
 export function postgresFailureKind(error: unknown): FailureKind {
   if (error instanceof ConnectionTrouble) return 'unavailable';
   if (!(error instanceof pg.DatabaseError)) return 'operation';

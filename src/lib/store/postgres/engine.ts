@@ -6,7 +6,7 @@ import { type BatchResult, runBatch } from '../batch.ts';
 import type { Engine } from '../engine.ts';
 import { type Args, type Operation, type ReadName, type Result, reads, snapshotReads } from '../sql/index.ts';
 import { StoreUnavailableError } from '../store.ts';
-import { BEGIN, ConnectionTrouble, isFull, openPool, postgresFailureKind, postgresSql } from './connection.ts';
+import { BEGIN, isFull, mayBeCommitted, openPool, postgresFailureKind, postgresSql } from './connection.ts';
 import { commitTogether, runTogether } from './together.ts';
 
 export class PostgresEngine implements Engine {
@@ -58,22 +58,21 @@ export class PostgresEngine implements Engine {
     try {
       client = await this.#pool.connect();
     } catch (error) {
-      throw unavailable(error);
+      throw unavailable(error, false);
     }
     let trouble: unknown;
     try {
       return await use(client);
     } catch (error) {
       trouble = error;
-      throw postgresFailureKind(error) === 'operation' ? error : unavailable(error);
+      throw postgresFailureKind(error) === 'operation' ? error : unavailable(error, mayBeCommitted(error));
     } finally {
       client.release(trouble !== undefined);
     }
   }
 }
 
-function unavailable(error: unknown): StoreUnavailableError {
+function unavailable(error: unknown, isInDoubt: boolean): StoreUnavailableError {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  const isInDoubt = error instanceof ConnectionTrouble;
   return new StoreUnavailableError(`PostgreSQL: ${message}`, { cause: error, isFull: isFull(error), isInDoubt });
 }

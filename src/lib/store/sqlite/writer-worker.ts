@@ -22,7 +22,7 @@ type Outcome =
   | { readonly kind: 'committed'; readonly result: PackedResult }
   /** Nothing was written, or failed to be: there is no room in the log. */
   | { readonly kind: 'log is full'; readonly message: string }
-  | { readonly kind: 'unavailable'; readonly message: string; readonly isFull: boolean };
+  | { readonly kind: 'unavailable'; readonly message: string; readonly isFull: boolean; readonly isInDoubt: boolean };
 
 /** `memory` is what the bytes of the batch were in. `in doubt` may come at any time: what of the log is in the file may not be on disk. */
 export type WriterAnswer = (Outcome & { readonly memory: ArrayBuffer }) | { readonly kind: 'in doubt' };
@@ -69,20 +69,21 @@ function openDatabase(): SqliteSql {
 }
 
 async function commit(batch: PackedBatch): Promise<Outcome> {
+  let isInDoubt = false;
+  const onCommit = (): void => {
+    isInDoubt = true;
+  };
   try {
     const sql = open?.sql ?? openDatabase();
     if (log.isFull()) return { kind: 'log is full', message: 'its log has the largest size' };
-    const connection = { sql, begin: 'begin immediate', failureKind: sqliteFailureKind, runAll };
+    const connection = { sql, begin: 'begin immediate', failureKind: sqliteFailureKind, onCommit, runAll };
     return { kind: 'committed', result: packResult(await runBatch(connection, unpackBatch(batch))) };
   } catch (error) {
     // After a failed write or sync nothing is known about what the connection believes to be on disk: the next batch opens it afresh.
     closeDatabase();
     log.closed();
-    return {
-      kind: 'unavailable',
-      message: error instanceof Error ? error.message : String(error),
-      isFull: isFull(error),
-    };
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'unavailable', message, isFull: isFull(error), isInDoubt };
   }
 }
 

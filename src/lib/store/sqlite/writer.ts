@@ -104,7 +104,8 @@ export class SqliteWriter {
     }
     if (answer.kind === 'unavailable') this.#isEndSound = false;
     const isFull = answer.kind === 'log is full' || answer.isFull;
-    const isInDoubt = !isFull;
+    // Without room the end of a commit, which makes it one, was not written.
+    const isInDoubt = !isFull && answer.kind === 'unavailable' && answer.isInDoubt;
     inFlight?.reject(new StoreUnavailableError(`cannot write ${this.#file}: ${answer.message}`, { isFull, isInDoubt }));
   }
 
