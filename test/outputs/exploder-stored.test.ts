@@ -1,5 +1,6 @@
 /** The exploder of a submission service takes over what the far end does not take at once. */
 import { expect, test } from 'vitest';
+import { StoreUnavailableError } from '../../src/lib/core/errors.ts';
 import { type Response, reply } from '../../src/lib/core/response.ts';
 import { codes, envelope, explode, hello, rcpts } from '../helpers/exploding.ts';
 import { deferred, never, permFail, sender, tempFail } from '../helpers/fake-exchange.ts';
@@ -55,4 +56,12 @@ test('takes a recipient there is no room for without asking anybody, and has it 
   await exchange.rcpt(rcpts[1]);
   expect(await exchange.data(hello)).toMatchObject({ code: 250, text: 'DATA ok (store&forward)' });
   expect(children.adopted).toEqual(['child-1']);
+});
+
+test('a message that there is no room for is refused for now, with a warning and no stack', async () => {
+  const { exchange, children, log } = explode({ msa: true }, { rcpt: tempFail });
+  children.commit = () => Promise.reject(new StoreUnavailableError('the disk is full', { isFull: true }));
+  await envelope(exchange, 1);
+  expect(await exchange.data(hello)).toMatchObject({ code: 452, text: expect.stringContaining('no space') });
+  expect(log).toMatchObject([{ level: 'warn', fields: { error: 'the disk is full' } }]);
 });

@@ -13,7 +13,7 @@ import { answerData, answerRcpt, type FanoutMode, parkedRcpt } from '../core/fan
 import { domainOf, type Mailbox } from '../core/mailbox.ts';
 import { cancelledReply } from '../core/precondition.ts';
 import { type Response, reply } from '../core/response.ts';
-import { notStored } from '../core/storage-trouble.ts';
+import { noSpaceReply, notStored } from '../core/storage-trouble.ts';
 import { Recipient } from './recipient.ts';
 
 const config = z
@@ -54,6 +54,8 @@ const CLOSED = Promise.resolve();
 /** A child that tells us its answer is not asked for anything before it is done with that. */
 const tellingIsOver = CLOSED;
 const noRoom = reply(451, '4.3.2', 'too many transactions at work, try again later');
+
+const NOT_TAKEN = 'could not take responsibility for a message';
 
 /** What all transactions of one chain share. */
 interface Exploder {
@@ -171,8 +173,11 @@ class ExploderExchange implements Exchange {
       // What a sender is to hear of those is told by them, and by nobody who stands before us.
       return { ...response, source: { handover: 'passed' } };
     } catch (error) {
-      this.#tx.log.error({ error }, 'could not take responsibility for a message');
-      return notStored(error);
+      const answer = notStored(error);
+      // A full disk is no bug, and every message hears of it: a line without a stack.
+      if (answer === noSpaceReply) this.#tx.log.warn({ error: (error as Error).message }, NOT_TAKEN);
+      else this.#tx.log.error({ error }, NOT_TAKEN);
+      return answer;
     }
   }
 
