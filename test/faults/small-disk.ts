@@ -7,29 +7,37 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from '
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'vitest';
+import { limits } from '../../src/lib/core/limits.ts';
 import type { KoukanProcess } from '../helpers/process.ts';
 
 const MEGABYTE = 1024 * 1024;
 
+/** What a store leaves free of a disk. */
+const KEPT_MEGABYTES = limits.storeFreeBytes / MEGABYTE;
+
+const LARGE_MEGABYTES = KEPT_MEGABYTES + 64;
+
 export interface SmallDisk {
   readonly kind: 'tmpfs' | 'file size';
   readonly folder: string;
-  /** Makes it so small that it is soon full. */
-  shrink(child: KoukanProcess): void;
+  /** Makes it so small that it is soon full, as far as that needs no process to be told. */
+  shrink(child?: KoukanProcess): void;
   grow(child: KoukanProcess): void;
 }
 
+/** With room for so much, beside what a store leaves free of a disk that says how much that is. */
 export function smallDisk(context: TestContext, megabytes: number): SmallDisk {
   const folder = mkdtempSync(path.join(tmpdir(), 'koukan-small-disk-'));
   const remount = (size: number): void => {
     execFileSync('mount', ['-o', `remount,size=${size}m`, folder], { stdio: 'pipe' });
   };
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'koukan-test', folder], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${LARGE_MEGABYTES}m`, 'koukan-test', folder], { stdio: 'pipe' });
   } catch (error) {
     console.warn(`The full disk is a limit on the size of files, not a disk: ${(error as Error).message.trim()}`);
     context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const limit = (child: KoukanProcess, bytes: number | 'unlimited'): void => {
+    const limit = (child: KoukanProcess | undefined, bytes: number | 'unlimited'): void => {
+      if (child === undefined) return;
       execFileSync('prlimit', ['--pid', String(child.pid), `--fsize=${bytes}:unlimited`]);
     };
     return {
@@ -44,7 +52,12 @@ export function smallDisk(context: TestContext, megabytes: number): SmallDisk {
     execFileSync('umount', ['--lazy', folder], { stdio: 'pipe' });
     rmSync(folder, { recursive: true, force: true });
   });
-  return { kind: 'tmpfs', folder, shrink: () => remount(megabytes), grow: () => remount(64) };
+  return {
+    kind: 'tmpfs',
+    folder,
+    shrink: () => remount(KEPT_MEGABYTES + megabytes),
+    grow: () => remount(LARGE_MEGABYTES),
+  };
 }
 
 /** Whether a test may mount a disk of its own here. */

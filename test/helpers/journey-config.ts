@@ -21,10 +21,13 @@ export interface JourneyTimes {
   readonly sessionTtl?: number;
   /** Seconds after which a gateway forgets a transaction its router is silent about. */
   readonly gatewayTxTtl?: number;
+  /** Seconds that a transaction is kept after its end; a day where nobody says. */
+  readonly gcTtl?: number;
 }
 
 export function routerYaml(ports: JourneyPorts, databaseUrl: string, times: JourneyTimes = {}): string {
   const { msaRcpt = 1, msaData = 2, mxRcpt = 20, mxData = 20, sessionRefresh = 1, sessionTtl = 60 } = times;
+  const { gcTtl = 86_400 } = times;
   return `global:
   mailer_daemon_mailbox: mailer-daemon@koukan.example
 rest_listener:
@@ -34,6 +37,8 @@ storage:
   url: ${databaseUrl}
   session_refresh_interval: ${sessionRefresh}
   session_ttl: ${sessionTtl}
+  gc_ttl: ${gcTtl}
+  gc_interval: ${Math.min(gcTtl, 60)}
 log: {level: info, format: text}
 rest_endpoint:
 - {name: gateway, endpoint: 'http://127.0.0.1:${ports.gateway}/senders/router/transactions', sender: router, tag: outbound}

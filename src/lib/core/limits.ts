@@ -37,9 +37,8 @@ export const limits = {
   bodyUnaskedBytes: 16 * 1024,
   bodyHeldBytes: 4 * 1024 * 1024,
   bodiesInMemoryBytes: 64 * 1024 * 1024,
-  /** Memory of messages that are gone, kept for the next ones. */
+  /** Memory of messages that are gone, kept for the next ones; the same for copies of small messages that are written to a socket. */
   idleSlabBytes: 16 * 1024 * 1024,
-  /** The same for copies of small messages that are written to a socket. */
   idleCopyBytes: 1024 * 1024,
   /** Size of one stored piece of a large blob. */
   blobChunkBytes: 256 * 1024,
@@ -154,6 +153,9 @@ export const limits = {
   sqliteBusyMs: 5000,
   /** SQLite's write-ahead log, which grows while somebody reads for long; beyond it nothing is stored. */
   sqliteLogBytes: 4 * 1024 * 1024 * 1024,
+  /** Less than this free on the disk of an SQLite store: no new messages. For a log that grows to 28 MB, and what is collected. How often it is looked at. */
+  storeFreeBytes: 32 * 1024 * 1024,
+  storeFreeLookMs: 1000,
   postgresConnections: 5,
   postgresConnectMs: 5000,
   /** A statement of a router: here until the connection is given up, there until the server stops it and frees its locks. */
@@ -196,13 +198,11 @@ export const limits = {
   restHeaderMs: 60_000,
   restHeaderBytes: 16_384,
   restOpeningMs: 10_000,
-  /** Tokens in a file of tokens. */
+  /** Tokens in a file of tokens; how often a file of secrets is looked at, to see whether it has changed. */
   authTokens: 100_000,
-  /** How often a file of secrets is looked at, to see whether it has changed. */
   secretFileLookMs: 1000,
-  /** Hanging GETs that wait at the same time; more are answered at once, as if nothing had changed. */
+  /** Hanging GETs that wait at the same time, and those of one client address that is not trusted; more are answered at once, as if nothing had changed. */
   hangingGets: 20_000,
-  /** Of them, those of one client address that is not trusted. */
   hangingGetsPerPeer: 1000,
   /** What is still read of an upload that was refused, so that its sender gets to hear why. */
   refusedUploadBytes: 64 * 1024 * 1024,

@@ -152,8 +152,11 @@ export function watchRouter(metrics: Metrics, router: Router, store: Store, cloc
   metrics.gauge('koukan_store_history_backlog', 'History rows that wait for a commit.', [], () =>
     one(store.stats.historyBacklog),
   );
-  metrics.gauge('koukan_store_failing', '1 when the newest commit failed.', [], () =>
-    one(store.stats.isFailing ? 1 : 0),
+  metrics.gauge(
+    'koukan_store_failing',
+    '1 when the newest commit failed, or the disk has too little room for new messages.',
+    [],
+    () => one(store.stats.isFailing ? 1 : 0),
   );
 }
 

@@ -26,7 +26,7 @@ export class BodyFiles {
   #nextSync: Promise<void> | undefined;
   #lastSync: Promise<void> = Promise.resolve();
   /** Creates whose files may be there although nobody refers to them yet. */
-  readonly underWay = new Set<{ readonly since: number }>();
+  readonly underWay = new Set<{ readonly since: number; readonly sizeBytes: number }>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -71,6 +71,13 @@ export class BodyFiles {
     let before = now - limits.unusedFileMs;
     for (const { since } of this.underWay) before = Math.min(before, since);
     return before;
+  }
+
+  /** What may not be on the disk yet. */
+  get underWayBytes(): number {
+    let sum = 0;
+    for (const { sizeBytes } of this.underWay) sum += sizeBytes;
+    return sum;
   }
 
   /** The blobs that have a file now. */

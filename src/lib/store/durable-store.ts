@@ -1,7 +1,7 @@
 /** The store: plans what is asked as plain operations, has them committed in groups, and turns refusals into the errors of the contract. */
 import type { Body } from '../core/body.ts';
 import type { Clock, Log } from '../core/deps.ts';
-import { must } from '../core/errors.ts';
+import { must, StoreUnavailableError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { StoreMeter } from '../core/meters.ts';
 import type { BatchResult } from './batch.ts';
@@ -9,6 +9,7 @@ import type { BodyFiles } from './body-files.ts';
 import { storableChunks } from './chunking.ts';
 import { DotNotes } from './dot-notes.ts';
 import type { Engine } from './engine.ts';
+import { FreeSpace, type LookAtSpace } from './free-space.ts';
 import { GroupCommit } from './group-commit.ts';
 import { LeaseWrites } from './lease-writes.ts';
 import type { ListAsk, ListPage, QueueDepth } from './list.ts';
@@ -38,6 +39,13 @@ import type {
 import { storedBody } from './stored-body.ts';
 import { noSession, TransactionWrites } from './transaction-writes.ts';
 
+/** What a database that is a file has beside it. */
+export interface Beside {
+  /** For large bodies. */
+  readonly files: BodyFiles;
+  readonly look: LookAtSpace;
+}
+
 export class DurableStore implements Store {
   readonly #engine: Engine;
   readonly #group: GroupCommit;
@@ -48,6 +56,7 @@ export class DurableStore implements Store {
   /** Where large bodies are, when they are not in the database. */
   readonly #files: BodyFiles | undefined;
   readonly #orphans: OrphanFiles | undefined;
+  readonly #space: FreeSpace | undefined;
   readonly #log: Log;
   #sessionId: number | undefined;
   #sessionUri = '';
@@ -59,21 +68,26 @@ export class DurableStore implements Store {
     clock: Clock,
     log: Log,
     meter?: StoreMeter,
-    files?: BodyFiles,
+    beside?: Beside,
     waits: Pick<Clock, 'after'> = clock,
   ) {
+    const files = beside?.files;
     this.#files = files;
     this.#orphans = files && new OrphanFiles(files, engine, clock);
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
-    this.#group = new GroupCommit((operations) => measured(engine, operations, clock, meter), waits);
+    this.#group = new GroupCommit((operations) => this.#commit(operations, meter), waits);
+    const underWayBytes = (): number => this.#group.stats.waitingBytes + (files?.underWayBytes ?? 0);
+    this.#space = beside && new FreeSpace({ look: beside.look, underWayBytes, clock, log });
     this.#writes = new TransactionWrites({ group: this.#group, clock, log, files, leaseWrites: this.leaseWrites });
     this.#dotNotes = new DotNotes(this.#group, log);
   }
 
   get stats(): StoreStats {
-    return { ...this.#group.stats, historyBacklog: this.#writes.historyBacklog };
+    const { isFailing, ...group } = this.#group.stats;
+    const isScarce = this.#space?.isScarce === true;
+    return { ...group, historyBacklog: this.#writes.historyBacklog, isFailing: isFailing || isScarce };
   }
 
   get sessionId(): string | undefined {
@@ -118,12 +132,21 @@ export class DurableStore implements Store {
     this.#sessionId = undefined;
   }
 
+  /** Before the first create, which is judged by it. */
+  async lookAtSpace(): Promise<void> {
+    await this.#space?.look();
+  }
+
   create(transactions: readonly NewTransaction[], now: number): Promise<void> {
+    const refusal = this.#space?.takeFor(transactions);
+    if (refusal !== undefined) return Promise.reject(refusal);
     return this.#writes.create(transactions, this.#sessionId, now);
   }
 
   async append(txId: string, name: string, piece: BlobPiece, now: number): Promise<AppendResult> {
     const { offset, bytes, total } = piece;
+    const refusal = this.#space?.take(bytes.length);
+    if (refusal !== undefined) throw refusal;
     const requestEnd = offset + bytes.length;
     let at = 0;
     for (;;) {
@@ -245,27 +268,26 @@ export class DurableStore implements Store {
       );
     }
     this.#writes.close();
+    this.#space?.close();
     await this.#group.close();
     await this.#engine.close();
+  }
+
+  async #commit(operations: readonly Operation[], meter: StoreMeter | undefined): Promise<BatchResult> {
+    const startedAt = this.#clock.monotonicMs();
+    try {
+      return await this.#engine.commit(operations);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError && error.isFull) void this.#space?.look();
+      throw error;
+    } finally {
+      meter?.batch(writesIn(operations), this.#clock.monotonicMs() - startedAt);
+    }
   }
 
   #session(): number {
     if (this.#sessionId === undefined) throw noSession();
     return this.#sessionId;
-  }
-}
-
-async function measured(
-  engine: Engine,
-  operations: readonly Operation[],
-  clock: Clock,
-  meter: StoreMeter | undefined,
-): Promise<BatchResult> {
-  const startedAt = clock.monotonicMs();
-  try {
-    return await engine.commit(operations);
-  } finally {
-    meter?.batch(writesIn(operations), clock.monotonicMs() - startedAt);
   }
 }
 

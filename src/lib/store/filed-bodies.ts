@@ -11,6 +11,7 @@ import { StoreUnavailableError } from './store.ts';
 export class FiledBodies {
   /** When the create began: none of the rows is older. */
   readonly since: number;
+  #sizeBytes = 0;
   readonly #files: BodyFiles;
   readonly #writer: GroupCommit;
   readonly #blobIds: number[] = [];
@@ -22,7 +23,12 @@ export class FiledBodies {
     files.underWay.add(this);
   }
 
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
   async write(body: Body): Promise<PlannedBody> {
+    this.#sizeBytes += body.size;
     const blobId = await this.#writer.writePiece('beginFileBlob', { length: body.size, now: this.since });
     this.#blobIds.push(blobId);
     await this.#files.write(blobId, body);

@@ -3,8 +3,9 @@ import { existsSync, statSync } from 'node:fs';
 import type { Clock, Log } from '../core/deps.ts';
 import type { StoreMeter } from '../core/meters.ts';
 import { BodyFiles } from './body-files.ts';
-import { DurableStore } from './durable-store.ts';
+import { type Beside, DurableStore } from './durable-store.ts';
 import type { Engine } from './engine.ts';
+import { freeBytesAt } from './free-space.ts';
 import { migrate, noSchema, oldSchema, schemaState } from './migrate.ts';
 import { removeLaterFiles } from './orphan-files.ts';
 import { PostgresEngine } from './postgres/engine.ts';
@@ -21,6 +22,8 @@ export interface OpenStoreOptions {
   /** Bring the schema up to date first. A SQLite file is made, or brought up to date, in any case: nobody else works on it. */
   readonly autoMigrate: boolean;
   readonly meter?: StoreMeter;
+  /** How many bytes are free where a SQLite file and its bodies are. Default: what their file systems say. */
+  readonly freeOnDisk?: typeof freeBytesAt;
 }
 
 /**
@@ -38,15 +41,16 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   }
   if (state.kind === 'empty') throw noSchema(url);
   if (state.kind === 'old') throw oldSchema(url, state);
-  const files = url.kind === 'sqlite' ? new BodyFiles(bodyFolder(url.file)) : undefined;
-  const engine = openEngine(url, log);
+  const { engine, beside } = openEngine(url, options);
   try {
-    if (files !== undefined) await removeLaterFiles(files, engine, log);
+    if (beside !== undefined) await removeLaterFiles(beside.files, engine, log);
   } catch (error) {
     await engine.close();
     throw error;
   }
-  return new DurableStore(engine, clock, log, options.meter, files, options.waits);
+  const store = new DurableStore(engine, clock, log, options.meter, beside, options.waits);
+  await store.lookAtSpace();
+  return store;
 }
 
 /** Beside the database, and like it for nobody else. */
@@ -58,6 +62,11 @@ function isNewFile(url: StoreUrl): boolean {
   return url.kind === 'sqlite' && (!existsSync(url.file) || statSync(url.file).size === 0);
 }
 
-function openEngine(url: StoreUrl, log: Log): Engine {
-  return url.kind === 'sqlite' ? new SqliteEngine(url.file) : new PostgresEngine(url.url, log);
+function openEngine(url: StoreUrl, options: OpenStoreOptions): { readonly engine: Engine; readonly beside?: Beside } {
+  if (url.kind === 'postgres') return { engine: new PostgresEngine(url.url, options.log) };
+  const { file } = url;
+  const { freeOnDisk = freeBytesAt } = options;
+  const [engine, folder] = [new SqliteEngine(file), bodyFolder(file)];
+  const look = async () => ({ disk: await freeOnDisk([file, folder]), inFile: await engine.unusedBytes() });
+  return { engine, beside: { files: new BodyFiles(folder), look } };
 }

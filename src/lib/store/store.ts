@@ -194,7 +194,7 @@ export interface StoreStats {
   readonly waitingBytes: number;
   /** History rows that wait for one. */
   readonly historyBacklog: number;
-  /** The newest batch was not committed: the database takes no writes. */
+  /** The newest batch was not committed, the database takes no writes; or its disk has too little room for anything new. */
   readonly isFailing: boolean;
 }
 

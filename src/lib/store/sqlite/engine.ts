@@ -7,6 +7,8 @@ import { StoreUnavailableError } from '../store.ts';
 import { openReader, type SqliteDatabase, sqliteFailureKind, sqliteSql } from './connection.ts';
 import { SqliteWriter } from './writer.ts';
 
+const UNUSED_BYTES = 'select freelist_count * page_size as bytes from pragma_freelist_count, pragma_page_size';
+
 export class SqliteEngine implements Engine {
   readonly #file: string;
   readonly #writer: SqliteWriter;
@@ -63,6 +65,17 @@ export class SqliteEngine implements Engine {
         throw new StoreUnavailableError('cannot read the database', { cause: error });
       }
       throw error;
+    }
+  }
+
+  /** What the file has room for without becoming larger: what is collected goes there, and not back to the disk. */
+  async unusedBytes(): Promise<number> {
+    try {
+      const [row] = await this.#sql.all<{ bytes: number }>(UNUSED_BYTES, []);
+      return row?.bytes ?? 0;
+    } catch {
+      // Whoever reads or writes next says what is the matter.
+      return 0;
     }
   }
 
